@@ -1,0 +1,230 @@
+"""The zip: the only module that decides its bytes.
+
+A member that comes from a wheel is copied as it is compressed there; only its headers are new.
+Sorted paths, one date, modes 644 and 755, no extra fields, no directories, no Zip64: equal trees
+give equal bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import sys
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, BinaryIO
+
+from .exceptions import ConfigError, OutputError
+from .zipformat import (
+    CENTRAL_HEADER,
+    CENTRAL_SIGNATURE,
+    END_RECORD,
+    END_SIGNATURE,
+    FLAG_UTF8,
+    LOCAL_HEADER,
+    LOCAL_SIGNATURE,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .tree import Entry, LayerTree
+
+# What a zip can say about time: two seconds' steps from 1980 to 2107, with no time zone.
+_EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2107, 12, 31, 23, 59, 58, tzinfo=UTC)
+# Version 2.0 of the format, which has deflate and folders; made on Unix, so that modes count.
+_VERSION = 20
+_MADE_BY = 3 << 8 | _VERSION
+_BUFFER_SIZE = 1 << 20
+# Below every system's default limit of open files, above what neighbouring paths need.
+_MOST_OPEN_FILES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenArchive:
+    """What was written: the size in bytes and the sha256 (hexadecimal) of the zip."""
+
+    size: int
+    sha256: str
+
+
+def archive_time(source_date_epoch: str | None) -> datetime:
+    """Give the date of every member: 1980-01-01, or `SOURCE_DATE_EPOCH` as far as zip can say it.
+
+    Raises `ConfigError` when the variable is set to something that is no number of seconds.
+    """
+    if source_date_epoch is None:
+        return _EARLIEST
+    try:
+        seconds = int(source_date_epoch)
+    except ValueError:
+        raise ConfigError(
+            [f"SOURCE_DATE_EPOCH must be a number of seconds since 1970, not {source_date_epoch!r}"]
+        ) from None
+    clamped = min(max(seconds, int(_EARLIEST.timestamp())), int(_LATEST.timestamp()))
+    return datetime.fromtimestamp(clamped - clamped % 2, UTC)
+
+
+def write_archive(tree: LayerTree, path: Path, time: datetime) -> WrittenArchive:
+    """Write the settled `tree` to `path`, which changes only when all is written.
+
+    Raises `OutputError` when that fails; what was at `path` is then as it was.
+    """
+    with _replacing(path) as file:
+        writer = _Writer(file, time)
+        try:
+            for entry in tree:
+                writer.add(entry)
+            return writer.finish()
+        finally:
+            writer.close_sources()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` in the same way: all of it, or nothing."""
+    with _replacing(path) as file:
+        file.write(text.encode())
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed builds have left beside `path`. The caller holds the build's lock."""
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        with suppress(OSError):
+            leftover.unlink()
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a new file that takes the place of `path` when the block ends without an exception."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Not `tempfile`, whose files only their owner can read: the umask decides, as for any file.
+        file = open(temporary, "xb", buffering=0)  # noqa: SIM115  # it is closed below
+    except OSError as error:
+        raise _not_written(path, error) from error
+    try:
+        with file:
+            yield file
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _not_written(path, error) from error
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _not_written(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"{path} can't be written: {error.strerror}; what was there before is untouched",
+        hint="make room or give the permission, then build again",
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    if sys.platform == "win32":
+        return  # Windows opens no folders
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class _Writer:
+    """Writes members in the order given, and hashes what it writes."""
+
+    def __init__(self, file: BinaryIO, time: datetime) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self._pending: list[bytes] = []
+        self._pending_size = 0
+        self._position = 0
+        self._directory: list[bytes] = []
+        self._sources: dict[Path, BinaryIO] = {}
+        self._date = (time.year - 1980) << 9 | time.month << 5 | time.day
+        self._clock = time.hour << 11 | time.minute << 5 | time.second // 2
+
+    def add(self, entry: Entry) -> None:
+        name = entry.path.encode()
+        flags = 0 if entry.path.isascii() else FLAG_UTF8
+        facts = (flags, entry.method, self._clock, self._date)
+        sizes = (entry.crc, entry.compressed_size, entry.size)
+        offset = self._position
+        self._write(LOCAL_HEADER.pack(LOCAL_SIGNATURE, _VERSION, *facts, *sizes, len(name), 0))
+        self._write(name)
+        self._copy(entry)
+        self._directory.append(
+            CENTRAL_HEADER.pack(
+                CENTRAL_SIGNATURE,
+                _MADE_BY,
+                _VERSION,
+                *facts,
+                *sizes,
+                len(name),
+                0,  # extra field
+                0,  # comment
+                0,  # disk
+                0,  # internal attributes
+                entry.mode << 16,
+                offset,
+            )
+            + name
+        )
+
+    def finish(self) -> WrittenArchive:
+        start = self._position
+        for record in self._directory:
+            self._write(record)
+        count = len(self._directory)
+        size = self._position - start
+        self._write(END_RECORD.pack(END_SIGNATURE, 0, 0, count, count, size, start, 0))
+        self._flush()
+        return WrittenArchive(self._position, self._hash.hexdigest())
+
+    def close_sources(self) -> None:
+        for source in self._sources.values():
+            source.close()
+        self._sources.clear()
+
+    def _copy(self, entry: Entry) -> None:
+        if isinstance(entry.source, bytes):
+            self._write(entry.source)
+            return
+        source = self._open(entry.source)
+        source.seek(entry.offset)
+        left = entry.compressed_size
+        while left:
+            chunk = source.read(min(left, _BUFFER_SIZE))
+            if not chunk:
+                raise OutputError(f"{entry.source} became shorter while it was read")
+            left -= len(chunk)
+            self._write(chunk)
+
+    def _open(self, path: Path) -> BinaryIO:
+        if path not in self._sources:
+            if len(self._sources) == _MOST_OPEN_FILES:
+                self.close_sources()
+            self._sources[path] = open(path, "rb", buffering=0)  # noqa: SIM115
+        return self._sources[path]
+
+    def _write(self, data: bytes) -> None:
+        self._pending.append(data)
+        self._pending_size += len(data)
+        self._position += len(data)
+        if self._pending_size >= _BUFFER_SIZE:
+            self._flush()
+
+    def _flush(self) -> None:
+        data = memoryview(b"".join(self._pending))
+        self._pending.clear()
+        self._pending_size = 0
+        self._hash.update(data)
+        while data:
+            data = data[self._file.write(data) :]

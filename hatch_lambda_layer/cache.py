@@ -1,0 +1,197 @@
+"""The content-addressed cache: wheels under their sha256, each with its proof.
+
+Several processes may use it at once: files appear whole, under names that their content decides,
+and are never changed. A wheel whose size or time is not the one that was proved counts as absent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .exceptions import CacheError
+from .locking import try_lock
+from .selection import LockedWheel
+from .wheels import Wheel, WheelMember
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+# Rises when a proof proves more, or is written in another form: older ones are then made again.
+_SCHEMA = 1
+
+
+def default_cache_dir() -> Path:
+    """Give `HATCH_LAMBDA_LAYER_CACHE_DIR`, or the usual place for caches on this system."""
+    if chosen := os.environ.get("HATCH_LAMBDA_LAYER_CACHE_DIR"):
+        return Path(chosen).absolute()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("hatch-lambda-layer", appauthor=False)
+
+
+class TemporaryFile:
+    """A file that has an owner as long as it is locked, and no final name yet."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self.path = path
+        self.file = file
+
+    @classmethod
+    def create(cls, folder: Path) -> TemporaryFile:
+        """Make an empty file in `folder`, which is made too."""
+        folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            handle, name = tempfile.mkstemp(dir=folder)
+            file = open(handle, "w+b")  # noqa: SIM115  # it is closed by `discard`
+            # A sweep of another process can come between the two steps: then once more.
+            if try_lock(file) and Path(name).exists():
+                return cls(Path(name), file)
+            file.close()
+
+    def move_to(self, path: Path) -> None:
+        """Give the file its final name, in place of what had that name."""
+        self.file.flush()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if sys.platform == "win32":
+            self.file.close()  # Windows renames no open files
+        os.replace(self.path, path)
+
+    def discard(self) -> None:
+        """Close the file, and remove it if it was not moved."""
+        self.file.close()
+        with suppress(FileNotFoundError):
+            self.path.unlink()
+
+
+class Cache:
+    """The cache below one folder, which is made when something is first put in."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._version = root / f"v{_SCHEMA}"
+
+    def wheel(self, locked: LockedWheel) -> Wheel | None:
+        """Give the wheel with its proof, or `None` when it is not in the cache as proved."""
+        path = self._wheel_path(locked.sha256)
+        try:
+            proof = json.loads(path.with_suffix(".json").read_bytes())
+            found = path.stat()
+            if (found.st_size, found.st_mtime_ns) != (proof["size"], proof["mtime_ns"]):
+                return None
+            return _from_proof(proof, path, locked)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def yanked(self, locked: LockedWheel) -> str | None:
+        """Give the reason for which the wheel was yanked when it was fetched."""
+        try:
+            reason = self._wheel_path(locked.sha256).with_suffix(".yanked").read_text("utf-8")
+        except OSError:
+            return None
+        return reason or "no reason given"
+
+    def remember_yanked(self, locked: LockedWheel, reason: str) -> None:
+        """Keep the reason for which the index has yanked the wheel."""
+        self._put(self._wheel_path(locked.sha256).with_suffix(".yanked"), reason.encode())
+
+    def insert(self, temporary: TemporaryFile, wheel: Wheel) -> Wheel:
+        """Move a proved wheel into the cache, and keep its proof beside it."""
+        path = self._wheel_path(wheel.sha256)
+        with _reported(path):
+            temporary.move_to(path)
+            found = path.stat()
+        self._put(path.with_suffix(".json"), _as_proof(wheel, found.st_size, found.st_mtime_ns))
+        return dataclasses.replace(wheel, file=path)
+
+    def selection(self, key: str) -> tuple[LockedWheel, ...] | None:
+        """Give the selection that was kept under `key`."""
+        try:
+            rows = json.loads(self._selection_path(key).read_bytes())
+            return tuple(LockedWheel(*row) for row in rows)
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def keep_selection(self, key: str, selection: tuple[LockedWheel, ...]) -> None:
+        """Keep a selection: parsing and selecting takes longer than everything after it."""
+        self._put(self._selection_path(key), json.dumps(selection).encode())
+
+    @contextmanager
+    def temporary(self) -> Iterator[TemporaryFile]:
+        """Give a new file, and remove it at the end unless it was moved into the cache."""
+        with _reported(self._temporary_dir):
+            temporary = TemporaryFile.create(self._temporary_dir)
+        try:
+            yield temporary
+        finally:
+            temporary.discard()
+
+    def sweep(self) -> None:
+        """Remove temporary files whose process has died."""
+        with suppress(OSError):
+            for path in self._temporary_dir.iterdir():
+                with suppress(OSError), path.open("r+b") as file:
+                    if try_lock(file):
+                        path.unlink()
+
+    @property
+    def _temporary_dir(self) -> Path:
+        return self._version / "tmp"
+
+    def _wheel_path(self, sha256: str) -> Path:
+        return self._version / "wheels" / sha256[:2] / f"{sha256}.whl"
+
+    def _selection_path(self, key: str) -> Path:
+        return self._version / "selections" / f"{key}.json"
+
+    def _put(self, path: Path, content: bytes) -> None:
+        with self.temporary() as temporary, _reported(path):
+            temporary.file.write(content)
+            temporary.move_to(path)
+
+
+@contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CacheError(
+            f"The cache can't be written at {path}: {error.strerror}",
+            hint="free the space, or name another folder in HATCH_LAMBDA_LAYER_CACHE_DIR",
+        ) from error
+
+
+def _as_proof(wheel: Wheel, size: int, mtime_ns: int) -> bytes:
+    proof = {
+        "size": size,
+        "mtime_ns": mtime_ns,
+        "filename": wheel.filename,
+        "name": wheel.name,
+        "version": wheel.version,
+        "dist_info": wheel.dist_info,
+        "requires_dist": wheel.requires_dist,
+        "members": wheel.members,
+    }
+    return json.dumps(proof, separators=(",", ":")).encode()
+
+
+def _from_proof(proof: dict[str, Any], path: Path, locked: LockedWheel) -> Wheel | None:
+    if proof["filename"] != locked.filename:
+        return None
+    return Wheel(
+        file=path,
+        filename=locked.filename,
+        name=proof["name"],
+        version=proof["version"],
+        sha256=locked.sha256,
+        dist_info=proof["dist_info"],
+        requires_dist=tuple(proof["requires_dist"]),
+        members=tuple(map(WheelMember._make, proof["members"])),
+    )

@@ -1,0 +1,149 @@
+"""The command `hatch-lambda-layer`, for projects of every build backend."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from . import __version__, report
+from .config import LayerConfig
+from .console import Console
+from .edge import reported
+from .exceptions import ConfigError, LambdaLayerError, OutputError
+from .layout import LayerPathLayout
+from .manifest import LayerManifest
+from .pipeline import LayerBuild
+
+
+class _Terminal:
+    """Messages on standard error, as Hatch's `Application` shows them."""
+
+    def __init__(self, verbosity: int) -> None:
+        self.verbosity = verbosity
+
+    def display_info(self, message: str = "") -> None:
+        if self.verbosity >= 0:
+            click.echo(message, err=True)
+
+    def display_warning(self, message: str = "") -> None:
+        if self.verbosity >= -1:
+            click.echo(message, err=True)
+
+    def display_debug(self, message: str = "", level: int = 1) -> None:
+        if self.verbosity >= level:
+            click.echo(message, err=True)
+
+    def abort(self, message: str = "", code: int = 1) -> NoReturn:
+        if message:
+            click.echo(message, err=True)
+        sys.exit(code)
+
+
+_verbose = click.option("-v", "--verbose", count=True, help="Say more.")
+_quiet = click.option("-q", "--quiet", count=True, help="Say less.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="hatch-lambda-layer")
+def main() -> None:
+    """Build AWS Lambda layers for Python from a lockfile."""
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path), default=Path())
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Folder for the layers [dist]"
+)
+@click.option(
+    "-m",
+    "--member",
+    "members",
+    multiple=True,
+    help="Build only this member of the matrix, such as python3.13-arm64; may be repeated.",
+)
+@click.option("-c", "--clean", is_flag=True, help="Remove the layers that are there first.")
+@_verbose
+@_quiet
+def build(
+    path: Path,
+    output: Path | None,
+    members: tuple[str, ...],
+    *,
+    clean: bool,
+    verbose: int,
+    quiet: int,
+) -> None:
+    """Build the layers of the project in PATH, and print the path of each."""
+    terminal = _Terminal(verbose - quiet)
+    failures = []
+    with reported(terminal):
+        layers = _layer_build(path, output, Console(terminal))
+        targets = {target.id: target for target in layers.config.targets}
+        if unknown := [member for member in members if member not in targets]:
+            names = ", ".join(f"`{name}`" for name in targets)
+            raise ConfigError(
+                [f"Member `{name}` is not in the matrix, which has {names}" for name in unknown]
+            )
+        if clean:
+            layers.clean()
+        wanted = members or tuple(targets)
+        for member in wanted:
+            try:
+                click.echo(layers.build(targets[member]).zip_path)
+            except LambdaLayerError as error:
+                if len(wanted) == 1 or error.exit_code != 1:
+                    raise
+                click.echo(f"error: {member}: {error}", err=True)
+                failures.append(member)
+        if failures:
+            raise LambdaLayerError(
+                f"{len(failures)} of {len(wanted)} layers failed: {', '.join(failures)}"
+            )
+
+
+@main.command()
+@click.argument("layer", metavar="ZIP", type=click.Path(path_type=Path))
+def show(layer: Path) -> None:
+    """Show what is in the layer ZIP, from the manifest beside it."""
+    terminal = _Terminal(0)
+    with reported(terminal):
+        manifest_path = layer.with_suffix(".json")
+        try:
+            manifest = LayerManifest.from_json(manifest_path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise OutputError(
+                f"{manifest_path} can't be read: {error.strerror}",
+                hint="`show` reads the `layer.json` that a build writes beside the zip",
+            ) from error
+        click.echo(report.layer_table(manifest))
+        click.echo(report.layer_totals(manifest))
+        click.echo(f"content digest: {manifest.content_digest}")
+        click.echo(f"code sha256: {manifest.code_sha256}")
+        for finding in manifest.findings:
+            click.echo(f"warning: {finding.message}")
+        if not manifest.describes(layer):
+            raise LambdaLayerError(
+                f"{layer} is not the zip that {manifest_path.name} was written for",
+                hint="build it again",
+            )
+
+
+def _layer_build(path: Path, output: Path | None, console: Console) -> LayerBuild:
+    root = path.absolute()
+    pyproject_path = root / "pyproject.toml"
+    try:
+        pyproject = tomllib.loads(pyproject_path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{pyproject_path} is not valid TOML: {error}"]) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{pyproject_path} can't be read: {error}"]) from error
+    return LayerBuild(
+        config=LayerConfig.from_pyproject(pyproject),
+        layout=LayerPathLayout(pyproject_path, output.absolute() if output else root / "dist"),
+        pyproject=pyproject,
+        console=console,
+    )

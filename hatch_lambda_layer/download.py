@@ -1,0 +1,226 @@
+"""The one door for HTTP: pooled, retried within bounds, and with credentials for one host only."""
+
+from __future__ import annotations
+
+import os
+import random
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+import truststore
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from . import __version__
+from .exceptions import DownloadError
+from .process import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
+
+_ATTEMPTS = 4
+_RETRIED_STATUS = (408, 425, 429, 500, 502, 503, 504)
+_BACKOFF_SECONDS = 0.4
+# A server that wants us to wait for longer is reported instead.
+_LONGEST_RETRY_AFTER_SECONDS = 60
+_CHUNK = 1 << 18
+_JSON_INDEX = "application/vnd.pypi.simple.v1+json"
+_HTML_INDEX = "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+
+
+class _Adapter(HTTPAdapter):
+    """Trusts what the operating system trusts, and what SSL_CERT_FILE adds."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if bundle := os.environ.get("SSL_CERT_FILE"):
+            context.load_verify_locations(bundle)
+        super().init_poolmanager(*args, ssl_context=context, **kwargs)
+
+
+class Downloader:
+    """Fetches files over pooled connections, one session for each thread.
+
+    Proxies, netrc and `REQUESTS_CA_BUNDLE` work as in requests. Credentials go to the host they
+    are for: a redirect to another host is followed without them.
+    """
+
+    def __init__(self, timeout: float | None = None) -> None:
+        default = os.environ.get("HATCH_LAMBDA_LAYER_HTTP_TIMEOUT", "30")
+        try:
+            self._timeout = timeout or float(default)
+        except ValueError:
+            raise DownloadError(
+                f"HATCH_LAMBDA_LAYER_HTTP_TIMEOUT must be a number of seconds, not {default!r}"
+            ) from None
+        self._threads = threading.local()
+
+    def fetch(
+        self,
+        url: str,
+        file: BinaryIO,
+        *,
+        largest: int,
+        index: str | None,
+        advance: Callable[[int], None],
+    ) -> None:
+        """Write what `url` serves to the empty `file`.
+
+        `advance` is called with the bytes as they come, and with what a failed attempt had
+        brought, negative. Raises `DownloadError` after bounded attempts, and when the body has
+        more than `largest` bytes.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._fetch_once(url, file, largest, index, advance)
+            except (requests.RequestException, OSError) as error:
+                if attempt == _ATTEMPTS or not _passing(error):
+                    raise _unreachable(url, index, error) from error
+            advance(-file.tell())
+            file.seek(0)
+            file.truncate()
+            time.sleep(_BACKOFF_SECONDS * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
+        return None
+
+    def yanked(self, index: str, project: str, filename: str) -> str | None:
+        """Ask the index why it has yanked a file; `None` when it has not, or does not say."""
+        url = f"{index.rstrip('/')}/{project}/"
+        try:
+            accept = f"{_JSON_INDEX}, {_HTML_INDEX}"
+            answer = self._session().get(url, headers={"Accept": accept}, timeout=self._timeout)
+            if not answer.ok:
+                return None
+            if "json" in answer.headers.get("Content-Type", ""):
+                return _yanked_in_json(answer.json(), filename)
+            return _yanked_in_html(answer.text, filename)
+        # The build must not depend on a second opinion that the lockfile does not ask for.
+        except (requests.RequestException, OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _fetch_once(
+        self,
+        url: str,
+        file: BinaryIO,
+        largest: int,
+        index: str | None,
+        advance: Callable[[int], None],
+    ) -> None:
+        # Wheels are compressed already, and their size is checked: no content coding.
+        headers = {"Accept-Encoding": "identity"}
+        with self._session().get(
+            url, stream=True, timeout=self._timeout, headers=headers
+        ) as answer:
+            if not answer.ok:
+                raise _refused(url, index, answer.status_code)
+            for chunk in answer.iter_content(_CHUNK):
+                if file.tell() + len(chunk) > largest:
+                    raise DownloadError(
+                        f"{redact(url)} serves more than the {largest:,} bytes it should have"
+                    )
+                file.write(chunk)
+                advance(len(chunk))
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._threads, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.headers["User-Agent"] = f"hatch-lambda-layer/{__version__}"
+            retries = Retry(
+                total=_ATTEMPTS,
+                connect=_ATTEMPTS - 1,
+                read=_ATTEMPTS - 1,
+                status_forcelist=_RETRIED_STATUS,
+                backoff_factor=_BACKOFF_SECONDS,
+                backoff_jitter=_BACKOFF_SECONDS,
+                retry_after_max=_LONGEST_RETRY_AFTER_SECONDS,
+                raise_on_status=False,
+            )
+            adapter = _Adapter(max_retries=retries)
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+            self._threads.session = session
+        return session
+
+
+def _passing(error: Exception) -> bool:
+    """Tell a broken transfer, which is tried again, from what urllib3 has tried often enough."""
+    broken = (
+        requests.exceptions.ChunkedEncodingError,
+        requests.exceptions.ContentDecodingError,
+    )
+    if isinstance(error, broken):
+        return True
+    if isinstance(error, requests.ConnectionError):
+        return not error.args or not hasattr(error.args[0], "reason")
+    return False
+
+
+def _named(index: str | None, url: str) -> str:
+    return f"index {redact(index)}" if index else f"host {urlsplit(url).hostname}"
+
+
+def _refused(url: str, index: str | None, status: int) -> DownloadError:
+    where = _named(index, url)
+    reasons = {
+        401: (
+            f"{where} asks for a user name and a password",
+            f"put them into ~/.netrc (or the file that NETRC names) for {urlsplit(url).hostname}",
+        ),
+        403: (f"{where} forbids it", "check the credentials and what they may read"),
+        404: (f"{where} does not have it (any more)", "lock again, or ask who runs the index"),
+        429: (f"{where} is asked too often", "wait a little, then build again"),
+    }
+    reason, hint = reasons.get(
+        status, (f"{where} failed, and went on failing", "wait a little, then build again")
+    )
+    return DownloadError(f"{redact(url)} answers {status}: {reason}", hint=hint)
+
+
+def _unreachable(url: str, index: str | None, error: Exception) -> DownloadError:
+    """Say what kept a file from coming, in the terms a person can act on."""
+    cause: object = error.args[0] if error.args else error
+    cause = getattr(cause, "reason", None) or cause
+    text = redact(str(cause))
+    where = _named(index, url)
+    if isinstance(error, requests.exceptions.SSLError):
+        what, hint = "its certificate is not trusted", "name your CA's file in SSL_CERT_FILE"
+    elif isinstance(error, requests.exceptions.ProxyError):
+        what, hint = "the proxy does not answer", "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+    elif "NameResolutionError" in type(cause).__name__ or "resolve" in text:
+        what, hint = "its name is not found", "check the network, then build again"
+    elif isinstance(error, requests.Timeout) or "timed out" in text:
+        what = "it does not answer in time"
+        hint = "check the network, or allow more seconds in HATCH_LAMBDA_LAYER_HTTP_TIMEOUT"
+    else:
+        what, hint = "the connection broke", "check the network, then build again"
+    return DownloadError(
+        f"{redact(url)} could not be fetched from {where}: {what} ({text})", hint=hint
+    )
+
+
+def _yanked_in_json(page: dict[str, Any], filename: str) -> str | None:
+    for file in page["files"]:
+        if file["filename"] == filename and (reason := file.get("yanked")):
+            return reason if isinstance(reason, str) else ""
+    return None
+
+
+def _yanked_in_html(page: str, filename: str) -> str | None:
+    from html.parser import HTMLParser
+
+    reasons: list[str] = []
+
+    class Anchors(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            found = dict(attrs)
+            path = urlsplit(found.get("href") or "").path
+            if tag == "a" and "data-yanked" in found and path.rsplit("/", 1)[-1] == filename:
+                reasons.append(found["data-yanked"] or "")
+
+    Anchors().feed(page)
+    return reasons[0] if reasons else None

@@ -1,0 +1,67 @@
+"""The edge to a person: one place that turns exceptions into a message and an exit code."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import traceback
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from .console import Display
+from .exceptions import Interrupted, LambdaLayerError, OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+_SIGINT_EXIT_CODE = 128 + signal.SIGINT
+_SIGTERM_EXIT_CODE = 128 + signal.SIGTERM
+
+
+class AbortingDisplay(Display, Protocol):
+    """A display that can end the program, as Hatch's `Application` can."""
+
+    def abort(self, message: str = "", code: int = 1) -> None:
+        """Show the message and exit."""
+        ...
+
+
+@contextmanager
+def reported(display: AbortingDisplay) -> Iterator[None]:
+    """End the program with a message when the block fails, is interrupted or is terminated."""
+    try:
+        with _terminable():
+            yield
+    except LambdaLayerError as error:
+        abort(display, error)
+    except KeyboardInterrupt:
+        abort(display, Interrupted(_SIGINT_EXIT_CODE))
+    except OSError as error:
+        abort(display, OutputError(f"{error.filename or 'The system'}: {error.strerror or error}"))
+
+
+def abort(display: AbortingDisplay, error: LambdaLayerError) -> NoReturn:
+    """Show an error, with its traceback where details are wanted, and exit."""
+    if display.verbosity > 0:
+        display.display_debug("".join(traceback.format_exception(error)))
+    display.abort(f"error: {error}", code=error.exit_code)
+    # Hatch says that its `abort` returns nothing, not that it does not return.
+    raise SystemExit(error.exit_code)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM unwind the stack, so that children and temporary files do not stay."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+        raise Interrupted(_SIGTERM_EXIT_CODE)
+
+    previous = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -1,0 +1,94 @@
+"""What can go wrong: one family of exceptions, each with a message, a hint and its data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class LambdaLayerError(Exception):
+    """A failure that the user can act on.
+
+    `message` says what happened and where, `hint` what to do about it. The edges (the Hatch
+    plugins and the command line) print `str(error)` and exit with `exit_code`.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n\nhint: {self.hint}" if self.hint else self.message
+
+
+class ConfigError(LambdaLayerError):
+    """`[tool.lambda-layer]` is wrong; `problems` holds every one of its errors."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class LockfileError(LambdaLayerError):
+    """The lockfile is missing, ambiguous, stale or unreadable."""
+
+
+class ToolError(LambdaLayerError):
+    """A program that was called failed; `output` is what it said, without credentials."""
+
+    def __init__(self, program: str, output: str, *, hint: str | None = None) -> None:
+        super().__init__(f"`{program}` failed:\n{output.strip()}", hint=hint)
+        self.program = program
+        self.output = output
+
+
+class SelectionError(LambdaLayerError):
+    """The lockfile has no wheel that fits the target for some package."""
+
+
+class DownloadError(LambdaLayerError):
+    """A file could not be fetched, or is not the one that the lockfile names."""
+
+
+class WheelError(LambdaLayerError):
+    """A wheel is broken or hostile; nothing of it was used."""
+
+    def __init__(self, filename: str, reason: str, *, member: str | None = None) -> None:
+        # Names in a hostile archive may hold control characters: never print them raw.
+        where = f", member {member!a}" if member is not None else ""
+        super().__init__(
+            f"Wheel `{filename}` is refused{where}: {reason}",
+            hint="the wheel itself is at fault: tell its maintainers, or pin another version",
+        )
+        self.filename = filename
+        self.reason = reason
+        self.member = member
+
+
+class ConflictError(LambdaLayerError):
+    """Two owners claim one path of the layer with different content."""
+
+
+class SizeError(LambdaLayerError):
+    """The layer is empty, or larger than Lambda or the configuration allows."""
+
+
+class CacheError(LambdaLayerError):
+    """The cache could not be written."""
+
+
+class OutputError(LambdaLayerError):
+    """The layer could not be written; what was there before is untouched."""
+
+
+class Interrupted(LambdaLayerError):  # noqa: N818  # it is no fault
+    """The build was stopped by a signal."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__("Interrupted: no layer was written, what was there before is untouched")
+        self.exit_code = exit_code

@@ -1,0 +1,29 @@
+"""What Hatch finds through the entry point `hatch`: one name, several kinds of plugin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hatchling.plugin import hookimpl
+
+if TYPE_CHECKING:
+    from .build_hook import LambdaLayerBuildHook
+    from .builder import LambdaLayerBuilder
+
+# Each class is imported where it is asked for, so that one kind does not pay for the other.
+
+
+@hookimpl
+def hatch_register_builder() -> type[LambdaLayerBuilder]:
+    """Register the target of `hatch build -t lambda-layer`."""
+    from .builder import LambdaLayerBuilder
+
+    return LambdaLayerBuilder
+
+
+@hookimpl
+def hatch_register_build_hook() -> type[LambdaLayerBuildHook]:
+    """Register the hook that writes the layer beside the wheel."""
+    from .build_hook import LambdaLayerBuildHook
+
+    return LambdaLayerBuildHook

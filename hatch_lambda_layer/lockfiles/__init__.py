@@ -1,0 +1,69 @@
+"""Lockfiles: one Protocol, one module a tool; every tool ends in PEP 751's `pylock.toml`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..exceptions import LockfileError
+from .pylock import PylockFile
+from .uv import UvLockfile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ..layout import LayerPathLayout
+    from ._types import Lockfile
+
+LOCKFILES: Mapping[str, Lockfile] = {
+    lockfile.tool: lockfile for lockfile in (UvLockfile(), PylockFile())
+}
+
+# Lockfiles that are not read as they are, and the command that makes one that is.
+_FOREIGN = {
+    "poetry.lock": "poetry export -f pylock.toml -o pylock.toml",
+    "pdm.lock": "pdm export -f pylock -o pylock.toml",
+    "requirements.txt": "uv pip compile requirements.txt --universal --format pylock.toml "
+    "-o pylock.toml",
+}
+
+
+def find_lockfile(tool: str | None, layout: LayerPathLayout) -> tuple[Lockfile, Path]:
+    """Give the lockfile of `tool`, or the only one that is there when `tool` is `None`.
+
+    Raises `LockfileError` where there is none, or where it would have to guess.
+    """
+    candidates = LOCKFILES.values() if tool is None else [LOCKFILES[tool]]
+    found = [(lockfile, path) for lockfile in candidates for path in lockfile.find(layout)]
+    if len(found) == 1:
+        return found[0]
+    root = layout.dir_project_root
+    if found:
+        names = ", ".join(f"`{path.name}` ({lockfile.tool})" for lockfile, path in found)
+        raise LockfileError(
+            f"{root} has more than one lockfile: {names}",
+            hint="keep one of them, or name its tool: `tool` in `[tool.lambda-layer]` is one of "
+            + ", ".join(f"`{name}`" for name in LOCKFILES),
+        )
+    wanted = " or ".join(f"`{lockfile.filename}`" for lockfile in candidates)
+    commands = [f"`{lockfile.command}`" for lockfile in candidates]
+    foreign = [f"`{command}`" for name, command in _FOREIGN.items() if (root / name).exists()]
+    raise LockfileError(
+        f"No lockfile: {wanted} is missing in {root}",
+        hint=f"make it with {' or '.join(foreign or commands)}",
+    )
+
+
+def read_text(path: Path) -> bytes:
+    """Read a lockfile; raise `LockfileError` for what no parser can explain as well."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise LockfileError(f"Lockfile `{path}` can't be read: {error.strerror}") from error
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith((b"<<<<<<< ", b">>>>>>> ")):
+            raise LockfileError(
+                f"Lockfile `{path}` has the markers of a merge conflict in line {number}",
+                hint="resolve the conflict, then lock again",
+            )
+    return text

@@ -1,0 +1,103 @@
+"""The Protocol of lockfiles, and the value that each of them gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ..exceptions import LockfileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from packaging.pylock import Pylock
+
+    from ..layout import LayerPathLayout
+
+
+class Lockfile(Protocol):
+    """The lockfile of one tool."""
+
+    @property
+    def tool(self) -> str:
+        """The name for `tool` in `[tool.lambda-layer]`."""
+        ...
+
+    @property
+    def filename(self) -> str:
+        """The usual name of the lockfile."""
+        ...
+
+    @property
+    def command(self) -> str:
+        """The command that makes the lockfile."""
+        ...
+
+    def find(self, layout: LayerPathLayout) -> list[Path]:
+        """Give the lockfiles of this kind that the project has."""
+        ...
+
+    def read(
+        self,
+        path: Path,
+        layout: LayerPathLayout,
+        groups: tuple[str, ...],
+        extras: tuple[str, ...],
+    ) -> Lock:
+        """Read the lockfile, with the project's own dependencies, `groups` and `extras`.
+
+        Raises `LockfileError`, or `ToolError` when the tool itself fails.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lock:
+    """What a lockfile locks: the text of a `pylock.toml`, parsed only when it must be.
+
+    `path` is the user's lockfile, which errors name and relative paths start from. `groups` and
+    `extras` are those still to be chosen from `text`.
+    """
+
+    path: Path
+    command: str
+    text: bytes
+    groups: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+
+    def parse(self) -> Pylock:
+        """Parse and validate the text (PEP 751); raise `LockfileError` when it is not valid."""
+        import tomllib
+
+        from packaging.pylock import (
+            Pylock,
+            PylockUnsupportedVersionError,
+            PylockValidationError,
+        )
+
+        try:
+            # Some Windows editors put a byte order mark in front; TOML itself has none.
+            return Pylock.from_dict(tomllib.loads(self.text.decode("utf-8-sig")))
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise LockfileError(f"Lockfile `{self.path}` is not valid TOML: {error}") from error
+        except PylockUnsupportedVersionError as error:
+            raise LockfileError(
+                f"Lockfile `{self.path}` has a version that is not understood: {error}",
+                hint="update hatch-lambda-layer, or lock with an older version of the tool",
+            ) from error
+        except PylockValidationError as error:
+            raise LockfileError(
+                f"Lockfile `{self.path}` is not valid: {self._explained(error)}",
+                hint=f"lock again with `{self.command}`",
+            ) from error
+
+    def _explained(self, error: Exception) -> str:
+        """Say which package a validation error is about: PEP 751's parser only counts them."""
+        import re
+        import tomllib
+
+        match = re.search(r"packages\[(\d+)\]", str(error))
+        if match is None:
+            return str(error)
+        package = tomllib.loads(self.text.decode("utf-8-sig"))["packages"][int(match[1])]
+        return f"{error} (package `{package.get('name', '?')}`)"

@@ -1,0 +1,66 @@
+"""`pylock.toml` and `pylock.NAME.toml`, the standard lockfiles of PEP 751, read as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..exceptions import LockfileError
+from ._types import Lock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..layout import LayerPathLayout
+
+
+class PylockFile:
+    """A `pylock.toml`, whichever tool wrote it."""
+
+    tool = "pylock"
+    filename = "pylock.toml"
+    command = "uv pip compile pyproject.toml --universal --format pylock.toml -o pylock.toml"
+
+    def find(self, layout: LayerPathLayout) -> list[Path]:
+        """Give `pylock.toml`, else every `pylock.NAME.toml`."""
+        plain = layout.dir_project_root / self.filename
+        if plain.is_file():
+            return [plain]
+        return sorted(
+            path
+            for path in layout.dir_project_root.glob("pylock.*.toml")
+            # PEP 751: NAME has no dot.
+            if "." not in path.name.removeprefix("pylock.").removesuffix(".toml") and path.is_file()
+        )
+
+    def read(
+        self,
+        path: Path,
+        layout: LayerPathLayout,  # noqa: ARG002
+        groups: tuple[str, ...],
+        extras: tuple[str, ...],
+    ) -> Lock:
+        """Read the file; its own default groups come first, as PEP 751 has it."""
+        from . import read_text
+
+        lock = Lock(path=path, command=self.command, text=read_text(path), extras=extras)
+        if not groups and not extras:
+            return lock
+        pylock = lock.parse()
+        for kind, asked, known in (
+            ("group", groups, pylock.dependency_groups or ()),
+            ("extra", extras, pylock.extras or ()),
+        ):
+            for name in asked:
+                if name not in known:
+                    names = ", ".join(f"`{each}`" for each in known) or "none"
+                    raise LockfileError(
+                        f"Lockfile `{path}` has no {kind} `{name}`; it has: {names}"
+                    )
+        defaults = tuple(pylock.default_groups or ())
+        return Lock(
+            path=path,
+            command=self.command,
+            text=lock.text,
+            groups=(*defaults, *(name for name in groups if name not in defaults)),
+            extras=extras,
+        )

@@ -1,0 +1,114 @@
+"""`uv.lock`, through `uv export --format pylock.toml`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from ..exceptions import LockfileError, ToolError
+from ..process import run
+from ._types import Lock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..layout import LayerPathLayout
+
+# Settings that contradict the options of the call below, or change what it prints.
+_CONTRADICTING = ("UV_FROZEN", "UV_LOCKED", "UV_OFFLINE", "UV_NO_DEV", "UV_DEV", "UV_NO_GROUP")
+
+
+class UvLockfile:
+    """The lockfile of uv."""
+
+    tool = "uv"
+    filename = "uv.lock"
+    command = "uv lock"
+
+    def find(self, layout: LayerPathLayout) -> list[Path]:
+        """Give `uv.lock`."""
+        return [path] if (path := layout.path_uv_lock).is_file() else []
+
+    def read(
+        self,
+        path: Path,
+        layout: LayerPathLayout,
+        groups: tuple[str, ...],
+        extras: tuple[str, ...],
+    ) -> Lock:
+        """Export the lock; a stale one fails at once, without the network being asked."""
+        from . import read_text
+
+        lock = read_text(path)
+        argv = [_find_uv(), "export", "--format", "pylock.toml", "--locked", "--offline"]
+        argv += ["--no-emit-project", "--no-default-groups", "--no-header", "--quiet"]
+        argv += ["--color", "never", *_interpreter(lock)]
+        argv += [part for group in groups for part in ("--group", group)]
+        argv += [part for extra in extras for part in ("--extra", extra)]
+        env = {key: value for key, value in os.environ.items() if key not in _CONTRADICTING}
+        try:
+            text = run(argv, cwd=layout.dir_project_root, env=env)
+        except ToolError as error:
+            raise _explained(error, path) from error
+        return Lock(path=path, command=self.command, text=text)
+
+
+def _find_uv() -> str:
+    """Give the uv that this package depends on, else the one on the search path."""
+    from uv import find_uv_bin
+
+    try:
+        return str(find_uv_bin())
+    except FileNotFoundError:
+        found = shutil.which("uv")
+    if found is None:
+        raise LockfileError(
+            "`uv.lock` needs uv, and none was found",
+            hint="install hatch-lambda-layer again with its dependencies, or put uv on the PATH",
+        )
+    return found
+
+
+def _interpreter(lock: bytes) -> list[str]:
+    """Offer uv this interpreter where it fits, which saves the search for one.
+
+    uv checks `requires-python` against an interpreter even when it only exports, and gives up
+    when the first candidate on the search path can't be run (as pyenv's shims can't).
+    """
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    match = re.search(rb'^requires-python = "([^"]+)"', lock, re.MULTILINE)
+    try:
+        wanted = SpecifierSet(match[1].decode() if match else "")
+    except (InvalidSpecifier, UnicodeDecodeError):
+        return []
+    return ["--python", sys.executable] if wanted.contains(platform.python_version()) else []
+
+
+def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
+    """Say in the words of this project what uv refuses; its own words stay in the message."""
+    said = error.output.strip()
+    if "needs to be updated" in said:
+        return LockfileError(
+            f"Lockfile `{path}` is stale: pyproject.toml has changed since",
+            hint="lock again with `uv lock`",
+        )
+    if "network was disabled" in said:
+        return LockfileError(
+            f"Lockfile `{path}` is stale: pyproject.toml asks for what it does not lock\n\n{said}",
+            hint="lock again with `uv lock`",
+        )
+    if "No interpreter found" in said or "incompatible with the project's Python" in said:
+        return LockfileError(
+            f"uv needs an interpreter that fits `requires-python` to read `{path}`\n\n{said}",
+            hint="install one with `uv python install`; the layer itself needs none",
+        )
+    if "Failed to parse" in said or "unsupported schema version" in said:
+        return LockfileError(
+            f"Lockfile `{path}` can't be read\n\n{said}", hint="lock again with `uv lock`"
+        )
+    return error

@@ -1,0 +1,69 @@
+"""What a layer is made of, as text for a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .config import LAMBDA_UNPACKED_LIMIT
+from .console import megabytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from .manifest import LayerManifest, LayerPackage
+
+# Larger zips can't be sent to Lambda directly, they go through S3.
+LAMBDA_DIRECT_UPLOAD_LIMIT = 52_428_800
+_TEXT_COLUMNS = 2
+
+
+def layer_table(manifest: LayerManifest) -> str:
+    """Give a table of the packages with their sizes, and the totals against Lambda's limits."""
+    rows = [
+        (package.name, package.version, *_sizes(package.unpacked_size, package.zipped_size))
+        for package in manifest.packages
+    ]
+    rest = manifest.unpacked_size - sum(each.unpacked_size for each in manifest.packages)
+    if rest:
+        zipped = manifest.zipped_size - sum(each.zipped_size for each in manifest.packages)
+        rows.append(("(other files)", "", *_sizes(rest, zipped)))
+    return "\n".join(_aligned(("package", "version", "unpacked", "zipped"), rows))
+
+
+def layer_totals(manifest: LayerManifest) -> str:
+    """Give the totals in one line, each against the limit it counts for."""
+    direct = manifest.zipped_size <= LAMBDA_DIRECT_UPLOAD_LIMIT
+    limit = megabytes(LAMBDA_DIRECT_UPLOAD_LIMIT).replace(".0", "")
+    zipped = f"of {limit}" if direct else f"over {limit}, so it goes through S3"
+    return (
+        f"{manifest.target}: {megabytes(manifest.unpacked_size)} unpacked "
+        f"of {megabytes(LAMBDA_UNPACKED_LIMIT).replace('.0', '')}, "
+        f"{megabytes(manifest.zipped_size)} zipped {zipped}, {manifest.files:,} files"
+    )
+
+
+def stage_times(seconds: Mapping[str, float]) -> str:
+    """Give the time of each stage, in one line."""
+    return ", ".join(f"{stage} {duration:.2f} s" for stage, duration in seconds.items())
+
+
+def largest_packages(packages: Iterable[LayerPackage], count: int) -> str:
+    """Give the packages that take the most room, one a line."""
+    ordered = sorted(packages, key=lambda package: -package.unpacked_size)[:count]
+    rows = [(each.name, each.version, megabytes(each.unpacked_size)) for each in ordered]
+    return "\n".join(_aligned(("package", "version", "unpacked"), rows))
+
+
+def _sizes(unpacked: int, zipped: int) -> tuple[str, str]:
+    return megabytes(unpacked), megabytes(zipped)
+
+
+def _aligned(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterable[str]:
+    """Give lines with two columns of text on the left and columns of numbers on the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        cells = [
+            cell.ljust(width) if column < _TEXT_COLUMNS else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()

@@ -1,0 +1,180 @@
+"""Which wheels of a lock fit a target."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from .exceptions import LockfileError, SelectionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from packaging.pylock import Package, PackageArchive, PackageWheel
+    from packaging.tags import Tag
+
+    from .lockfiles._types import Lock
+    from .targets import Target
+
+# Rises when the same lock and target would be selected differently.
+_SCHEMA = 1
+# How many tags an error lists for a package.
+_SHOWN = 12
+
+
+class LockedWheel(NamedTuple):
+    """One wheel, as the lockfile names it.
+
+    `sha256` is in hexadecimal. `size` is in bytes, where the lockfile tells it. `location` is a
+    URL or an absolute path; `index_url` is the index it came from, where that is known.
+    """
+
+    name: str
+    version: str
+    filename: str
+    sha256: str
+    size: int | None
+    location: str
+    index_url: str | None
+
+
+def selection_key(lock: Lock, target: Target) -> str:
+    """Name the selection of `target` from `lock`: equal keys, equal selections."""
+    facts = [
+        _SCHEMA,
+        hashlib.sha256(lock.text).hexdigest(),
+        str(lock.path.parent),
+        lock.groups,
+        lock.extras,
+        target.marker_environment(),
+        target.platforms(),
+    ]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def select(lock: Lock, target: Target) -> tuple[LockedWheel, ...]:
+    """Give the wheels of `lock` that fit `target`, by name.
+
+    The rules are those of PEP 751. Raises `LockfileError` for a lock that is not valid or not for
+    this target, and `SelectionError` that names every package that has no wheel that fits.
+    """
+    from packaging.pylock import PylockSelectError
+
+    pylock = lock.parse()
+    tags = target.tags()
+    # Without a fitting wheel and an sdist, the selection would end at the first such package. An
+    # empty sdist beside each lets it go on, so that all of them are reported.
+    pylock = dataclasses.replace(pylock, packages=[_with_sdist(each) for each in pylock.packages])
+    try:
+        chosen = list(
+            pylock.select(
+                environment=target.marker_environment(),
+                tags=tags,
+                extras=lock.extras,
+                dependency_groups=lock.groups or None,
+            )
+        )
+    except PylockSelectError as error:
+        raise LockfileError(
+            f"Lockfile `{lock.path}` does not fit {target.id}: {error}",
+            hint="widen `requires-python` or `environments` to this runtime, then lock again",
+        ) from error
+    found = [_as_wheel(package, source, tags, lock.path.parent) for package, source in chosen]
+    problems = [f"- {each}" for each in found if isinstance(each, str)]
+    if problems:
+        glibc = ".".join(map(str, target.runtime.glibc))
+        wanted = f"{_interpreter(target)}, abi3 or py3, up to {target.platforms()[0]}, or any"
+        raise SelectionError(
+            f"These packages have no wheel for {target.id}, which has glibc {glibc} "
+            f"and takes {wanted}:\n" + "\n".join(sorted(problems)),
+            hint="pin a version that has a wheel for this runtime, or choose a newer runtime",
+        )
+    return tuple(sorted(each for each in found if isinstance(each, LockedWheel)))
+
+
+def _interpreter(target: Target) -> str:
+    return "cp{}{}".format(*target.runtime.python_version)
+
+
+def _with_sdist(package: Package) -> Package:
+    from packaging.pylock import PackageSdist
+
+    if package.is_direct or package.sdist is not None:
+        return package
+    return dataclasses.replace(package, sdist=PackageSdist(hashes={}))
+
+
+def _as_wheel(
+    package: Package, source: object, tags: Sequence[Tag], base: Path
+) -> LockedWheel | str:
+    """Give the wheel that `source` is, or say why it is none that fits."""
+    from packaging.pylock import PackageArchive, PackageDirectory, PackageVcs, PackageWheel
+
+    title = f"{package.name} {package.version or ''}".rstrip()
+    if isinstance(source, PackageVcs):
+        return f"{title} is a {source.type} repository (commit {source.commit_id[:12]}), no wheel"
+    if isinstance(source, PackageDirectory):
+        return f"{title} is the folder `{source.path}`, no wheel"
+    if not isinstance(source, PackageArchive | PackageWheel):
+        return _unfitting(package, title, tags)
+    filename = _filename(source)
+    if not filename.endswith(".whl"):
+        return f"{title} is the source archive `{filename}`, no wheel"
+    return _locked_wheel(package, source, filename, tags, base)
+
+
+def _filename(source: PackageArchive | PackageWheel) -> str:
+    path = source.path or urlsplit(source.url or "").path
+    return getattr(source, "name", None) or unquote(path.replace("\\", "/").rsplit("/", 1)[-1])
+
+
+def _locked_wheel(
+    package: Package,
+    source: PackageArchive | PackageWheel,
+    filename: str,
+    tags: Sequence[Tag],
+    base: Path,
+) -> LockedWheel | str:
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    try:
+        _, version, _, wheel_tags = parse_wheel_filename(filename)
+    except InvalidWheelFilename as error:
+        return f"{package.name}: {error}"
+    if wheel_tags.isdisjoint(tags):
+        return f"{package.name} {version} is the wheel `{filename}`, which does not fit"
+    sha256 = source.hashes.get("sha256", "").lower()
+    if re.fullmatch("[0-9a-f]{64}", sha256) is None:
+        raise LockfileError(
+            f"`{filename}` of package `{package.name}` has no sha256 in the lockfile "
+            f"(only {', '.join(source.hashes)}): what an index serves could not be checked",
+            hint="lock again with an index that gives sha256 hashes",
+        )
+    return LockedWheel(
+        name=package.name,
+        version=str(package.version or version),
+        filename=filename,
+        sha256=sha256,
+        size=source.size,
+        location=str((base / source.path).resolve()) if source.path else source.url or "",
+        index_url=package.index,
+    )
+
+
+def _unfitting(package: Package, title: str, tags: Sequence[Tag]) -> str:
+    """Say which wheels there are: their platforms where the Python fits, else their Pythons."""
+    from packaging.utils import parse_wheel_filename
+
+    if not package.wheels:
+        return f"{title} has only a source distribution, which would have to be built"
+    pythons = {(tag.interpreter, tag.abi) for tag in tags}
+    found = {tag for wheel in package.wheels for tag in parse_wheel_filename(wheel.filename)[-1]}
+    fitting = {tag.platform for tag in found if (tag.interpreter, tag.abi) in pythons}
+    names = sorted(fitting or {f"{tag.interpreter}-{tag.abi}" for tag in found})
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{title} has wheels for {', '.join(names[:_SHOWN])}{more}"

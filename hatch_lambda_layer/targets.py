@@ -1,0 +1,140 @@
+"""What a layer is built for: a Lambda runtime on an architecture, its wheel tags and markers."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from packaging.markers import Environment
+    from packaging.tags import Tag
+
+# The older names of manylinux, by the glibc minor version that each stands for (PEP 600).
+_LEGACY_MANYLINUX = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
+# No manylinux profile is older: PEP 599 brought aarch64 with 2.17, PEP 513 x86_64 with 2.5.
+_OLDEST_GLIBC_MINOR = {"x86_64": 5, "aarch64": 17}
+
+
+class Architecture(Enum):
+    """An instruction set that Lambda runs, by the name Lambda gives it."""
+
+    X86_64 = "x86_64"
+    ARM64 = "arm64"
+
+    @classmethod
+    def parse(cls, text: str) -> Architecture:
+        """Understand Lambda's names and their common synonyms; raise `ValueError` for others."""
+        return cls({"aarch64": "arm64", "amd64": "x86_64"}.get(text, text))
+
+    @property
+    def machine(self) -> str:
+        """The name in wheel tags and in `platform_machine`."""
+        return "aarch64" if self is Architecture.ARM64 else "x86_64"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Runtime:
+    """A Python runtime of Lambda, with the facts of `runtimes.toml`."""
+
+    id: str
+    python: str
+    os: str
+    glibc: tuple[int, int]
+    deprecated: date
+    create_blocked: date
+
+    @property
+    def python_version(self) -> tuple[int, int]:
+        """The major and minor version of the interpreter."""
+        return _version(self.python)
+
+    def deprecation(self, today: date) -> str | None:
+        """Say that AWS has deprecated the runtime, or `None` as long as it has not."""
+        if today < self.deprecated:
+            return None
+        return (
+            f"Runtime {self.id} is deprecated since {self.deprecated}; "
+            f"from {self.create_blocked} on, no function can be created with it"
+        )
+
+
+def _version(text: str) -> tuple[int, int]:
+    major, minor, *_ = text.split(".")
+    return int(major), int(minor)
+
+
+@cache
+def runtimes() -> Mapping[str, Runtime]:
+    """Give the known runtimes by their identifier, the newest first."""
+    with Path(__file__).with_name("runtimes.toml").open("rb") as file:
+        table = tomllib.load(file)["runtimes"]
+    return {
+        name: Runtime(
+            id=name,
+            python=facts["python"],
+            os=facts["os"],
+            glibc=_version(facts["glibc"]),
+            deprecated=facts["deprecated"],
+            create_blocked=facts["create-blocked"],
+        )
+        for name, facts in table.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One runtime on one architecture: what decides which wheels fit."""
+
+    runtime: Runtime
+    architecture: Architecture
+
+    @property
+    def id(self) -> str:
+        """The name of this member of the matrix, such as `python3.13-x86_64`."""
+        return f"{self.runtime.id}-{self.architecture.value}"
+
+    def marker_environment(self) -> Environment:
+        """Give the values that environment markers have in this runtime (PEP 508)."""
+        major, minor = self.runtime.python_version
+        return {
+            "implementation_name": "cpython",
+            "implementation_version": self.runtime.python,
+            "os_name": "posix",
+            "platform_machine": self.architecture.machine,
+            "platform_python_implementation": "CPython",
+            "platform_release": "",
+            "platform_system": "Linux",
+            "platform_version": "",
+            "python_full_version": self.runtime.python,
+            "python_version": f"{major}.{minor}",
+            "sys_platform": "linux",
+        }
+
+    def platforms(self) -> list[str]:
+        """Give the platform tags that the runtime's glibc can load, the best first (PEP 600)."""
+        machine = self.architecture.machine
+        tags = []
+        for minor in range(self.runtime.glibc[1], _OLDEST_GLIBC_MINOR[machine] - 1, -1):
+            tags.append(f"manylinux_2_{minor}_{machine}")
+            if minor in _LEGACY_MANYLINUX:
+                tags.append(f"{_LEGACY_MANYLINUX[minor]}_{machine}")
+        return tags
+
+    def tags(self) -> list[Tag]:
+        """Give the wheel tags that fit, the best first."""
+        from packaging.tags import compatible_tags, cpython_tags
+
+        version = self.runtime.python_version
+        interpreter = f"cp{version[0]}{version[1]}"
+        platforms = self.platforms()
+        return [
+            *cpython_tags(version, abis=[interpreter], platforms=platforms),
+            *compatible_tags(version, interpreter=interpreter, platforms=platforms),
+        ]

@@ -1,0 +1,111 @@
+"""The wheels of a selection, every one proved: from the cache, or fetched into it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .exceptions import DownloadError
+from .parallel import run_parallel
+from .process import redact
+from .wheels import MAX_UNPACKED_SIZE, Wheel, prove
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .cache import Cache, TemporaryFile
+    from .console import Console
+    from .download import Downloader
+    from .selection import LockedWheel
+
+# Enough to hide the latency of an index, few enough that none takes it for an attack.
+_WORKERS = 12
+
+
+def collect_wheels(
+    selection: Sequence[LockedWheel], cache: Cache, console: Console
+) -> tuple[Wheel, ...]:
+    """Give the proved wheels of `selection`, in its order.
+
+    What the cache does not have is fetched side by side. Nothing that is not the file that the
+    lockfile names, or not a sound wheel, stays behind. Raises `DownloadError` and `WheelError`.
+    """
+    found = {locked: cache.wheel(locked) for locked in selection}
+    missing = [locked for locked, wheel in found.items() if wheel is None]
+    if missing:
+        cache.sweep()
+        found |= _fetch(missing, cache, console)
+    return tuple(wheel for locked in selection if (wheel := found[locked]) is not None)
+
+
+def _fetch(
+    missing: Sequence[LockedWheel], cache: Cache, console: Console
+) -> dict[LockedWheel, Wheel]:
+    from .download import Downloader
+
+    downloader = Downloader()
+    # The largest first: the last thing to wait for is then a small one.
+    missing = sorted(missing, key=lambda locked: -(locked.size or 0))
+    sizes = [locked.size for locked in missing]
+    total = 0 if None in sizes else sum(filter(None, sizes))
+    label = f"Fetching {len(missing)} wheel{'s' * (len(missing) > 1)}"
+    with console.progress(label, total) as advance:
+
+        def work(locked: LockedWheel) -> Wheel:
+            return _fetch_wheel(locked, cache, downloader, advance)
+
+        return dict(run_parallel(work, missing, _WORKERS))
+
+
+def _fetch_wheel(
+    locked: LockedWheel, cache: Cache, downloader: Downloader, advance: Callable[[int], None]
+) -> Wheel:
+    with cache.temporary() as temporary:
+        if "://" in locked.location:
+            largest = locked.size or MAX_UNPACKED_SIZE
+            downloader.fetch(
+                locked.location,
+                temporary.file,
+                largest=largest,
+                index=locked.index_url,
+                advance=advance,
+            )
+        else:
+            _copy(locked, temporary)
+        _check_hash(locked, temporary)
+        wheel = prove(temporary.path, locked.filename, locked.sha256)
+        inserted = cache.insert(temporary, wheel)
+    if locked.index_url is not None:
+        reason = downloader.yanked(locked.index_url, locked.name, locked.filename)
+        if reason is not None:
+            cache.remember_yanked(locked, reason)
+    return inserted
+
+
+def _copy(locked: LockedWheel, temporary: TemporaryFile) -> None:
+    try:
+        with Path(locked.location).open("rb") as source:
+            shutil.copyfileobj(source, temporary.file)
+    except OSError as error:
+        raise DownloadError(
+            f"`{locked.filename}` can't be copied from {locked.location}: {error.strerror}",
+            hint="lock again if the file has moved",
+        ) from error
+
+
+def _check_hash(locked: LockedWheel, temporary: TemporaryFile) -> None:
+    temporary.file.flush()
+    temporary.file.seek(0)
+    got = hashlib.file_digest(temporary.file, "sha256").hexdigest()  # type: ignore[arg-type]
+    if got == locked.sha256:
+        return
+    raise DownloadError(
+        f"`{locked.filename}` is not the file that was locked\n"
+        f"  expected sha256: {locked.sha256}\n"
+        f"  got sha256:      {got}\n"
+        f"  from: {redact(locked.location)}",
+        hint="the index serves another file than it did when you locked; lock again only if "
+        "you know why",
+    )
