@@ -119,6 +119,7 @@ def show(layer: Path) -> None:
                 f"{manifest_path} can't be read: {error.strerror}",
                 hint="`show` reads the `layer.json` that a build writes beside the zip",
             ) from error
+        click.echo(layer.absolute())
         click.echo(report.layer_table(manifest))
         click.echo(report.layer_totals(manifest))
         click.echo(f"content digest: {manifest.content_digest}")

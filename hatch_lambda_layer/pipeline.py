@@ -252,7 +252,9 @@ class LayerBuild:
     def _report(
         self, built: LayerManifest, zip_path: Path, clock: _Clock, *, rebuilt: bool
     ) -> None:
-        if rebuilt:
+        # One table is what a person wants to see; the tables of a matrix are nearly the same.
+        alone = len(self.config.targets) == 1
+        if rebuilt and (alone or self.console.verbose):
             self.console.info(report.layer_table(built))
         self.console.info(report.layer_totals(built))
         for finding in built.findings:
