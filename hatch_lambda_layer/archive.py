@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -100,7 +99,7 @@ def sweep(path: Path) -> None:
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     """Give a new file that takes the place of `path` when the block ends without an exception."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Not `tempfile`, whose files only their owner can read: the umask decides, as for any file.

@@ -10,7 +10,6 @@ import dataclasses
 import json
 import os
 import sys
-import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,11 +48,11 @@ class TemporaryFile:
         """Make an empty file in `folder`, which is made too."""
         folder.mkdir(parents=True, exist_ok=True)
         while True:
-            handle, name = tempfile.mkstemp(dir=folder)
-            file = open(handle, "w+b")  # noqa: SIM115  # it is closed by `discard`
+            path = folder / os.urandom(8).hex()
+            file = path.open("x+b")
             # A sweep of another process can come between the two steps: then once more.
-            if try_lock(file) and Path(name).exists():
-                return cls(Path(name), file)
+            if try_lock(file) and path.exists():
+                return cls(path, file)
             file.close()
 
     def move_to(self, path: Path) -> None:

@@ -51,6 +51,11 @@ class LayerPathLayout:
         return self.dir_build_lambda_layer / "artifacts"
 
     @property
+    def path_included_pack(self) -> Path:
+        """Where `force-include` files wait, compressed, for the layer to be written."""
+        return self.dir_artifacts / "included.pack"
+
+    @property
     def path_build_lambda_layer_zip(self) -> Path:
         """The layer, where the matrix has one member."""
         return self.path_layer_zip(None)

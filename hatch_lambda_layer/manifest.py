@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from .exceptions import LambdaLayerError
+from .findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,14 +41,6 @@ class LayerPackage:
     files: int
     unpacked_size: int
     zipped_size: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """Something that a person should know of a layer that was built nevertheless."""
-
-    code: str
-    message: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,12 +81,13 @@ class LayerManifest:
             raise LambdaLayerError(f"The manifest is no `layer.json`: {error}") from error
 
     @classmethod
-    def read(cls, path: Path) -> LayerManifest | None:
-        """Read a `layer.json`, or give `None` when there is none that can be read."""
+    def read_intact(cls, path: Path, zip_path: Path) -> LayerManifest | None:
+        """Read a `layer.json`; give `None` when it can't be read or its zip has changed."""
         try:
-            return cls.from_json(path.read_text(encoding="utf-8"))
+            found = cls.from_json(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, LambdaLayerError):
             return None
+        return found if found.describes(zip_path) else None
 
     def describes(self, zip_path: Path) -> bool:
         """Say whether the zip still has the bytes that this manifest was written for."""
@@ -114,10 +108,10 @@ def input_digest(facts: object) -> str:
 
 def content_digest(tree: LayerTree) -> str:
     """Give the digest of a settled tree: its paths, modes, sizes and contents, not compression."""
-    digest = hashlib.sha256()
-    for entry in tree:
-        digest.update(f"{entry.path}\0{entry.mode:o}\0{entry.size}\0{entry.sha256}\n".encode())
-    return f"sha256:{digest.hexdigest()}"
+    lines = "".join(
+        f"{entry.path}\0{entry.mode:o}\0{entry.size}\0{entry.sha256}\n" for entry in tree
+    )
+    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
 
 
 def describe(

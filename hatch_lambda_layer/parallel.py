@@ -13,6 +13,26 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def begin(work: Callable[[], Result]) -> Callable[[], Result]:
+    """Begin `work` in a thread, and give the function that waits for its result or exception."""
+    done: queue.SimpleQueue[tuple[Result | None, BaseException | None]] = queue.SimpleQueue()
+
+    def worker() -> None:
+        try:
+            done.put((work(), None))
+        except BaseException as error:  # noqa: BLE001  # it is raised again where it is waited for
+            done.put((None, error))
+
+    def wait() -> Result:
+        result, error = done.get()
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]  # without an error there is a result
+
+    threading.Thread(target=worker, daemon=True).start()
+    return wait
+
+
 def run_parallel(
     work: Callable[[Item], Result], items: Sequence[Item], workers: int
 ) -> Iterator[tuple[Item, Result]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import time
 from contextlib import contextmanager
@@ -15,18 +14,13 @@ from typing import TYPE_CHECKING
 
 from . import archive, manifest, report
 from .cache import Cache, default_cache_dir
-from .exceptions import OutputError, SizeError
-from .inclusion import IncludedFile, find_included, pack
+from .exceptions import OutputError
+from .findings import Finding
 from .lockfiles import find_lockfile
 from .locking import locked
-from .manifest import Finding, LayerManifest
-from .placement import place
-from .project_wheel import build_project_wheel, read_project_wheel
-from .pruning import prune
+from .manifest import LayerManifest
+from .parallel import begin
 from .selection import LockedWheel, select, selection_key
-from .tree import Entry, LayerTree
-from .wheelhouse import collect_wheels
-from .wheels import MAX_MEMBERS, Wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,15 +29,14 @@ if TYPE_CHECKING:
 
     from .config import LayerConfig
     from .console import Console
+    from .inclusion import IncludedFile
     from .layout import LayerPathLayout
     from .lockfiles._types import Lock
     from .targets import Target
+    from .wheels import Wheel
 
 # Rises when equal inputs come out as another layer: old ones are then built again.
 _LAYOUT_VERSION = 1
-# From here on the report warns: the function's own code has to fit, too.
-_NEARLY_FULL = 0.8
-_LARGEST_SHOWN = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,12 +75,14 @@ class LayerBuild:
         manifest_path = self.layout.path_layer_manifest(member)
         with locked(self._lock_paths(), self._say_waiting), self._work_folder():
             with clock.stage("lock"):
+                # The zip is hashed while the tool reads its lockfile.
+                intact = begin(lambda: LayerManifest.read_intact(manifest_path, zip_path))
                 selection = self._selection(target)
                 own = self._own_wheel(target)
                 inputs = self._input_digest(target, selection, own)
-                built = self._up_to_date(inputs, zip_path, manifest_path)
-            rebuilt = built is None
-            if built is None:
+                built = intact()
+            rebuilt = built is None or not self._is_current(built, inputs)
+            if built is None or rebuilt:
                 built = self._rebuild(target, selection, own, inputs, zip_path, clock)
                 archive.write_text(manifest_path, built.to_json())
         self._report(built, zip_path, clock, rebuilt=rebuilt)
@@ -109,16 +104,18 @@ class LayerBuild:
         zip_path: Path,
         clock: _Clock,
     ) -> LayerManifest:
+        # Imported here: a build that has nothing to do must not wait for them.
+        from .budget import check_size
+        from .composition import compose
+        from .wheelhouse import collect_wheels
+
         with clock.stage("wheels"):
             wheels = [*collect_wheels(selection, self.cache, self.console), *filter(None, [own])]
-            findings = self._yanked(selection)
         with clock.stage("compose"):
-            tree = self._compose(wheels, target)
-            tree, warnings = prune(tree, self.config.prune, _stub_readers(wheels))
-            tree = tree.settled()
-            findings += [Finding(code="prune", message=warning) for warning in warnings]
-            findings += [Finding(code="left-out", message=note) for note in tree.notes]
-            findings += self._check_size(tree, wheels)
+            pack = self.layout.path_included_pack
+            tree, findings = compose(wheels, self._included, pack, target, self.config.prune)
+            findings += self._yanked(selection)
+            findings += check_size(tree, wheels, self.config.max_size)
         with clock.stage("write"):
             archive.sweep(zip_path)
             written = archive.write_archive(tree, zip_path, self._time)
@@ -131,6 +128,10 @@ class LayerBuild:
 
     @cached_property
     def _included(self) -> list[IncludedFile]:
+        if not self.config.force_include:
+            return []
+        from .inclusion import find_included
+
         return find_included(self.layout.dir_project_root, self.config.force_include)
 
     @cached_property
@@ -148,6 +149,8 @@ class LayerBuild:
     def _own_wheel(self, target: Target) -> Wheel | None:
         if not self.config.include_project:
             return None
+        from .project_wheel import build_project_wheel, read_project_wheel
+
         path = self.project_wheel or build_project_wheel(
             self.layout.dir_project_root, self.pyproject, self.layout.dir_artifacts
         )
@@ -170,50 +173,8 @@ class LayerBuild:
             }
         )
 
-    def _up_to_date(self, inputs: str, zip_path: Path, manifest_path: Path) -> LayerManifest | None:
-        found = LayerManifest.read(manifest_path)
-        if found is None or found.input_digest != inputs:
-            return None
-        if found.unpacked_size > self.config.max_size or not found.describes(zip_path):
-            return None
-        return found
-
-    def _compose(self, wheels: Sequence[Wheel], target: Target) -> LayerTree:
-        entries: list[Entry] = []
-        notes: list[str] = []
-        for wheel in wheels:
-            placed, left_out = place(wheel, target)
-            entries += placed
-            notes += left_out
-        if self._included:
-            path = self.layout.dir_artifacts / "included.pack"
-            with path.open("wb") as file:
-                entries += pack(self._included, path, file)
-        return LayerTree(tuple(entries), tuple(notes))
-
-    def _check_size(self, tree: LayerTree, wheels: Sequence[Wheel]) -> list[Finding]:
-        size, largest = tree.unpacked_size, self.config.max_size
-        if not tree.entries:
-            raise SizeError(
-                "The layer is empty: the lockfile has no packages for this target and these "
-                "groups, or everything was pruned",
-                hint="check `groups`, `extras` and `prune`, or set `include-project = true`",
-            )
-        if len(tree.entries) > MAX_MEMBERS:
-            raise SizeError(
-                f"The layer has {len(tree.entries):,} files, a zip holds {MAX_MEMBERS:,} of them"
-            )
-        if size > largest:
-            packages = manifest.packages(tree, wheels)
-            raise SizeError(
-                f"The layer unpacks to {size:,} bytes, {largest:,} are allowed; the largest "
-                f"packages are:\n{report.largest_packages(packages, _LARGEST_SHOWN)}",
-                hint='`prune = ["tests", "stubs", "headers"]` makes it smaller',
-            )
-        if size > largest * _NEARLY_FULL:
-            share = f"{size / largest:.0%} of the {largest:,} bytes allowed"
-            return [Finding(code="nearly-full", message=f"the layer takes {share}, unpacked")]
-        return []
+    def _is_current(self, built: LayerManifest, inputs: str) -> bool:
+        return built.input_digest == inputs and built.unpacked_size <= self.config.max_size
 
     def _yanked(self, selection: Sequence[LockedWheel]) -> list[Finding]:
         return [
@@ -263,12 +224,6 @@ class LayerBuild:
             self.console.info(report.stage_times(clock.seconds))
         else:
             self.console.info(f"{zip_path.name} is up to date")
-
-
-def _stub_readers(wheels: Sequence[Wheel]) -> set[str]:
-    """Give the distributions whose `.pyi` files lazy-loader reads when they are imported."""
-    lazy = re.compile(r"lazy[-_.]?loader\b", re.IGNORECASE)
-    return {wheel.name for wheel in wheels if any(lazy.match(need) for need in wheel.requires_dist)}
 
 
 class _Clock:

@@ -36,20 +36,20 @@ def place(wheel: Wheel, target: Target) -> tuple[list[Entry], list[str]]:
     entries = [_copied(wheel, member, member.path) for member in plain]
     if not moved:
         return entries, []
-    unplaced = []
+    headers = []
     for member in moved:
         folder, _, path = member.path.removeprefix(prefix).partition("/")
-        if folder not in _FOLDERS or not path:
-            unplaced.append(member.path)
+        if folder == "headers":
+            headers.append(member.path)
         elif folder == "scripts":
             entries.append(_script(wheel, member, f"{_FOLDERS[folder]}{path}", target))
         else:
             entries.append(_copied(wheel, member, f"{_FOLDERS[folder]}{path}"))
     notes = []
-    if unplaced:
+    if headers:
         notes.append(
-            f"{wheel.name} {wheel.version}: {len(unplaced)} files that only a compiler or an "
-            f"installer needs were left out, such as {unplaced[0]}"
+            f"{wheel.name} {wheel.version}: {len(headers)} headers, which only a compiler needs, "
+            f"were left out, such as {headers[0]}"
         )
     return list(_with_record(wheel, entries)), notes
 

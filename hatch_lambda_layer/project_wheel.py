@@ -6,12 +6,12 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from .exceptions import ConfigError, LambdaLayerError
-from .wheels import Wheel, prove
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .targets import Target
+    from .wheels import Wheel
 
 
 def build_project_wheel(root: Path, pyproject: dict[str, object], directory: Path) -> Path:
@@ -45,6 +45,8 @@ def build_project_wheel(root: Path, pyproject: dict[str, object], directory: Pat
 def read_project_wheel(path: Path, target: Target) -> Wheel:
     """Prove the project's wheel and check that it fits the target."""
     from packaging.utils import parse_wheel_filename
+
+    from .proof import prove
 
     tags = parse_wheel_filename(path.name)[-1]
     if tags.isdisjoint(target.tags()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from .exceptions import ConflictError
@@ -60,13 +60,9 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LayerTree:
-    """The files of a layer; until it is settled, several may claim one path.
-
-    `notes` says what was left out by rule, for the report.
-    """
+    """The files of a layer; until it is settled, several may claim one path."""
 
     entries: tuple[Entry, ...]
-    notes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
@@ -78,7 +74,7 @@ class LayerTree:
 
     def only(self, keep: Callable[[Entry], bool]) -> LayerTree:
         """Give the tree without the entries that `keep` refuses."""
-        return replace(self, entries=tuple(filter(keep, self.entries)))
+        return LayerTree(tuple(filter(keep, self.entries)))
 
     def settled(self) -> LayerTree:
         """Give the tree with one entry a path, sorted.
@@ -108,7 +104,7 @@ class LayerTree:
             )
         # Byte order: the same for every locale and every Python.
         ordered = sorted(claimed.values(), key=lambda entry: entry.path.encode())
-        return replace(self, entries=tuple(ordered))
+        return LayerTree(tuple(ordered))
 
 
 def _dispute(first: Entry, second: Entry, what: str) -> str:

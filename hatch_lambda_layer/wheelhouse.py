@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .exceptions import DownloadError
-from .parallel import run_parallel
 from .process import redact
-from .wheels import MAX_UNPACKED_SIZE, Wheel, prove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from .console import Console
     from .download import Downloader
     from .selection import LockedWheel
+    from .wheels import Wheel
 
 # Enough to hide the latency of an index, few enough that none takes it for an attack.
 _WORKERS = 12
@@ -44,6 +43,7 @@ def _fetch(
     missing: Sequence[LockedWheel], cache: Cache, console: Console
 ) -> dict[LockedWheel, Wheel]:
     from .download import Downloader
+    from .parallel import run_parallel
 
     downloader = Downloader()
     # The largest first: the last thing to wait for is then a small one.
@@ -62,6 +62,8 @@ def _fetch(
 def _fetch_wheel(
     locked: LockedWheel, cache: Cache, downloader: Downloader, advance: Callable[[int], None]
 ) -> Wheel:
+    from .proof import MAX_UNPACKED_SIZE, prove
+
     with cache.temporary() as temporary:
         if "://" in locked.location:
             largest = locked.size or MAX_UNPACKED_SIZE

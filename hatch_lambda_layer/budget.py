@@ -1,0 +1,51 @@
+"""The limits of a layer's size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import report
+from .exceptions import SizeError
+from .findings import Finding
+from .manifest import packages
+from .wheels import MAX_MEMBERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .tree import LayerTree
+    from .wheels import Wheel
+
+# From here on the report warns: the function's own code has to fit, too.
+_NEARLY_FULL = 0.8
+_LARGEST_SHOWN = 10
+
+
+def check_size(tree: LayerTree, wheels: Sequence[Wheel], largest: int) -> list[Finding]:
+    """Warn of a layer that nearly has the `largest` size, in bytes unpacked.
+
+    Raises `SizeError` for one that is larger, that is empty, or that no zip can hold.
+    """
+    if not tree.entries:
+        raise SizeError(
+            "The layer is empty: the lockfile has no packages for this target and these groups, "
+            "or everything was pruned",
+            hint="check `groups`, `extras` and `prune`, or set `include-project = true`",
+        )
+    if len(tree.entries) > MAX_MEMBERS:
+        raise SizeError(
+            f"The layer has {len(tree.entries):,} files, a zip holds {MAX_MEMBERS:,} of them",
+            hint='`prune = ["tests", "stubs", "headers"]` leaves out some',
+        )
+    size = tree.unpacked_size
+    if size > largest:
+        table = report.largest_packages(packages(tree, wheels), _LARGEST_SHOWN)
+        raise SizeError(
+            f"The layer unpacks to {size:,} bytes, {largest:,} are allowed; the largest packages "
+            f"are:\n{table}",
+            hint='`prune = ["tests", "stubs", "headers"]` makes it smaller',
+        )
+    if size > largest * _NEARLY_FULL:
+        share = f"{size / largest:.0%} of the {largest:,} bytes allowed"
+        return [Finding(code="nearly-full", message=f"the layer takes {share}, unpacked")]
+    return []
