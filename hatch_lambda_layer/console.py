@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
 
 # Where there is no terminal, a line now and then shows that the work goes on.
 _SECONDS_BETWEEN_LINES = 5.0
@@ -36,6 +39,18 @@ class Display(Protocol):
         ...
 
 
+class Progress(Protocol):
+    """How far a long piece of work has come; its methods may be called from any thread."""
+
+    def moved(self, count: int) -> None:
+        """Count bytes that came; a negative number takes back those of a failed attempt."""
+        ...
+
+    def done(self) -> None:
+        """Count a thing that is finished."""
+        ...
+
+
 class Console:
     """Messages and progress over a `Display`."""
 
@@ -60,45 +75,79 @@ class Console:
         self._display.display_debug(message)
 
     @contextmanager
-    def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Show that `total` bytes are worked through; the function given takes each advance."""
+    def progress(self, label: str, items: int) -> Iterator[Progress]:
+        """Show how far the work on `items` things has come, and the bytes that it has moved."""
         if self._display.verbosity < 0:
-            yield lambda _advance: None
+            yield _Silent()
         elif sys.stderr.isatty():
-            with _bar(label, total) as advance:
-                yield advance
+            with _bar(label, items) as bar:
+                yield bar
         else:
-            yield self._lines(label, total)
+            self.info(label)
+            yield _Lines(self, label, items)
 
-    def _lines(self, label: str, total: int) -> Callable[[int], None]:
-        self.info(f"{label} ({megabytes(total)})" if total else label)
-        done = 0
-        last = time.monotonic()
 
-        def advance(count: int) -> None:
-            nonlocal done, last
-            done += count
-            if (now := time.monotonic()) - last >= _SECONDS_BETWEEN_LINES:
-                last = now
-                self.info(f"{label}: {megabytes(done)}" + (f" of {megabytes(total)}" * bool(total)))
+class _Silent:
+    def moved(self, count: int) -> None:
+        pass
 
-        return advance
+    def done(self) -> None:
+        pass
+
+
+class _Lines:
+    """Progress where there is no terminal: a line now and then."""
+
+    def __init__(self, console: Console, label: str, items: int) -> None:
+        self._console = console
+        self._label = label
+        self._items = items
+        self._done = 0
+        self._bytes = 0
+        self._last = time.monotonic()
+
+    def moved(self, count: int) -> None:
+        self._bytes += count
+        if (now := time.monotonic()) - self._last >= _SECONDS_BETWEEN_LINES:
+            self._last = now
+            so_far = f"{self._done} of {self._items} done, {megabytes(self._bytes)}"
+            self._console.info(f"{self._label}: {so_far}")
+
+    def done(self) -> None:
+        self._done += 1
+
+
+class _Bar:
+    """Progress in a terminal, through rich."""
+
+    def __init__(self, progress: RichProgress, task: TaskID) -> None:
+        self._progress = progress
+        self._task = task
+        self._bytes = 0
+
+    def moved(self, count: int) -> None:
+        self._bytes += count
+        self._progress.update(self._task, moved=megabytes(self._bytes))
+
+    def done(self) -> None:
+        self._progress.advance(self._task)
 
 
 @contextmanager
-def _bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
+def _bar(label: str, items: int) -> Iterator[_Bar]:
     from rich.console import Console as Terminal
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as RichProgress
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[moved]}"),
     )
-    with Progress(*columns, console=Terminal(stderr=True), transient=True) as progress:
-        task = progress.add_task(label, total=total or None)
-        yield lambda count: progress.advance(task, count)
+    # Nothing of it stays: what was built is said afterwards, in lines.
+    with RichProgress(*columns, console=Terminal(stderr=True), transient=True) as progress:
+        yield _Bar(progress, progress.add_task(label, total=items, moved=""))
 
 
 def megabytes(size: int) -> str:

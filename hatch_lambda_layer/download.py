@@ -67,21 +67,21 @@ class Downloader:
         *,
         largest: int,
         index: str | None,
-        advance: Callable[[int], None],
+        moved: Callable[[int], None],
     ) -> None:
         """Write what `url` serves to the empty `file`.
 
-        `advance` is called with the bytes as they come, and with what a failed attempt had
+        `moved` is called with the bytes as they come, and with what a failed attempt had
         brought, negative. Raises `DownloadError` after bounded attempts, and when the body has
         more than `largest` bytes.
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._fetch_once(url, file, largest, index, advance)
+                return self._fetch_once(url, file, largest, index, moved)
             except (requests.RequestException, OSError) as error:
                 if attempt == _ATTEMPTS or not _passing(error):
                     raise _unreachable(url, index, error) from error
-            advance(-file.tell())
+            moved(-file.tell())
             file.seek(0)
             file.truncate()
             time.sleep(_BACKOFF_SECONDS * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
@@ -108,7 +108,7 @@ class Downloader:
         file: BinaryIO,
         largest: int,
         index: str | None,
-        advance: Callable[[int], None],
+        moved: Callable[[int], None],
     ) -> None:
         # Wheels are compressed already, and their size is checked: no content coding.
         headers = {"Accept-Encoding": "identity"}
@@ -123,7 +123,7 @@ class Downloader:
                         f"{redact(url)} serves more than the {largest:,} bytes it should have"
                     )
                 file.write(chunk)
-                advance(len(chunk))
+                moved(len(chunk))
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._threads, "session", None)

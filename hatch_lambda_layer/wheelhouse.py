@@ -48,19 +48,21 @@ def _fetch(
     downloader = Downloader()
     # The largest first: the last thing to wait for is then a small one.
     missing = sorted(missing, key=lambda locked: -(locked.size or 0))
-    sizes = [locked.size for locked in missing]
-    total = 0 if None in sizes else sum(filter(None, sizes))
     label = f"Fetching {len(missing)} wheel{'s' * (len(missing) > 1)}"
-    with console.progress(label, total) as advance:
+    fetched = {}
+    with console.progress(label, len(missing)) as progress:
 
         def work(locked: LockedWheel) -> Wheel:
-            return _fetch_wheel(locked, cache, downloader, advance)
+            return _fetch_wheel(locked, cache, downloader, progress.moved)
 
-        return dict(run_parallel(work, missing, _WORKERS))
+        for locked, wheel in run_parallel(work, missing, _WORKERS):
+            fetched[locked] = wheel
+            progress.done()
+    return fetched
 
 
 def _fetch_wheel(
-    locked: LockedWheel, cache: Cache, downloader: Downloader, advance: Callable[[int], None]
+    locked: LockedWheel, cache: Cache, downloader: Downloader, moved: Callable[[int], None]
 ) -> Wheel:
     from .proof import MAX_UNPACKED_SIZE, prove
 
@@ -72,7 +74,7 @@ def _fetch_wheel(
                 temporary.file,
                 largest=largest,
                 index=locked.index_url,
-                advance=advance,
+                moved=moved,
             )
         else:
             _copy(locked, temporary)
