@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import queue
 import sys
+import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,7 +40,8 @@ _LATEST = datetime(2107, 12, 31, 23, 59, 58, tzinfo=UTC)
 # Version 2.0 of the format, which has deflate and folders; made on Unix, so that modes count.
 _VERSION = 20
 _MADE_BY = 3 << 8 | _VERSION
-_BUFFER_SIZE = 1 << 20
+_BUFFER_SIZE = 1 << 19
+_BUFFERS_AHEAD = 4
 # Below every system's default limit of open files, above what neighbouring paths need.
 _MOST_OPEN_FILES = 64
 
@@ -74,13 +77,16 @@ def write_archive(tree: LayerTree, path: Path, time: datetime) -> WrittenArchive
     Raises `OutputError` when that fails; what was at `path` is then as it was.
     """
     with _replacing(path) as file:
-        writer = _Writer(file, time)
+        sink = _Sink(file)
+        writer = _Writer(sink, time)
         try:
             for entry in tree:
                 writer.add(entry)
-            return writer.finish()
+            size = writer.finish()
         finally:
             writer.close_sources()
+            sha256 = sink.close()
+        return WrittenArchive(size, sha256)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -136,12 +142,52 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-class _Writer:
-    """Writes members in the order given, and hashes what it writes."""
+class _Sink:
+    """Hashes and writes in a thread of its own, while the next bytes are read.
 
-    def __init__(self, file: BinaryIO, time: datetime) -> None:
+    Both let go of the interpreter's lock, so that the two really run side by side.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._hash = hashlib.sha256()
+        self._waiting: queue.Queue[bytes | None] = queue.Queue(_BUFFERS_AHEAD)
+        self._error: OSError | None = None
+        self._thread = threading.Thread(target=self._drain, daemon=True)
+        self._thread.start()
+
+    def put(self, data: bytes) -> None:
+        """Take more bytes; raise what kept earlier ones from being written."""
+        if self._error is not None:
+            raise self._error
+        self._waiting.put(data)
+
+    def close(self) -> str:
+        """Wait until all is written, and give the sha256 (hexadecimal) of it."""
+        self._waiting.put(None)
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._hash.hexdigest()
+
+    def _drain(self) -> None:
+        while (data := self._waiting.get()) is not None:
+            if self._error is not None:
+                continue  # what comes is taken all the same, or `put` would wait for ever
+            self._hash.update(data)
+            view = memoryview(data)
+            try:
+                while view:
+                    view = view[self._file.write(view) :]
+            except OSError as error:
+                self._error = error
+
+
+class _Writer:
+    """Writes members in the order given."""
+
+    def __init__(self, sink: _Sink, time: datetime) -> None:
+        self._sink = sink
         self._pending: list[bytes] = []
         self._pending_size = 0
         self._position = 0
@@ -151,13 +197,14 @@ class _Writer:
         self._clock = time.hour << 11 | time.minute << 5 | time.second // 2
 
     def add(self, entry: Entry) -> None:
+        """Write the local header and the content of a member."""
         name = entry.path.encode()
         flags = 0 if entry.path.isascii() else FLAG_UTF8
         facts = (flags, entry.method, self._clock, self._date)
         sizes = (entry.crc, entry.compressed_size, entry.size)
         offset = self._position
-        self._write(LOCAL_HEADER.pack(LOCAL_SIGNATURE, _VERSION, *facts, *sizes, len(name), 0))
-        self._write(name)
+        header = LOCAL_HEADER.pack(LOCAL_SIGNATURE, _VERSION, *facts, *sizes, len(name), 0)
+        self._write(header + name)
         self._copy(entry)
         self._directory.append(
             CENTRAL_HEADER.pack(
@@ -177,17 +224,18 @@ class _Writer:
             + name
         )
 
-    def finish(self) -> WrittenArchive:
+    def finish(self) -> int:
+        """Write the directory, and give the size of the archive in bytes."""
         start = self._position
-        for record in self._directory:
-            self._write(record)
-        count = len(self._directory)
+        self._write(b"".join(self._directory))
         size = self._position - start
+        count = len(self._directory)
         self._write(END_RECORD.pack(END_SIGNATURE, 0, 0, count, count, size, start, 0))
         self._flush()
-        return WrittenArchive(self._position, self._hash.hexdigest())
+        return self._position
 
     def close_sources(self) -> None:
+        """Close the files that were copied from."""
         for source in self._sources.values():
             source.close()
         self._sources.clear()
@@ -207,23 +255,21 @@ class _Writer:
             self._write(chunk)
 
     def _open(self, path: Path) -> BinaryIO:
-        if path not in self._sources:
+        source = self._sources.get(path)
+        if source is None:
             if len(self._sources) == _MOST_OPEN_FILES:
                 self.close_sources()
-            self._sources[path] = open(path, "rb", buffering=0)  # noqa: SIM115
-        return self._sources[path]
+            source = self._sources[path] = open(path, "rb", buffering=0)  # noqa: SIM115
+        return source
 
     def _write(self, data: bytes) -> None:
+        self._position += len(data)
         self._pending.append(data)
         self._pending_size += len(data)
-        self._position += len(data)
         if self._pending_size >= _BUFFER_SIZE:
             self._flush()
 
     def _flush(self) -> None:
-        data = memoryview(b"".join(self._pending))
+        self._sink.put(b"".join(self._pending))
         self._pending.clear()
         self._pending_size = 0
-        self._hash.update(data)
-        while data:
-            data = data[self._file.write(data) :]

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 # Settings that contradict the options of the call below, or change what it prints.
 _CONTRADICTING = ("UV_FROZEN", "UV_LOCKED", "UV_OFFLINE", "UV_NO_DEV", "UV_DEV", "UV_NO_GROUP")
+# What uv says when no interpreter, or none that it can run, fits `requires-python`.
+_NO_INTERPRETER = (
+    "No interpreter found",
+    "Failed to inspect Python interpreter",
+    "incompatible with the project's Python requirement",
+)
 
 
 class UvLockfile:
@@ -105,10 +111,10 @@ def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
             f"Lockfile `{path}` is stale: pyproject.toml asks for what it does not lock\n\n{said}",
             hint="lock again with `uv lock`",
         )
-    if "No interpreter found" in said or "incompatible with the project's Python" in said:
+    if any(reason in said for reason in _NO_INTERPRETER):
         return LockfileError(
             f"uv needs an interpreter that fits `requires-python` to read `{path}`\n\n{said}",
-            hint="install one with `uv python install`; the layer itself needs none",
+            hint="install one with `uv python install`, or name one in UV_PYTHON; only uv needs it",
         )
     if "Failed to parse" in said or "unsupported schema version" in said:
         return LockfileError(
