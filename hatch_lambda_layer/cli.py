@@ -140,8 +140,10 @@ def _layer_build(path: Path, output: Path | None, console: Console) -> LayerBuil
         pyproject = tomllib.loads(pyproject_path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([f"{pyproject_path} is not valid TOML: {error}"]) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{pyproject_path} can't be read: {error}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{pyproject_path} is not UTF-8: {error}"]) from error
+    except OSError as error:
+        raise ConfigError([f"{pyproject_path} can't be read: {error.strerror}"]) from error
     return LayerBuild(
         config=LayerConfig.from_pyproject(pyproject),
         layout=LayerPathLayout(pyproject_path, output.absolute() if output else root / "dist"),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Rises when the same lock and target would be selected differently.
 _SCHEMA = 1
 # How many tags an error lists for a package.
-_SHOWN = 12
+_SHOWN = 6
 
 
 class LockedWheel(NamedTuple):
@@ -173,8 +173,13 @@ def _unfitting(package: Package, title: str, tags: Sequence[Tag]) -> str:
     if not package.wheels:
         return f"{title} has only a source distribution, which would have to be built"
     pythons = {(tag.interpreter, tag.abi) for tag in tags}
+    # The platforms that are nearest to the target first: those of its machine.
+    machine = tags[0].platform.removeprefix("manylinux_").split("_", 2)[-1]
     found = {tag for wheel in package.wheels for tag in parse_wheel_filename(wheel.filename)[-1]}
     fitting = {tag.platform for tag in found if (tag.interpreter, tag.abi) in pythons}
-    names = sorted(fitting or {f"{tag.interpreter}-{tag.abi}" for tag in found})
+    names = sorted(
+        fitting or {f"{tag.interpreter}-{tag.abi}" for tag in found},
+        key=lambda name: (not (name.startswith("manylinux") and name.endswith(machine)), name),
+    )
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{title} has wheels for {', '.join(names[:_SHOWN])}{more}"

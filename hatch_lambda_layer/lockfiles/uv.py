@@ -108,7 +108,7 @@ def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
         )
     if "network was disabled" in said:
         return LockfileError(
-            f"Lockfile `{path}` is stale: pyproject.toml asks for what it does not lock\n\n{said}",
+            f"Lockfile `{path}` is stale: pyproject.toml asks for packages that it does not lock",
             hint="lock again with `uv lock`",
         )
     if any(reason in said for reason in _NO_INTERPRETER):
