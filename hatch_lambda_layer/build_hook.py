@@ -9,7 +9,7 @@ from typing import Any
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-from .config import LayerConfig
+from .config import Matrix
 from .console import Console
 from .edge import reported
 from .exceptions import ConfigError
@@ -36,8 +36,8 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
             if not self._is_wanted(version):
                 return
             build = self._layer_build(Path(artifact_path))
-            for target in build.config.targets:
-                build.build(target)
+            for member in build.matrix.members:
+                build.build(member)
 
     def _is_wanted(self, version: str) -> bool:
         # A hook that is configured for every target runs for the sdist and for our own target too.
@@ -58,7 +58,7 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
     def _layer_build(self, project_wheel: Path | None) -> LayerBuild:
         root = Path(self.root)
         return LayerBuild(
-            config=LayerConfig.from_pyproject(self.metadata.config),
+            matrix=Matrix.from_pyproject(self.metadata.config),
             layout=LayerPathLayout(root / "pyproject.toml", root / self.directory),
             pyproject=self.metadata.config,
             console=Console(self.app),

@@ -10,7 +10,7 @@ from hatchling.builders.config import BuilderConfig
 from hatchling.builders.plugin.interface import BuilderInterface
 from hatchling.plugin.manager import PluginManager
 
-from .config import LayerConfig
+from .config import Matrix
 from .console import Console
 from .edge import abort, reported
 from .exceptions import ConfigError, LambdaLayerError
@@ -20,7 +20,7 @@ from .pipeline import LayerBuild
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from .targets import Target
+    from .config import Member
 
 
 class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
@@ -30,9 +30,7 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
 
     def get_version_api(self) -> dict[str, Callable[..., str]]:
         """Give a function for each member of the matrix."""
-        return {
-            target.id: partial(self._build_member, target) for target in self._layer_config.targets
-        }
+        return {member.id: partial(self._build_member, member) for member in self._matrix.members}
 
     def build(self, **options: Any) -> Generator[str, None, None]:
         """Build the members asked for; one that fails does not keep the others from being built."""
@@ -77,13 +75,13 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
         with reported(self.app):
             self._layer_build(directory).clean()
 
-    def _build_member(self, target: Target, directory: str, **_build_data: Any) -> str:
-        return str(self._layer_build(directory).build(target).zip_path)
+    def _build_member(self, member: Member, directory: str, **_build_data: Any) -> str:
+        return str(self._layer_build(directory).build(member).zip_path)
 
     @cached_property
-    def _layer_config(self) -> LayerConfig:
+    def _matrix(self) -> Matrix:
         with reported(self.app):
-            return LayerConfig.from_pyproject(self.metadata.config)
+            return Matrix.from_pyproject(self.metadata.config)
 
     def _layer_build(self, directory: str) -> LayerBuild:
         # Hatch calls once for each member; what the members share lives in one object.
@@ -91,7 +89,7 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
         if self.__dict__.get("_current_output") != output:
             self._current_output = output
             self._current = LayerBuild(
-                config=self._layer_config,
+                matrix=self._matrix,
                 layout=LayerPathLayout(Path(self.root, "pyproject.toml"), output),
                 pyproject=self.metadata.config,
                 console=Console(self.app),

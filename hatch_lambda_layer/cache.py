@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .exceptions import CacheError
 from .locking import try_lock
-from .selection import LockedWheel
+from .selection import LockedSource, LockedWheel, Selection
 from .wheels import Wheel, WheelMember
 
 if TYPE_CHECKING:
@@ -110,15 +110,18 @@ class Cache:
         self._put(path.with_suffix(".json"), _as_proof(wheel, found.st_size, found.st_mtime_ns))
         return dataclasses.replace(wheel, file=path)
 
-    def selection(self, key: str) -> tuple[LockedWheel, ...] | None:
+    def selection(self, key: str) -> Selection | None:
         """Give the selection that was kept under `key`."""
         try:
-            rows = json.loads(self._selection_path(key).read_bytes())
-            return tuple(LockedWheel(*row) for row in rows)
+            wheels, sources = json.loads(self._selection_path(key).read_bytes())
+            return Selection(
+                wheels=tuple(LockedWheel(*row) for row in wheels),
+                sources=tuple(LockedSource(*row) for row in sources),
+            )
         except (OSError, ValueError, TypeError):
             return None
 
-    def keep_selection(self, key: str, selection: tuple[LockedWheel, ...]) -> None:
+    def keep_selection(self, key: str, selection: Selection) -> None:
         """Keep a selection: parsing and selecting takes longer than everything after it."""
         self._put(self._selection_path(key), json.dumps(selection).encode())
 

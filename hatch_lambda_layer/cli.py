@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from . import __version__, report
-from .config import LayerConfig
+from .config import Matrix
 from .console import Console
 from .edge import reported
 from .exceptions import ConfigError, LambdaLayerError, OutputError
@@ -82,18 +82,18 @@ def build(
     failures = []
     with reported(terminal):
         layers = _layer_build(path, output, Console(terminal))
-        targets = {target.id: target for target in layers.config.targets}
-        if unknown := [member for member in members if member not in targets]:
-            names = ", ".join(f"`{name}`" for name in targets)
+        known = {member.id: member for member in layers.matrix.members}
+        if unknown := [member for member in members if member not in known]:
+            names = ", ".join(f"`{name}`" for name in known)
             raise ConfigError(
                 [f"Member `{name}` is not in the matrix, which has {names}" for name in unknown]
             )
         if clean:
             layers.clean()
-        wanted = members or tuple(targets)
+        wanted = members or tuple(known)
         for member in wanted:
             try:
-                click.echo(layers.build(targets[member]).zip_path)
+                click.echo(layers.build(known[member]).zip_path)
             except LambdaLayerError as error:
                 if len(wanted) == 1 or error.exit_code != 1:
                     raise
@@ -145,7 +145,7 @@ def _layer_build(path: Path, output: Path | None, console: Console) -> LayerBuil
     except OSError as error:
         raise ConfigError([f"{pyproject_path} can't be read: {error.strerror}"]) from error
     return LayerBuild(
-        config=LayerConfig.from_pyproject(pyproject),
+        matrix=Matrix.from_pyproject(pyproject),
         layout=LayerPathLayout(pyproject_path, output.absolute() if output else root / "dist"),
         pyproject=pyproject,
         console=console,

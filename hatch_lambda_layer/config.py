@@ -19,7 +19,8 @@ TABLE = "tool.lambda-layer"
 # "250 MB" in AWS's documentation, 262,144,000 bytes in its error text; the layers of a function
 # share it with the function's own code.
 LAMBDA_UNPACKED_LIMIT = 262_144_000
-TOOLS = ("uv", "pylock")
+TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
+BUILD_POLICIES = ("local", "never")
 
 _UNITS = {"": 1, "b": 1}
 _UNITS |= {f"{prefix}b": 1000**power for power, prefix in enumerate("kmg", 1)}
@@ -28,34 +29,70 @@ _UNITS |= {f"{prefix}ib": 1024**power for power, prefix in enumerate("kmg", 1)}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LayerConfig:
-    """What `[tool.lambda-layer]` asks for.
+    """What `[tool.lambda-layer]` asks for, for one layer.
 
-    `tool` is `None` when the lockfile decides. `prune` holds presets and patterns in their order.
-    `force_include` pairs a path on disk, relative to the project, with its path in the layer.
-    `max_size` is in bytes, unpacked.
+    `name` is `None` for the layer of the table itself, `tool` is `None` when the lockfile decides.
+    `prune` holds presets and patterns in their order. `force_include` pairs a path on disk,
+    relative to the project, with its path in the layer. `max_size` is in bytes, unpacked.
     """
 
+    name: str | None
     tool: str | None
+    requirements: tuple[str, ...]
     runtimes: tuple[Runtime, ...]
     architectures: tuple[Architecture, ...]
     groups: tuple[str, ...]
     extras: tuple[str, ...]
     include_project: bool
+    exclude: tuple[str, ...]
+    allow_missing: tuple[str, ...]
+    build: str
     prune: tuple[str, ...]
     force_include: tuple[tuple[str, str], ...]
     max_size: int
 
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """A member of the matrix: one layer for one target."""
+
+    config: LayerConfig
+    target: Target
+
     @property
-    def targets(self) -> tuple[Target, ...]:
-        """The matrix: each runtime on each architecture."""
-        return tuple(Target(r, a) for r in self.runtimes for a in self.architectures)
+    def id(self) -> str:
+        """The name of the member, such as `python3.13-x86_64` or `ml-python3.13-x86_64`."""
+        name = self.config.name
+        return f"{name}-{self.target.id}" if name else self.target.id
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """All layers of a project: each layer on each runtime and architecture."""
+
+    layers: tuple[LayerConfig, ...]
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Each layer on each runtime and architecture."""
+        return tuple(
+            Member(config=layer, target=Target(runtime, architecture))
+            for layer in self.layers
+            for runtime in layer.runtimes
+            for architecture in layer.architectures
+        )
 
     @classmethod
-    def from_pyproject(cls, pyproject: Mapping[str, object]) -> LayerConfig:
-        """Read the table of a parsed `pyproject.toml`; raise `ConfigError` with every error."""
+    def from_pyproject(
+        cls, pyproject: Mapping[str, object], overrides: Mapping[str, object] | None = None
+    ) -> Matrix:
+        """Read the table of a parsed `pyproject.toml`; raise `ConfigError` with every error.
+
+        `overrides` are keys of the table that count instead of what it says, for every layer.
+        """
         tool = pyproject.get("tool", {})
         table = tool.get("lambda-layer") if isinstance(tool, dict) else None
-        if table is None:
+        if table is None and not overrides:
             raise ConfigError(
                 [
                     (
@@ -65,47 +102,92 @@ class LayerConfig:
                     )
                 ]
             )
+        table = {} if table is None else table
         if not isinstance(table, dict):
             raise ConfigError([f"Field `{TABLE}` must be a table"])
-        return _Reader(table).read()
+        return cls(_read_layers(table, overrides or {}))
+
+
+def _read_layers(
+    table: Mapping[str, object], overrides: Mapping[str, object]
+) -> tuple[LayerConfig, ...]:
+    shared = {key: value for key, value in table.items() if key != "layers"}
+    named = table.get("layers", {})
+    problems: list[str] = []
+    layers = [_Reader(None, {**shared, **overrides}, shared, problems).read()]
+    if not isinstance(named, dict):
+        problems.append(f"Field `{TABLE}.layers` must be a table of tables")
+        named = {}
+    for name, own in named.items():
+        if not isinstance(own, dict):
+            problems.append(f"Field `{TABLE}.layers.{name}` must be a table")
+        elif re.fullmatch(r"[A-Za-z0-9_-]+", name) is None:
+            problems.append(
+                f"Field `{TABLE}.layers` has the name {name!r}, which is in a file's name: "
+                "letters, digits, `-` and `_` only"
+            )
+        else:
+            layers.append(_Reader(name, {**shared, **own, **overrides}, own, problems).read())
+    if problems:
+        raise ConfigError(problems)
+    return tuple(layers)
 
 
 class _Reader:
-    """Takes the keys of the table one by one and gathers what is wrong with them."""
+    """Takes the keys of a layer's table one by one and gathers what is wrong with them.
 
-    def __init__(self, table: Mapping[str, object]) -> None:
+    `table` is what counts, `own` the part of it that is written in this layer's own table: what
+    is wrong with the rest has been said where it is written.
+    """
+
+    def __init__(
+        self,
+        name: str | None,
+        table: Mapping[str, object],
+        own: Mapping[str, object],
+        problems: list[str],
+    ) -> None:
+        self._name = name
+        self._prefix = TABLE if name is None else f"{TABLE}.layers.{name}"
         self._rest = dict(table)
-        self._problems: list[str] = []
+        self._own = own
+        self._problems = problems
 
     def read(self) -> LayerConfig:
         known = sorted(
             field.replace("_", "-")
             for field in LayerConfig.__dataclass_fields__  # the fields are the keys
+            if field != "name"
         )
-        unknown = [key for key in self._rest if key not in known]
-        self._problems += [
-            f"Field `{TABLE}.{key}` is unknown{_nearest(key, known)}" for key in unknown
-        ]
-        config = LayerConfig(
+        for key in self._rest:
+            if key not in known:
+                self._say(key, f"is unknown{_nearest(key, known)}")
+        return LayerConfig(
+            name=self._name,
             tool=self._choice("tool", TOOLS),
+            requirements=self._strings("requirements"),
             runtimes=self._runtimes(),
             architectures=self._architectures(),
             groups=self._strings("groups"),
             extras=self._strings("extras"),
             include_project=self._flag("include-project"),
+            exclude=self._strings("exclude"),
+            allow_missing=self._strings("allow-missing"),
+            build=self._choice("build", BUILD_POLICIES) or BUILD_POLICIES[0],
             prune=self._strings("prune"),
             force_include=self._force_include(),
             max_size=self._size("max-size", LAMBDA_UNPACKED_LIMIT),
         )
-        if self._problems:
-            raise ConfigError(self._problems)
-        return config
+
+    def _say(self, key: str, problem: str) -> None:
+        """Gather a problem with a key, unless it is inherited and has been gathered there."""
+        top = re.split(r"[.\[]", key)[0]
+        if self._name is None or top in self._own:
+            self._problems.append(f"Field `{self._prefix}.{key}` {problem}")
 
     def _wrong(self, key: str, must: str, value: object, near: Collection[str] = ()) -> None:
         suggestion = _nearest(value, near) if isinstance(value, str) else ""
-        self._problems.append(
-            f"Field `{TABLE}.{key}` must be {must}, not {_toml(value)}{suggestion}"
-        )
+        self._say(key, f"must be {must}, not {_toml(value)}{suggestion}")
 
     def _choice(self, key: str, allowed: Collection[str]) -> str | None:
         value = self._rest.pop(key, None)
@@ -133,7 +215,7 @@ class _Reader:
                 self._wrong(f"{key}[{number}]", "a string that is not empty", item)
         strings = [item for item in value if isinstance(item, str)]
         for item in sorted({item for item in strings if strings.count(item) > 1}):
-            self._problems.append(f"Field `{TABLE}.{key}` has {_toml(item)} more than once")
+            self._say(key, f"has {_toml(item)} more than once")
         return tuple(strings)
 
     def _parsed(
@@ -151,9 +233,7 @@ class _Reader:
         known = runtimes()
         if self._rest.get("runtimes", []) == []:
             self._rest.pop("runtimes", None)
-            self._problems.append(
-                f"Field `{TABLE}.runtimes` must name at least one of {_listed(known)}"
-            )
+            self._say("runtimes", f"must name at least one of {_listed(known)}")
             return ()
         return self._parsed("runtimes", self._strings("runtimes"), known.__getitem__, known)
 
@@ -161,14 +241,12 @@ class _Reader:
         names = [architecture.value for architecture in Architecture]
         if self._rest.get("architectures") == []:
             self._rest.pop("architectures")
-            self._problems.append(
-                f"Field `{TABLE}.architectures` must name at least one of {_listed(names)}"
-            )
+            self._say("architectures", f"must name at least one of {_listed(names)}")
             return ()
         values = self._strings("architectures", ("x86_64",))
         found = self._parsed("architectures", values, Architecture.parse, names)
         if len(set(found)) < len(found) and len(set(values)) == len(values):
-            self._problems.append(f"Field `{TABLE}.architectures` names one architecture twice")
+            self._say("architectures", "names one architecture twice")
         return found
 
     def _size(self, key: str, largest: int) -> int:
@@ -195,7 +273,7 @@ class _Reader:
         for source, path in value.items():
             key = f"force-include.{_toml(source)}"
             if not source:
-                self._problems.append(f"Field `{TABLE}.{key}` names no file of the project")
+                self._say(key, "names no file of the project")
             elif not isinstance(path, str) or not path.strip("/"):
                 self._wrong(key, "a path in the layer, such as 'python/config'", path)
             elif _unsafe(path):

@@ -16,18 +16,18 @@ from . import archive, manifest, report
 from .cache import Cache, default_cache_dir
 from .exceptions import OutputError
 from .findings import Finding
-from .lockfiles import find_lockfile
+from .lockfiles import LockRequest, find_lockfile
 from .locking import locked
 from .manifest import LayerManifest
 from .parallel import begin
-from .selection import LockedWheel, select, selection_key
+from .selection import Selection, select, selection_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
     from datetime import date
     from pathlib import Path
 
-    from .config import LayerConfig
+    from .config import LayerConfig, Matrix, Member
     from .console import Console
     from .inclusion import IncludedFile
     from .layout import LayerPathLayout
@@ -41,11 +41,15 @@ _LAYOUT_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuiltLayer:
-    """A layer on disk; `rebuilt` is false when it was up to date already."""
+    """A layer on disk; `rebuilt` is false when it was up to date already.
+
+    `seconds` has the time that each stage took.
+    """
 
     zip_path: Path
     manifest: LayerManifest
     rebuilt: bool
+    seconds: Mapping[str, float]
 
 
 @dataclass
@@ -55,38 +59,39 @@ class LayerBuild:
     `project_wheel` is the project's own wheel where the caller has it already.
     """
 
-    config: LayerConfig
+    matrix: Matrix
     layout: LayerPathLayout
     pyproject: dict[str, object]
     console: Console
     project_wheel: Path | None = None
     cache: Cache = field(default_factory=lambda: Cache(default_cache_dir()))
 
-    def build(self, target: Target) -> BuiltLayer:
+    def __post_init__(self) -> None:
+        """Begin with no lock read."""
+        self._locks: dict[tuple[object, ...], Lock] = {}
+
+    def build(self, member: Member) -> BuiltLayer:
         """Build one member of the matrix, unless it is up to date.
 
         Raises `LambdaLayerError`; whatever was built before is then still there, untouched.
         """
-        clock = _Clock()
-        if warning := target.runtime.deprecation(_today()):
+        if warning := member.target.runtime.deprecation(_today()):
             self.console.warning(warning)
-        member = target.id if len(self.config.targets) > 1 else None
-        zip_path = self.layout.path_layer_zip(member)
-        manifest_path = self.layout.path_layer_manifest(member)
-        with locked(self._lock_paths(), self._say_waiting), self._work_folder():
-            with clock.stage("lock"):
-                # The zip is hashed while the tool reads its lockfile.
-                intact = begin(lambda: LayerManifest.read_intact(manifest_path, zip_path))
-                selection = self._selection(target)
-                own = self._own_wheel(target)
-                inputs = self._input_digest(target, selection, own)
-                built = intact()
-            rebuilt = built is None or not self._is_current(built, inputs)
-            if built is None or rebuilt:
-                built = self._rebuild(target, selection, own, inputs, zip_path, clock)
-                archive.write_text(manifest_path, built.to_json())
-        self._report(built, zip_path, clock, rebuilt=rebuilt)
-        return BuiltLayer(zip_path=zip_path, manifest=built, rebuilt=rebuilt)
+        alone = len(self.matrix.members) == 1
+        with locked(self._lock_paths(), self._say_waiting):
+            built = _MemberBuild(self, member).run(None if alone else member.id)
+        # One table is what a person wants to see; the tables of a matrix are nearly the same.
+        if built.rebuilt and (alone or self.console.verbose):
+            self.console.info(report.layer_table(built.manifest))
+        self.console.info(report.layer_totals(built.manifest))
+        for finding in built.manifest.findings:
+            self.console.warning(finding.message)
+        self.console.info(
+            report.stage_times(built.seconds)
+            if built.rebuilt
+            else f"{built.zip_path.name} is up to date"
+        )
+        return built
 
     def clean(self) -> None:
         """Remove the layers of this project, and what builds have left."""
@@ -95,93 +100,19 @@ class LayerBuild:
                 path.unlink(missing_ok=True)
             shutil.rmtree(self.layout.dir_build_lambda_layer, ignore_errors=True)
 
-    def _rebuild(
-        self,
-        target: Target,
-        selection: Sequence[LockedWheel],
-        own: Wheel | None,
-        inputs: str,
-        zip_path: Path,
-        clock: _Clock,
-    ) -> LayerManifest:
-        # Imported here: a build that has nothing to do must not wait for them.
-        from .budget import check_size
-        from .composition import compose
-        from .wheelhouse import collect_wheels
-
-        with clock.stage("wheels"):
-            wheels = [*collect_wheels(selection, self.cache, self.console), *filter(None, [own])]
-        with clock.stage("compose"):
-            pack = self.layout.path_included_pack
-            tree, findings = compose(wheels, self._included, pack, target, self.config.prune)
-            findings += self._yanked(selection)
-            findings += check_size(tree, wheels, self.config.max_size)
-        with clock.stage("write"):
-            archive.sweep(zip_path)
-            written = archive.write_archive(tree, zip_path, self._time)
-        return manifest.describe(target, inputs, tree, wheels, written, findings)
-
-    @cached_property
-    def _lock(self) -> Lock:
-        lockfile, path = find_lockfile(self.config.tool, self.layout)
-        return lockfile.read(path, self.layout, self.config.groups, self.config.extras)
-
-    @cached_property
-    def _included(self) -> list[IncludedFile]:
-        if not self.config.force_include:
-            return []
-        from .inclusion import find_included
-
-        return find_included(self.layout.dir_project_root, self.config.force_include)
-
-    @cached_property
-    def _time(self) -> datetime:
-        return archive.archive_time(os.environ.get("SOURCE_DATE_EPOCH"))
-
-    def _selection(self, target: Target) -> tuple[LockedWheel, ...]:
-        key = selection_key(self._lock, target)
-        selection = self.cache.selection(key)
-        if selection is None:
-            selection = select(self._lock, target)
-            self.cache.keep_selection(key, selection)
-        return selection
-
-    def _own_wheel(self, target: Target) -> Wheel | None:
-        if not self.config.include_project:
-            return None
-        from .project_wheel import build_project_wheel, read_project_wheel
-
-        path = self.project_wheel or build_project_wheel(
-            self.layout.dir_project_root, self.pyproject, self.layout.dir_artifacts
+    def lock(self, config: LayerConfig, target: Target) -> Lock:
+        """Read the lockfile for a layer; the tool is asked once for what several members share."""
+        request = LockRequest(
+            layout=self.layout,
+            groups=config.groups,
+            extras=config.extras,
+            requirements=config.requirements,
         )
-        return read_project_wheel(path, target)
-
-    def _input_digest(
-        self, target: Target, selection: Sequence[LockedWheel], own: Wheel | None
-    ) -> str:
-        return manifest.input_digest(
-            {
-                "layout": _LAYOUT_VERSION,
-                "target": target.id,
-                "time": self._time.isoformat(),
-                "prune": self.config.prune,
-                "wheels": [(locked.name, locked.version, locked.sha256) for locked in selection],
-                "included": [(each.path, each.executable, each.sha256) for each in self._included],
-                # By content: how the project's wheel is compressed differs from zlib to zlib.
-                "project": own
-                and sorted((each.path, each.executable, each.sha256) for each in own.members),
-            }
-        )
-
-    def _is_current(self, built: LayerManifest, inputs: str) -> bool:
-        return built.input_digest == inputs and built.unpacked_size <= self.config.max_size
-
-    def _yanked(self, selection: Sequence[LockedWheel]) -> list[Finding]:
-        return [
-            Finding(code="yanked", message=f"{locked.name} {locked.version} was yanked: {reason}")
-            for locked in selection
-            if (reason := self.cache.yanked(locked)) is not None
-        ]
+        lockfile, path = find_lockfile(config.tool, request)
+        key = (path, request, target if lockfile.per_target else None)
+        if key not in self._locks:
+            self._locks[key] = lockfile.read(path, request, target)
+        return self._locks[key]
 
     def _lock_paths(self) -> list[Path]:
         # In the cache, because a lock must not lie among the files that are to be uploaded.
@@ -192,38 +123,137 @@ class LayerBuild:
     def _say_waiting(self) -> None:
         self.console.info("Waiting for another build of this project to end")
 
+
+class _MemberBuild:
+    """The build of one member of the matrix, stage by stage."""
+
+    def __init__(self, build: LayerBuild, member: Member) -> None:
+        self._build = build
+        self._config = member.config
+        self._target = member.target
+        self._layout = build.layout
+        self._cache = build.cache
+        self._clock = _Clock()
+
+    def run(self, name: str | None) -> BuiltLayer:
+        """Build the layer under the `name` it has in its matrix, or find that it is current."""
+        zip_path = self._layout.path_layer_zip(name)
+        manifest_path = self._layout.path_layer_manifest(name)
+        with self._work_folder():
+            with self._clock.stage("lock"):
+                # The zip is hashed while the tool reads its lockfile.
+                intact = begin(lambda: LayerManifest.read_intact(manifest_path, zip_path))
+                selection = self._selection()
+                own = self._own_wheel()
+                inputs = self._input_digest(selection, own)
+                built = intact()
+            rebuilt = built is None or not self._is_current(built, inputs)
+            if built is None or rebuilt:
+                built = self._rebuild(selection, own, inputs, zip_path)
+                archive.write_text(manifest_path, built.to_json())
+        return BuiltLayer(
+            zip_path=zip_path, manifest=built, rebuilt=rebuilt, seconds=self._clock.seconds
+        )
+
+    def _rebuild(
+        self, selection: Selection, own: Wheel | None, inputs: str, zip_path: Path
+    ) -> LayerManifest:
+        # Imported here: a build that has nothing to do must not wait for them.
+        from .budget import check_size
+        from .composition import compose
+        from .wheelhouse import collect_wheels
+
+        config, target = self._config, self._target
+        with self._clock.stage("wheels"):
+            wheels = [
+                *collect_wheels(selection.wheels, self._cache, self._build.console),
+                *filter(None, [own]),
+            ]
+        with self._clock.stage("compose"):
+            pack = self._layout.path_included_pack
+            tree, findings = compose(wheels, self._included, pack, target, config.prune)
+            findings += self._yanked(selection)
+            findings += check_size(tree, wheels, config.max_size)
+        with self._clock.stage("write"):
+            archive.sweep(zip_path)
+            written = archive.write_archive(tree, zip_path, self._time)
+        return manifest.describe(target, inputs, tree, wheels, written, findings)
+
+    @cached_property
+    def _included(self) -> list[IncludedFile]:
+        if not self._config.force_include:
+            return []
+        from .inclusion import find_included
+
+        return find_included(self._layout.dir_project_root, self._config.force_include)
+
+    @cached_property
+    def _time(self) -> datetime:
+        return archive.archive_time(os.environ.get("SOURCE_DATE_EPOCH"))
+
+    def _selection(self) -> Selection:
+        lock = self._build.lock(self._config, self._target)
+        key = selection_key(lock, self._target)
+        selection = self._cache.selection(key)
+        if selection is None:
+            selection = select(lock, self._target)
+            self._cache.keep_selection(key, selection)
+        return selection
+
+    def _own_wheel(self) -> Wheel | None:
+        if not self._config.include_project:
+            return None
+        from .project_wheel import build_project_wheel, read_project_wheel
+
+        path = self._build.project_wheel or build_project_wheel(
+            self._layout.dir_project_root, self._build.pyproject, self._layout.dir_artifacts
+        )
+        return read_project_wheel(path, self._target)
+
+    def _input_digest(self, selection: Selection, own: Wheel | None) -> str:
+        return manifest.input_digest(
+            {
+                "layout": _LAYOUT_VERSION,
+                "target": self._target.id,
+                "time": self._time.isoformat(),
+                "prune": self._config.prune,
+                "wheels": [
+                    (locked.name, locked.version, locked.sha256) for locked in selection.wheels
+                ],
+                "included": [(each.path, each.executable, each.sha256) for each in self._included],
+                # By content: how the project's wheel is compressed differs from zlib to zlib.
+                "project": own
+                and sorted((each.path, each.executable, each.sha256) for each in own.members),
+            }
+        )
+
+    def _is_current(self, built: LayerManifest, inputs: str) -> bool:
+        return built.input_digest == inputs and built.unpacked_size <= self._config.max_size
+
+    def _yanked(self, selection: Selection) -> list[Finding]:
+        return [
+            Finding(code="yanked", message=f"{locked.name} {locked.version} was yanked: {reason}")
+            for locked in selection.wheels
+            if (reason := self._cache.yanked(locked)) is not None
+        ]
+
     @contextmanager
     def _work_folder(self) -> Iterator[None]:
         """Have an empty folder for what is made on the way, where something is."""
-        folder = self.layout.dir_artifacts
-        if not (self.config.include_project or self.config.force_include):
+        folder = self._layout.dir_artifacts
+        if not (self._config.include_project or self._config.force_include):
             yield
             return
         try:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            (self.layout.dir_build_lambda / ".gitignore").write_text("*\n", encoding="utf-8")
+            (self._layout.dir_build_lambda / ".gitignore").write_text("*\n", encoding="utf-8")
         except OSError as error:
             raise OutputError(f"{folder} can't be made: {error.strerror}") from error
         try:
             yield
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-    def _report(
-        self, built: LayerManifest, zip_path: Path, clock: _Clock, *, rebuilt: bool
-    ) -> None:
-        # One table is what a person wants to see; the tables of a matrix are nearly the same.
-        alone = len(self.config.targets) == 1
-        if rebuilt and (alone or self.console.verbose):
-            self.console.info(report.layer_table(built))
-        self.console.info(report.layer_totals(built))
-        for finding in built.findings:
-            self.console.warning(finding.message)
-        if rebuilt:
-            self.console.info(report.stage_times(clock.seconds))
-        else:
-            self.console.info(f"{zip_path.name} is up to date")
 
 
 class _Clock:

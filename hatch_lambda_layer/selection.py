@@ -1,4 +1,4 @@
-"""Which wheels of a lock fit a target."""
+"""What a lock selects for a target: wheels that fit, and sources that must be built to some."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ from urllib.parse import unquote, urlsplit
 from .exceptions import LockfileError, SelectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from packaging.pylock import Package, PackageArchive, PackageWheel
+    from packaging.pylock import (
+        Package,
+        PackageArchive,
+        PackageDirectory,
+        PackageSdist,
+        PackageVcs,
+        PackageWheel,
+    )
     from packaging.tags import Tag
 
     from .lockfiles._types import Lock
     from .targets import Target
 
 # Rises when the same lock and target would be selected differently.
-_SCHEMA = 1
+_SCHEMA = 2
 # How many tags an error lists for a package.
 _SHOWN = 6
 
@@ -43,6 +50,32 @@ class LockedWheel(NamedTuple):
     index_url: str | None
 
 
+class LockedSource(NamedTuple):
+    """A package without a fitting wheel, as the lockfile names its source.
+
+    `kind` is `sdist`, `archive`, `vcs` or `directory`; `location` is a URL or an absolute path.
+    `sha256` (hexadecimal) is that of an sdist or archive, `commit` that of a git repository.
+    `reason` says in a sentence why there is no wheel.
+    """
+
+    name: str
+    version: str | None
+    kind: str
+    location: str
+    sha256: str | None
+    commit: str | None
+    subdirectory: str | None
+    index_url: str | None
+    reason: str
+
+
+class Selection(NamedTuple):
+    """What a lock selects, each by name."""
+
+    wheels: tuple[LockedWheel, ...]
+    sources: tuple[LockedSource, ...]
+
+
 def selection_key(lock: Lock, target: Target) -> str:
     """Name the selection of `target` from `lock`: equal keys, equal selections."""
     facts = [
@@ -57,11 +90,11 @@ def selection_key(lock: Lock, target: Target) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def select(lock: Lock, target: Target) -> tuple[LockedWheel, ...]:
-    """Give the wheels of `lock` that fit `target`, by name.
+def select(lock: Lock, target: Target) -> Selection:
+    """Give what `lock` selects for `target`, by the rules of PEP 751.
 
-    The rules are those of PEP 751. Raises `LockfileError` for a lock that is not valid or not for
-    this target, and `SelectionError` that names every package that has no wheel that fits.
+    Raises `LockfileError` for a lock that is not valid or not for this target, and
+    `SelectionError` that names every package that has neither a wheel that fits nor a source.
     """
     from packaging.pylock import PylockSelectError
 
@@ -84,21 +117,25 @@ def select(lock: Lock, target: Target) -> tuple[LockedWheel, ...]:
             f"Lockfile `{lock.path}` does not fit {target.id}: {error}",
             hint="widen `requires-python` or `environments` to this runtime, then lock again",
         ) from error
-    found = [_as_wheel(package, source, tags, lock.path.parent) for package, source in chosen]
-    problems = [f"- {each}" for each in found if isinstance(each, str)]
-    if problems:
-        glibc = ".".join(map(str, target.runtime.glibc))
-        wanted = f"{_interpreter(target)}, abi3 or py3, up to {target.platforms()[0]}, or any"
-        raise SelectionError(
-            f"These packages have no wheel for {target.id}, which has glibc {glibc} "
-            f"and takes {wanted}:\n" + "\n".join(sorted(problems)),
-            hint="pin a version that has a wheel for this runtime, or choose a newer runtime",
-        )
-    return tuple(sorted(each for each in found if isinstance(each, LockedWheel)))
+    found = [_located(package, source, tags, lock.path.parent) for package, source in chosen]
+    if problems := [each for each in found if isinstance(each, str)]:
+        raise no_wheels(problems, target)
+    return Selection(
+        wheels=tuple(sorted(each for each in found if isinstance(each, LockedWheel))),
+        sources=tuple(sorted(each for each in found if isinstance(each, LockedSource))),
+    )
 
 
-def _interpreter(target: Target) -> str:
-    return "cp{}{}".format(*target.runtime.python_version)
+def no_wheels(reasons: Iterable[str], target: Target) -> SelectionError:
+    """Give the error for packages that have no wheel for `target`, with the reason for each."""
+    glibc = ".".join(map(str, target.runtime.glibc))
+    interpreter = "cp{}{}".format(*target.runtime.python_version)
+    return SelectionError(
+        f"These packages have no wheel for {target.id}, which has glibc {glibc} and takes "
+        f"{interpreter}, abi3 or py3, up to {target.platforms()[0]}, or any:\n"
+        + "\n".join(f"- {reason}" for reason in sorted(reasons)),
+        hint="pin a version that has a wheel for this runtime, or choose a newer runtime",
+    )
 
 
 def _with_sdist(package: Package) -> Package:
@@ -109,23 +146,73 @@ def _with_sdist(package: Package) -> Package:
     return dataclasses.replace(package, sdist=PackageSdist(hashes={}))
 
 
-def _as_wheel(
+def _located(
     package: Package, source: object, tags: Sequence[Tag], base: Path
-) -> LockedWheel | str:
-    """Give the wheel that `source` is, or say why it is none that fits."""
-    from packaging.pylock import PackageArchive, PackageDirectory, PackageVcs, PackageWheel
+) -> LockedWheel | LockedSource | str:
+    """Give the wheel or source that was selected, or say why it is neither."""
+    from packaging.pylock import (
+        PackageArchive,
+        PackageDirectory,
+        PackageSdist,
+        PackageVcs,
+        PackageWheel,
+    )
 
     title = f"{package.name} {package.version or ''}".rstrip()
     if isinstance(source, PackageVcs):
-        return f"{title} is a {source.type} repository (commit {source.commit_id[:12]}), no wheel"
+        reason = f"{title} is a {source.type} repository (commit {source.commit_id[:12]}), no wheel"
+        if source.type != "git":
+            return reason
+        return _source(package, "vcs", source, base, reason)
     if isinstance(source, PackageDirectory):
-        return f"{title} is the folder `{source.path}`, no wheel"
+        reason = f"{title} is the folder `{source.path}`, no wheel"
+        return _source(package, "directory", source, base, reason)
+    if isinstance(source, PackageSdist):
+        reason = _unfitting(package, title, tags)
+        return _source(package, "sdist", source, base, reason) if source.hashes else reason
     if not isinstance(source, PackageArchive | PackageWheel):
-        return _unfitting(package, title, tags)
+        raise TypeError(f"{source!r} is no source of PEP 751")
     filename = _filename(source)
-    if not filename.endswith(".whl"):
-        return f"{title} is the source archive `{filename}`, no wheel"
-    return _locked_wheel(package, source, filename, tags, base)
+    if filename.endswith(".whl"):
+        return _locked_wheel(package, source, filename, tags, base)
+    reason = f"{title} is the source archive `{filename}`, no wheel"
+    return _source(package, "archive", source, base, reason)
+
+
+def _source(
+    package: Package,
+    kind: str,
+    source: PackageArchive | PackageDirectory | PackageSdist | PackageVcs,
+    base: Path,
+    reason: str,
+) -> LockedSource:
+    hashes = getattr(source, "hashes", None)
+    return LockedSource(
+        name=package.name,
+        version=str(package.version) if package.version else None,
+        kind=kind,
+        location=_location(source.path, getattr(source, "url", None), base),
+        sha256=None if hashes is None else _sha256(hashes, f"the source of `{package.name}`"),
+        commit=getattr(source, "commit_id", None),
+        subdirectory=getattr(source, "subdirectory", None),
+        index_url=package.index,
+        reason=reason,
+    )
+
+
+def _location(path: str | None, url: str | None, base: Path) -> str:
+    return str((base / path).resolve()) if path else url or ""
+
+
+def _sha256(hashes: Mapping[str, str], what: str) -> str:
+    sha256 = hashes.get("sha256", "").lower()
+    if re.fullmatch("[0-9a-f]{64}", sha256) is None:
+        raise LockfileError(
+            f"The lockfile has no sha256 for {what} (only {', '.join(hashes)}): what an index "
+            "serves could not be checked",
+            hint="lock again with an index that gives sha256 hashes",
+        )
+    return sha256
 
 
 def _filename(source: PackageArchive | PackageWheel) -> str:
@@ -148,20 +235,13 @@ def _locked_wheel(
         return f"{package.name}: {error}"
     if wheel_tags.isdisjoint(tags):
         return f"{package.name} {version} is the wheel `{filename}`, which does not fit"
-    sha256 = source.hashes.get("sha256", "").lower()
-    if re.fullmatch("[0-9a-f]{64}", sha256) is None:
-        raise LockfileError(
-            f"`{filename}` of package `{package.name}` has no sha256 in the lockfile "
-            f"(only {', '.join(source.hashes)}): what an index serves could not be checked",
-            hint="lock again with an index that gives sha256 hashes",
-        )
     return LockedWheel(
         name=package.name,
         version=str(package.version or version),
         filename=filename,
-        sha256=sha256,
+        sha256=_sha256(source.hashes, f"`{filename}` of package `{package.name}`"),
         size=source.size,
-        location=str((base / source.path).resolve()) if source.path else source.url or "",
+        location=_location(source.path, source.url, base),
         index_url=package.index,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..exceptions import LockfileError
+from ._types import Lock, LockRequest
 from .pylock import PylockFile
 from .uv import UvLockfile
 
@@ -12,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from ..layout import LayerPathLayout
     from ._types import Lockfile
+
+__all__ = ["LOCKFILES", "Lock", "LockRequest", "find_lockfile", "read_text"]
 
 LOCKFILES: Mapping[str, Lockfile] = {
     lockfile.tool: lockfile for lockfile in (UvLockfile(), PylockFile())
@@ -28,16 +30,16 @@ _FOREIGN = {
 }
 
 
-def find_lockfile(tool: str | None, layout: LayerPathLayout) -> tuple[Lockfile, Path]:
+def find_lockfile(tool: str | None, request: LockRequest) -> tuple[Lockfile, Path]:
     """Give the lockfile of `tool`, or the only one that is there when `tool` is `None`.
 
     Raises `LockfileError` where there is none, or where it would have to guess.
     """
     candidates = LOCKFILES.values() if tool is None else [LOCKFILES[tool]]
-    found = [(lockfile, path) for lockfile in candidates for path in lockfile.find(layout)]
+    found = [(lockfile, path) for lockfile in candidates for path in lockfile.find(request)]
     if len(found) == 1:
         return found[0]
-    root = layout.dir_project_root
+    root = request.layout.dir_project_root
     if found:
         names = ", ".join(f"`{path.name}` ({lockfile.tool})" for lockfile, path in found)
         raise LockfileError(

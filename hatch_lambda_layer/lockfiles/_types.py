@@ -13,6 +13,21 @@ if TYPE_CHECKING:
     from packaging.pylock import Pylock
 
     from ..layout import LayerPathLayout
+    from ..targets import Target
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockRequest:
+    """What is asked of a lockfile, beside the project's own dependencies.
+
+    `requirements` are the files that `pip` reads, relative to the project; empty means
+    `requirements.txt`.
+    """
+
+    layout: LayerPathLayout
+    groups: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
 
 
 class Lockfile(Protocol):
@@ -33,18 +48,17 @@ class Lockfile(Protocol):
         """The command that makes the lockfile."""
         ...
 
-    def find(self, layout: LayerPathLayout) -> list[Path]:
+    @property
+    def per_target(self) -> bool:
+        """Whether the tool has to be asked anew for every target."""
+        ...
+
+    def find(self, request: LockRequest) -> list[Path]:
         """Give the lockfiles of this kind that the project has."""
         ...
 
-    def read(
-        self,
-        path: Path,
-        layout: LayerPathLayout,
-        groups: tuple[str, ...],
-        extras: tuple[str, ...],
-    ) -> Lock:
-        """Read the lockfile, with the project's own dependencies, `groups` and `extras`.
+    def read(self, path: Path, request: LockRequest, target: Target) -> Lock:
+        """Read the lockfile `path`; `target` matters where `per_target` says so.
 
         Raises `LockfileError`, or `ToolError` when the tool itself fails.
         """

@@ -10,7 +10,8 @@ from ._types import Lock
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..layout import LayerPathLayout
+    from ..targets import Target
+    from ._types import LockRequest
 
 
 class PylockFile:
@@ -18,30 +19,27 @@ class PylockFile:
 
     tool = "pylock"
     filename = "pylock.toml"
+    per_target = False
     command = "uv pip compile pyproject.toml --universal --format pylock.toml -o pylock.toml"
 
-    def find(self, layout: LayerPathLayout) -> list[Path]:
+    def find(self, request: LockRequest) -> list[Path]:
         """Give `pylock.toml`, else every `pylock.NAME.toml`."""
-        plain = layout.dir_project_root / self.filename
+        root = request.layout.dir_project_root
+        plain = root / self.filename
         if plain.is_file():
             return [plain]
         return sorted(
             path
-            for path in layout.dir_project_root.glob("pylock.*.toml")
+            for path in root.glob("pylock.*.toml")
             # PEP 751: NAME has no dot.
             if "." not in path.name.removeprefix("pylock.").removesuffix(".toml") and path.is_file()
         )
 
-    def read(
-        self,
-        path: Path,
-        layout: LayerPathLayout,  # noqa: ARG002
-        groups: tuple[str, ...],
-        extras: tuple[str, ...],
-    ) -> Lock:
+    def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
         """Read the file; its own default groups come first, as PEP 751 has it."""
         from . import read_text
 
+        groups, extras = request.groups, request.extras
         lock = Lock(path=path, command=self.command, text=read_text(path), extras=extras)
         if not groups and not extras:
             return lock

@@ -15,7 +15,8 @@ from ..process import run
 from ._types import Lock
 
 if TYPE_CHECKING:
-    from ..layout import LayerPathLayout
+    from ..targets import Target
+    from ._types import LockRequest
 
 # Settings that contradict the options of the call below, or change what it prints.
 _CONTRADICTING = ("UV_FROZEN", "UV_LOCKED", "UV_OFFLINE", "UV_NO_DEV", "UV_DEV", "UV_NO_GROUP")
@@ -33,18 +34,13 @@ class UvLockfile:
     tool = "uv"
     filename = "uv.lock"
     command = "uv lock"
+    per_target = False
 
-    def find(self, layout: LayerPathLayout) -> list[Path]:
+    def find(self, request: LockRequest) -> list[Path]:
         """Give `uv.lock`."""
-        return [path] if (path := layout.path_uv_lock).is_file() else []
+        return [path] if (path := request.layout.path_uv_lock).is_file() else []
 
-    def read(
-        self,
-        path: Path,
-        layout: LayerPathLayout,
-        groups: tuple[str, ...],
-        extras: tuple[str, ...],
-    ) -> Lock:
+    def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
         """Export the lock; a stale one fails at once, without the network being asked."""
         from . import read_text
 
@@ -52,11 +48,11 @@ class UvLockfile:
         argv = [_find_uv(), "export", "--format", "pylock.toml", "--locked", "--offline"]
         argv += ["--no-emit-project", "--no-default-groups", "--no-header", "--quiet"]
         argv += ["--color", "never", *_interpreter(lock)]
-        argv += [part for group in groups for part in ("--group", group)]
-        argv += [part for extra in extras for part in ("--extra", extra)]
+        argv += [part for group in request.groups for part in ("--group", group)]
+        argv += [part for extra in request.extras for part in ("--extra", extra)]
         env = {key: value for key, value in os.environ.items() if key not in _CONTRADICTING}
         try:
-            text = run(argv, cwd=layout.dir_project_root, env=env)
+            text = run(argv, cwd=request.layout.dir_project_root, env=env)
         except ToolError as error:
             raise _explained(error, path) from error
         return Lock(path=path, command=self.command, text=text)
