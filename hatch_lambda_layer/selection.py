@@ -182,7 +182,7 @@ def _located(
 def _source(
     package: Package,
     kind: str,
-    source: PackageArchive | PackageDirectory | PackageSdist | PackageVcs,
+    source: PackageArchive | PackageDirectory | PackageSdist | PackageVcs | PackageWheel,
     base: Path,
     reason: str,
 ) -> LockedSource:
