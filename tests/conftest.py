@@ -1,0 +1,38 @@
+"""What every test has: a cache of its own, and no settings of the person who runs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Settings that would make a test's result depend on who runs it.
+_PERSONAL = (
+    "HATCH_LAMBDA_LAYER",
+    "HATCH_LAMBDA_LAYER_HTTP_TIMEOUT",
+    "HATCH_QUIET",
+    "HATCH_VERBOSE",
+    "SOURCE_DATE_EPOCH",
+    "NETRC",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "http_proxy",
+    "https_proxy",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "fault(*rows): proves rows of docs/faults.md")
+
+
+@pytest.fixture(autouse=True)
+def cache_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test, and the processes it starts, an empty cache."""
+    for name in _PERSONAL:
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_CACHE_DIR", str(folder))
+    return folder
