@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .targets import Target
 
 # Rises when the same lock and target would be selected differently.
-_SCHEMA = 1
+_SCHEMA = 2
 # How many tags an error lists for a package.
 _SHOWN = 6
 
@@ -104,9 +104,21 @@ def _interpreter(target: Target) -> str:
 def _with_sdist(package: Package) -> Package:
     from packaging.pylock import PackageSdist
 
-    if package.is_direct or package.sdist is not None:
+    if package.is_direct:
         return package
-    return dataclasses.replace(package, sdist=PackageSdist(hashes={}))
+    return dataclasses.replace(
+        package,
+        sdist=package.sdist or PackageSdist(hashes={}),
+        # Of wheels that fit equally well, the first is taken: the highest build number (PEP 427),
+        # and else one that the order of the lock does not decide.
+        wheels=sorted(package.wheels or (), key=_preference, reverse=True),
+    )
+
+
+def _preference(wheel: PackageWheel) -> tuple[object, str]:
+    from packaging.utils import parse_wheel_filename
+
+    return parse_wheel_filename(wheel.filename)[2], wheel.filename
 
 
 def _as_wheel(
@@ -122,7 +134,10 @@ def _as_wheel(
         return f"{title} is the folder `{source.path}`, no wheel"
     if not isinstance(source, PackageArchive | PackageWheel):
         return _unfitting(package, title, tags)
-    filename = _filename(source)
+    try:
+        filename = _filename(source)
+    except ValueError as error:
+        return f"{title} has a URL that can't be read ({error})"
     if not filename.endswith(".whl"):
         return f"{title} is the source archive `{filename}`, no wheel"
     return _locked_wheel(package, source, filename, tags, base)
@@ -150,9 +165,10 @@ def _locked_wheel(
         return f"{package.name} {version} is the wheel `{filename}`, which does not fit"
     sha256 = source.hashes.get("sha256", "").lower()
     if re.fullmatch("[0-9a-f]{64}", sha256) is None:
+        found = "a malformed one" if sha256 else f"only {', '.join(source.hashes)}"
         raise LockfileError(
-            f"`{filename}` of package `{package.name}` has no sha256 in the lockfile "
-            f"(only {', '.join(source.hashes)}): what an index serves could not be checked",
+            f"`{filename}` of package `{package.name}` has no sha256 in the lockfile ({found}): "
+            "what an index serves could not be checked",
             hint="lock again with an index that gives sha256 hashes",
         )
     return LockedWheel(
