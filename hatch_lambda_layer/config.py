@@ -204,25 +204,34 @@ class _Reader:
         return value
 
     def _strings(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        return tuple(self._items(key, default).values())
+
+    def _items(self, key: str, default: tuple[str, ...] = ()) -> dict[int, str]:
+        """Give the strings of an array by their number, without those that are wrong."""
         value = self._rest.pop(key, None)
         if value is None:
-            return default
+            return dict(enumerate(default))
         if not isinstance(value, list):
             self._wrong(key, "an array of strings", value)
-            return default
+            return {}
         for number, item in enumerate(value):
             if not isinstance(item, str) or not item.strip():
                 self._wrong(f"{key}[{number}]", "a string that is not empty", item)
-        strings = [item for item in value if isinstance(item, str)]
+        items = {n: item for n, item in enumerate(value) if isinstance(item, str) and item.strip()}
+        strings = list(items.values())
         for item in sorted({item for item in strings if strings.count(item) > 1}):
             self._say(key, f"has {_toml(item)} more than once")
-        return tuple(strings)
+        return items
 
     def _parsed(
-        self, key: str, values: Iterable[str], parse: Callable[[str], T], allowed: Collection[str]
+        self,
+        key: str,
+        items: Mapping[int, str],
+        parse: Callable[[str], T],
+        allowed: Collection[str],
     ) -> tuple[T, ...]:
         parsed = []
-        for number, value in enumerate(values):
+        for number, value in items.items():
             try:
                 parsed.append(parse(value))
             except (KeyError, ValueError):
@@ -235,7 +244,7 @@ class _Reader:
             self._rest.pop("runtimes", None)
             self._say("runtimes", f"must name at least one of {_listed(known)}")
             return ()
-        return self._parsed("runtimes", self._strings("runtimes"), known.__getitem__, known)
+        return self._parsed("runtimes", self._items("runtimes"), known.__getitem__, known)
 
     def _architectures(self) -> tuple[Architecture, ...]:
         names = [architecture.value for architecture in Architecture]
@@ -243,9 +252,9 @@ class _Reader:
             self._rest.pop("architectures")
             self._say("architectures", f"must name at least one of {_listed(names)}")
             return ()
-        values = self._strings("architectures", ("x86_64",))
-        found = self._parsed("architectures", values, Architecture.parse, names)
-        if len(set(found)) < len(found) and len(set(values)) == len(values):
+        items = self._items("architectures", ("x86_64",))
+        found = self._parsed("architectures", items, Architecture.parse, names)
+        if len(set(found)) < len(found) and len(set(items.values())) == len(items):
             self._say("architectures", "names one architecture twice")
         return found
 
@@ -259,7 +268,8 @@ class _Reader:
             if match is None or match[2] not in _UNITS or not isinstance(value, str):
                 self._wrong(key, must, value)
                 return largest
-            size = int(float(match[1]) * _UNITS[match[2]])
+            # Not above the limit, because infinity is no integer.
+            size = int(min(float(match[1]) * _UNITS[match[2]], largest + 1))
         if not 0 < size <= largest:
             self._wrong(key, must, value)
         return size

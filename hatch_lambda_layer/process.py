@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-_CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
+_CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/?#\s]+@")
 
 
 def redact(text: str) -> str:
@@ -29,7 +29,7 @@ def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> bytes:
     Raises `ToolError` with everything the program said when it fails or can't be started.
     """
     name = re.split(r"[/\\]", argv[0])[-1]
-    command = " ".join([name, *argv[1:]])
+    command = redact(" ".join([name, *argv[1:]]))
     try:
         done = subprocess.run(
             list(argv),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .targets import Target
 
 # Rises when the same lock and target would be selected differently.
-_SCHEMA = 2
+_SCHEMA = 3
 # How many tags an error lists for a package.
 _SHOWN = 6
 
@@ -141,9 +141,21 @@ def no_wheels(reasons: Iterable[str], target: Target) -> SelectionError:
 def _with_sdist(package: Package) -> Package:
     from packaging.pylock import PackageSdist
 
-    if package.is_direct or package.sdist is not None:
+    if package.is_direct:
         return package
-    return dataclasses.replace(package, sdist=PackageSdist(hashes={}))
+    return dataclasses.replace(
+        package,
+        sdist=package.sdist or PackageSdist(hashes={}),
+        # Of wheels that fit equally well, the first is taken: the highest build number (PEP 427),
+        # and else one that the order of the lock does not decide.
+        wheels=sorted(package.wheels or (), key=_preference, reverse=True),
+    )
+
+
+def _preference(wheel: PackageWheel) -> tuple[object, str]:
+    from packaging.utils import parse_wheel_filename
+
+    return parse_wheel_filename(wheel.filename)[2], wheel.filename
 
 
 def _located(
@@ -172,7 +184,10 @@ def _located(
         return _source(package, "sdist", source, base, reason) if source.hashes else reason
     if not isinstance(source, PackageArchive | PackageWheel):
         raise TypeError(f"{source!r} is no source of PEP 751")
-    filename = _filename(source)
+    try:
+        filename = _filename(source)
+    except ValueError as error:
+        return f"{title} has a URL that can't be read ({error})"
     if filename.endswith(".whl"):
         return _locked_wheel(package, source, filename, tags, base)
     reason = f"{title} is the source archive `{filename}`, no wheel"
@@ -192,7 +207,9 @@ def _source(
         version=str(package.version) if package.version else None,
         kind=kind,
         location=_location(source.path, getattr(source, "url", None), base),
-        sha256=None if hashes is None else _sha256(hashes, f"the source of `{package.name}`"),
+        sha256=None
+        if hashes is None
+        else _sha256(hashes, f"The source of package `{package.name}`"),
         commit=getattr(source, "commit_id", None),
         subdirectory=getattr(source, "subdirectory", None),
         index_url=package.index,
@@ -207,9 +224,10 @@ def _location(path: str | None, url: str | None, base: Path) -> str:
 def _sha256(hashes: Mapping[str, str], what: str) -> str:
     sha256 = hashes.get("sha256", "").lower()
     if re.fullmatch("[0-9a-f]{64}", sha256) is None:
+        found = "a malformed one" if sha256 else f"only {', '.join(hashes)}"
         raise LockfileError(
-            f"The lockfile has no sha256 for {what} (only {', '.join(hashes)}): what an index "
-            "serves could not be checked",
+            f"{what} has no sha256 in the lockfile ({found}): what an index serves could not be "
+            "checked",
             hint="lock again with an index that gives sha256 hashes",
         )
     return sha256

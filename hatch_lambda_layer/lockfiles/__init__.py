@@ -42,10 +42,11 @@ def find_lockfile(tool: str | None, request: LockRequest) -> tuple[Lockfile, Pat
     root = request.layout.dir_project_root
     if found:
         names = ", ".join(f"`{path.name}` ({lockfile.tool})" for lockfile, path in found)
+        tools = {lockfile.tool for lockfile, _ in found}
         raise LockfileError(
             f"{root} has more than one lockfile: {names}",
-            hint="keep one of them, or name its tool: `tool` in `[tool.lambda-layer]` is one of "
-            + ", ".join(f"`{name}`" for name in LOCKFILES),
+            hint="keep one of them"
+            + ", or name its tool with `tool` in `[tool.lambda-layer]`" * (len(tools) > 1),
         )
     wanted = " or ".join(f"`{lockfile.filename}`" for lockfile in candidates)
     commands = [f"`{lockfile.command}`" for lockfile in candidates]
@@ -54,18 +55,3 @@ def find_lockfile(tool: str | None, request: LockRequest) -> tuple[Lockfile, Pat
         f"No lockfile: {wanted} is missing in {root}",
         hint=f"make it with {' or '.join(foreign or commands)}",
     )
-
-
-def read_text(path: Path) -> bytes:
-    """Read a lockfile; raise `LockfileError` for what no parser can explain as well."""
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise LockfileError(f"Lockfile `{path}` can't be read: {error.strerror}") from error
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith((b"<<<<<<< ", b">>>>>>> ")):
-            raise LockfileError(
-                f"Lockfile `{path}` has the markers of a merge conflict in line {number}",
-                hint="resolve the conflict, then lock again",
-            )
-    return text

@@ -93,7 +93,10 @@ class Lock:
             # Some Windows editors put a byte order mark in front; TOML itself has none.
             return Pylock.from_dict(tomllib.loads(self.text.decode("utf-8-sig")))
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise LockfileError(f"Lockfile `{self.path}` is not valid TOML: {error}") from error
+            raise LockfileError(
+                f"Lockfile `{self.path}` is not valid TOML: {error}",
+                hint=f"lock again with `{self.command}`",
+            ) from error
         except PylockUnsupportedVersionError as error:
             raise LockfileError(
                 f"Lockfile `{self.path}` has a version that is not understood: {error}",
@@ -114,4 +117,20 @@ class Lock:
         if match is None:
             return str(error)
         package = tomllib.loads(self.text.decode("utf-8-sig"))["packages"][int(match[1])]
-        return f"{error} (package `{package.get('name', '?')}`)"
+        name = package.get("name", "?") if isinstance(package, dict) else "?"
+        return f"{error} (package `{name}`)"
+
+
+def read_text(path: Path) -> bytes:
+    """Read a lockfile; raise `LockfileError` for what no parser can explain as well."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise LockfileError(f"Lockfile `{path}` can't be read: {error.strerror}") from error
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith((b"<<<<<<< ", b">>>>>>> ")):
+            raise LockfileError(
+                f"Lockfile `{path}` has the markers of a merge conflict in line {number}",
+                hint="resolve the conflict, then lock again",
+            )
+    return text

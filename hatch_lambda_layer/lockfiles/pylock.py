@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..exceptions import LockfileError
-from ._types import Lock
+from ._types import Lock, read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,19 +37,20 @@ class PylockFile:
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
         """Read the file; its own default groups come first, as PEP 751 has it."""
-        from . import read_text
-
         groups, extras = request.groups, request.extras
         lock = Lock(path=path, command=self.command, text=read_text(path), extras=extras)
         if not groups and not extras:
             return lock
+        from packaging.utils import canonicalize_name
+
         pylock = lock.parse()
         for kind, asked, known in (
             ("group", groups, pylock.dependency_groups or ()),
             ("extra", extras, pylock.extras or ()),
         ):
+            normal = {canonicalize_name(name) for name in known}
             for name in asked:
-                if name not in known:
+                if canonicalize_name(name) not in normal:
                     names = ", ".join(f"`{each}`" for each in known) or "none"
                     raise LockfileError(
                         f"Lockfile `{path}` has no {kind} `{name}`; it has: {names}"

@@ -12,14 +12,24 @@ from typing import TYPE_CHECKING
 
 from ..exceptions import LockfileError, ToolError
 from ..process import run
-from ._types import Lock
+from ._types import Lock, read_text
 
 if TYPE_CHECKING:
     from ..targets import Target
     from ._types import LockRequest
 
 # Settings that contradict the options of the call below, or change what it prints.
-_CONTRADICTING = ("UV_FROZEN", "UV_LOCKED", "UV_OFFLINE", "UV_NO_DEV", "UV_DEV", "UV_NO_GROUP")
+_CONTRADICTING = (
+    "UV_FROZEN",
+    "UV_LOCKED",
+    "UV_OFFLINE",
+    "UV_NO_DEV",
+    "UV_DEV",
+    "UV_NO_GROUP",
+    "UV_PROJECT",
+    "UV_WORKING_DIR",
+    "UV_WORKING_DIRECTORY",
+)
 # What uv says when no interpreter, or none that it can run, fits `requires-python`.
 _NO_INTERPRETER = (
     "No interpreter found",
@@ -42,8 +52,6 @@ class UvLockfile:
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
         """Export the lock; a stale one fails at once, without the network being asked."""
-        from . import read_text
-
         lock = read_text(path)
         argv = [_find_uv(), "export", "--format", "pylock.toml", "--locked", "--offline"]
         argv += ["--no-emit-project", "--no-default-groups", "--no-header", "--quiet"]
@@ -97,23 +105,33 @@ def _interpreter(lock: bytes) -> list[str]:
 def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
     """Say in the words of this project what uv refuses; its own words stay in the message."""
     said = error.output.strip()
-    if "needs to be updated" in said:
+    if stale := _staleness(error):
         return LockfileError(
-            f"Lockfile `{path}` is stale: pyproject.toml has changed since",
-            hint="lock again with `uv lock`",
+            f"Lockfile `{path}` is stale: {stale}", hint="lock again with `uv lock`"
         )
-    if "network was disabled" in said:
+    if "compute missing hashes" in said:
         return LockfileError(
-            f"Lockfile `{path}` is stale: pyproject.toml asks for packages that it does not lock",
-            hint="lock again with `uv lock`",
+            f"Lockfile `{path}` has no hashes for what it locks\n\n{said}",
+            hint="lock again with an index that gives sha256 hashes",
         )
     if any(reason in said for reason in _NO_INTERPRETER):
         return LockfileError(
             f"uv needs an interpreter that fits `requires-python` to read `{path}`\n\n{said}",
             hint="install one with `uv python install`, or name one in UV_PYTHON; only uv needs it",
         )
-    if "Failed to parse" in said or "unsupported schema version" in said:
+    if "Failed to parse" in said or "valid UTF-8" in said or "unsupported schema version" in said:
         return LockfileError(
             f"Lockfile `{path}` can't be read\n\n{said}", hint="lock again with `uv lock`"
         )
     return error
+
+
+def _staleness(error: ToolError) -> str | None:
+    if "needs to be updated" in error.output:
+        return "pyproject.toml has changed since"
+    if "No solution found" in error.output:
+        return "pyproject.toml asks for packages that it does not lock"
+    # This interpreter was offered because it fits the lock: it is pyproject.toml that differs.
+    if "--python" in error.program and "incompatible with the project's Python" in error.output:
+        return "pyproject.toml has another `requires-python`"
+    return None

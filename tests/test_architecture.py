@@ -1,0 +1,291 @@
+"""Rooms in their order: a module may know earlier ones, and each outside world has one door."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+import hatch_lambda_layer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+NAME = "hatch_lambda_layer"
+PACKAGE = Path(hatch_lambda_layer.__file__).parent
+TESTS = Path(__file__).parent
+
+# A module may import those of the lines above its own. A folder is one room.
+ORDER = """
+    exceptions
+    process zipformat
+    targets
+    config
+    layout
+    lockfiles
+    selection
+    zipdirectory
+    wheels
+    proof
+    locking parallel console findings
+    cache
+    download
+    wheelhouse
+    tree
+    placement pruning inclusion
+    composition
+    project_wheel
+    archive
+    manifest
+    report
+    budget
+    pipeline
+    edge
+    builder build_hook cli
+    hooks
+"""
+RANK = {room: rank for rank, line in enumerate(ORDER.splitlines()) for room in line.split()}
+ADAPTERS = {"edge", "builder", "build_hook", "cli", "hooks"}
+
+# The one door to each outside world.
+DOORS = {
+    "boto3": set(),
+    "botocore": set(),
+    "click": {"cli"},
+    "hatchling": {"builder", "build_hook", "hooks", "project_wheel"},
+    "http": set(),
+    "importlib": set(),
+    "multiprocessing": set(),
+    "pty": set(),
+    "requests": {"download"},
+    "rich": {"console"},
+    "s3pathlib": set(),
+    "subprocess": {"process"},
+    "tarfile": set(),
+    "truststore": {"download"},
+    "urllib3": {"download"},
+    "zipfile": {"zipdirectory"},
+}
+
+
+class Edge(NamedTuple):
+    """One import: `source` knows `target`, a room of the package or a module from outside."""
+
+    source: str
+    target: str
+    inside: bool
+    typing_only: bool
+
+
+@cache
+def modules() -> dict[str, str]:
+    """Give the text of every module of the package by its dotted name below the package."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__")
+        found[name] = path.read_text(encoding="utf-8")
+    return found
+
+
+def _room(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def imports(name: str, text: str, rooms: set[str]) -> Iterator[Edge]:
+    """Give the imports of the module `name`, wherever in it they stand."""
+    tree = ast.parse(text)
+    checking = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    room = _room(name)
+    is_folder = any(each.startswith(f"{name}.") for each in rooms)
+    package = [NAME, *name.split(".")] if is_folder else [NAME, *name.split(".")[:-1]]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            start = ".".join([*base, *filter(None, [node.module])])
+            targets = [f"{start}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for target in targets:
+            first, _, rest = target.partition(".")
+            inside = first == NAME
+            known = rest.partition(".")[0] if inside else first
+            # What is no room of the package is a value of its `__init__`.
+            if known != room and not (inside and known not in {_room(each) for each in rooms}):
+                yield Edge(room, known, inside, typing_only=id(node) in checking)
+
+
+def edges(sources: Mapping[str, str]) -> list[Edge]:
+    return [edge for name, text in sources.items() for edge in imports(name, text, set(sources))]
+
+
+@cache
+def real_edges() -> list[Edge]:
+    return edges(modules())
+
+
+def backward(sources: Mapping[str, str]) -> list[str]:
+    return sorted(
+        f"{edge.source} imports {edge.target}"
+        for edge in edges(sources)
+        if edge.inside
+        and RANK.get(edge.target, 0) >= RANK.get(edge.source, -1)
+        and not (edge.typing_only and {edge.source, edge.target} <= ADAPTERS)
+    )
+
+
+def test_every_module_has_its_place_in_the_order() -> None:
+    rooms = {_room(name) for name in modules()} - {""}
+    assert rooms == set(RANK)
+    assert len(RANK) == len(ORDER.split())
+
+
+def test_no_module_imports_one_that_comes_later() -> None:
+    assert backward(modules()) == []
+
+
+def test_only_the_entrances_are_imported_by_nobody() -> None:
+    # The entry points of pyproject.toml name these two; any other would be dead.
+    imported = {edge.target for edge in real_edges() if edge.inside}
+    assert set(RANK) - imported == {"cli", "hooks"}
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "found"),
+    [
+        ("wheels", "from .tree import LayerTree", True),
+        ("wheels", "from . import tree", True),
+        ("wheels", "import hatch_lambda_layer.tree", True),
+        ("wheels", "from hatch_lambda_layer.tree import LayerTree", True),
+        ("wheels", "from hatch_lambda_layer import tree", True),
+        ("wheels", "def f():\n    from .tree import LayerTree", True),
+        (
+            "wheels",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from . import tree",
+            True,
+        ),
+        ("lockfiles.uv", "from ..tree import LayerTree", True),
+        ("lockfiles.uv", "from .. import tree", True),
+        ("placement", "from .pruning import prune", True),
+        ("tree", "from .wheels import fold", False),
+        ("lockfiles.uv", "from ..layout import LayerPathLayout", False),
+        ("wheels", "from . import __version__", False),
+        ("wheels", "import tree", False),
+        ("builder", "if TYPE_CHECKING:\n    from .hooks import x", False),
+        ("builder", "from .hooks import x", True),
+    ],
+)
+def test_a_backward_edge_would_be_noticed(source: str, text: str, *, found: bool) -> None:
+    sources = dict.fromkeys(modules(), "")
+    sources[source] = text
+    assert bool(backward(sources)) is found
+
+
+@pytest.mark.parametrize(("member", "other"), [("uv", "pylock"), ("pylock", "uv")])
+def test_the_members_of_a_family_do_not_know_each_other(member: str, other: str) -> None:
+    names = [
+        name
+        for node in ast.walk(ast.parse(modules()[f"lockfiles.{member}"]))
+        if isinstance(node, ast.ImportFrom)
+        for name in [node.module, *(alias.name for alias in node.names)]
+    ]
+    assert "Lock" in names
+    assert other not in names
+
+
+@pytest.mark.parametrize("module", DOORS)
+def test_only_one_door_leads_to_each_outside_world(module: str) -> None:
+    users = {each.source for each in real_edges() if not each.inside and each.target == module}
+    assert users == DOORS[module]
+
+
+def test_no_door_is_built_from_strings() -> None:
+    for name, text in modules().items():
+        calls = {
+            ast.unparse(node.func)
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.Call)
+        }
+        hidden = {"__import__", "eval", "exec", "os.system", "os.popen", "os.fork", "os.execv"}
+        assert calls & hidden == set(), name
+        assert "shell=True" not in text, name
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        # A build that has nothing to do pays for every one of these.
+        ("builder", {"requests", "rich", "click", "boto3", "urllib3", "truststore", "asyncio"}),
+        ("build_hook", {"requests", "rich", "click", "boto3", "urllib3", "truststore"}),
+        ("hooks", {"requests", "rich", "click", "boto3", f"{NAME}.pipeline"}),
+        ("cli", {"requests", "rich", "boto3", "urllib3", "truststore", "hatchling"}),
+    ],
+)
+def test_importing_an_entrance_does_not_import_what_it_may_never_need(
+    module: str, absent: set[str]
+) -> None:
+    code = f"import sys, {NAME}.{module}; print(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = set(done.stdout.split())
+    assert f"{NAME}.{module}" in loaded
+    assert loaded & absent == set()
+
+
+# In pieces, so that this file may be read by its own test.
+HOSTS = ("pypi" + ".org", "pypi.python" + ".org", "python" + "hosted", "pypi" + ".io")
+WORKPLACES = ("work", "root", "home", "Users", "tmp/w")
+# The user that Lambda runs functions as has a home, too.
+PERSONAL = re.compile(
+    r"(?<![\w.})\]*~-])(?:[A-Za-z]:)?/(?:" + "|".join(WORKPLACES) + r")/(?!sbx_user)[\w.]"
+)
+SKIPPED = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+
+
+def texts() -> list[Path]:
+    return [
+        path
+        for folder in (PACKAGE, TESTS)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not SKIPPED.intersection(path.relative_to(folder).parts)
+    ]
+
+
+def test_no_file_names_the_host_of_a_registry() -> None:
+    found = [
+        f"{path.name}: {host}"
+        for path in texts()
+        for host in HOSTS
+        if host in path.read_text(encoding="utf-8", errors="replace").lower()
+    ]
+    assert found == []
+
+
+def test_no_file_names_a_folder_of_somebodys_machine() -> None:
+    found = [
+        f"{path.name}: {match.group()}"
+        for path in texts()
+        for match in PERSONAL.finditer(path.read_text(encoding="utf-8", errors="replace"))
+    ]
+    assert found == []
+
+
+def test_the_folders_of_machines_are_told_from_paths_of_a_layer() -> None:
+    slash = "/"
+    assert PERSONAL.search(f'"{slash}root{slash}.pyenv"')
+    assert PERSONAL.search(f"cd {slash}work{slash}main")
+    assert PERSONAL.search(f"C:{slash}Users{slash}me")
+    assert not PERSONAL.search("build/work/x, {root}/home/x, https://host.test/root/x, ~/work/x")

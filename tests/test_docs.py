@@ -1,0 +1,89 @@
+"""The documentation says what the program does."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from hatch_lambda_layer.config import LayerConfig
+from hatch_lambda_layer.manifest import LayerManifest, LayerPackage
+from hatch_lambda_layer.pruning import PRESETS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def _section(title: str) -> str:
+    """Give the text below a heading of the README, up to the next one of its level."""
+    level = title.split(" ", 1)[0]
+    _, _, rest = README.partition(f"\n{title}\n")
+    assert rest, f"README.md has no heading {title!r}"
+    return re.split(rf"\n{level} ", rest)[0]
+
+
+def _first_column(table: str) -> list[str]:
+    return re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_leads_to_a_file(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if not (page.parent / link).exists()]
+    assert missing == []
+
+
+def test_the_options_table_has_one_line_for_each_option() -> None:
+    options = _first_column(
+        _section("## Options: `[tool.lambda-layer]`").split("\n`prune` takes")[0]
+    )
+    keys = [field.replace("_", "-") for field in LayerConfig.__dataclass_fields__]
+    assert sorted(options) == sorted(keys)
+
+
+def test_the_presets_table_has_one_line_for_each_preset() -> None:
+    section = _section("## Options: `[tool.lambda-layer]`")
+    table = section[section.index("| preset |") :].split("\n\n")[0]
+    assert sorted(_first_column(table)) == sorted(PRESETS)
+
+
+def test_every_toml_example_is_valid_toml() -> None:
+    examples = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    assert len(examples) >= 3
+    for example in examples:
+        tomllib.loads(example)
+
+
+def test_the_first_example_is_a_configuration_that_is_accepted() -> None:
+    example = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)[0]
+    config = LayerConfig.from_pyproject(tomllib.loads(example))
+    assert [target.id for target in config.targets] == ["python3.13-arm64"]
+
+
+def test_the_two_commands_stand_alone_in_their_blocks() -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", _section("## Two commands"), re.DOTALL)
+    assert blocks == ["python3 .ci/hatch run demo\n", "python3 .ci/hatch run check\n"]
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "python3 .ci/hatch run check" in run
+
+
+def test_the_manifest_page_describes_every_key() -> None:
+    page = (ROOT / "docs" / "manifest.md").read_text(encoding="utf-8")
+    for key in (*LayerManifest.__dataclass_fields__, *LayerPackage.__dataclass_fields__, "schema"):
+        assert f"`{key}" in page, key
+
+
+def test_every_row_of_the_fault_list_has_a_test() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    rows: set[int] = set()
+    for cell in re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE):
+        rows |= {int(number) for number in cell.split(",")}
+    proved: set[int] = set()
+    for test in (ROOT / "tests").rglob("test_*.py"):
+        for marks in re.findall(r"mark\.fault\(([\d, ]+)\)", test.read_text(encoding="utf-8")):
+            proved |= {int(number) for number in marks.split(",") if number.strip()}
+    assert len(rows) > 40
+    assert sorted(rows - proved) == []
