@@ -182,8 +182,15 @@ def _located(
     if isinstance(source, PackageSdist):
         reason = _unfitting(package, title, tags)
         return _source(package, "sdist", source, base, reason) if source.hashes else reason
-    if not isinstance(source, PackageArchive | PackageWheel):
-        raise TypeError(f"{source!r} is no source of PEP 751")
+    if isinstance(source, PackageArchive | PackageWheel):
+        return _file(package, source, tags, base)
+    raise TypeError(f"{source!r} is no source of PEP 751")
+
+
+def _file(
+    package: Package, source: PackageArchive | PackageWheel, tags: Sequence[Tag], base: Path
+) -> LockedWheel | LockedSource | str:
+    title = f"{package.name} {package.version or ''}".rstrip()
     try:
         filename = _filename(source)
     except ValueError as error:
