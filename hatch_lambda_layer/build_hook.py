@@ -12,7 +12,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from .config import Matrix
 from .console import Console
 from .edge import reported
-from .exceptions import ConfigError
+from .exceptions import ConfigError, LambdaLayerError
 from .layout import LayerPathLayout
 from .pipeline import LayerBuild
 
@@ -36,8 +36,11 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
             if not self._is_wanted(version):
                 return
             build = self._layer_build(Path(artifact_path))
-            for member in build.matrix.members:
-                build.build(member)
+            for _ in build.build_all(build.matrix.members, self._say_failure):
+                pass
+
+    def _say_failure(self, member: str, error: LambdaLayerError) -> None:
+        self.app.display_error(f"error: {member}: {error}")
 
     def _is_wanted(self, version: str) -> bool:
         # A hook that is configured for every target runs for the sdist and for our own target too.

@@ -13,9 +13,9 @@ from hatchling.plugin.manager import PluginManager
 from .config import Matrix
 from .console import Console
 from .edge import abort, reported
-from .exceptions import ConfigError, LambdaLayerError
+from .exceptions import ConfigError, Interrupted, LambdaLayerError
 from .layout import LayerPathLayout
-from .pipeline import LayerBuild
+from .pipeline import LayerBuild, failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -46,7 +46,7 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                         for version in unknown
                     ]
                 )
-        failures = []
+        failed = []
         for number, version in enumerate(versions):
             artifacts: list[str] = []
             with reported(self.app):
@@ -55,20 +55,13 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                         versions=[version], clean=clean if number == 0 else False, **options
                     )
                 except LambdaLayerError as error:
-                    if len(versions) == 1 or error.exit_code != 1:
+                    if len(versions) == 1 or isinstance(error, Interrupted):
                         raise
                     self.app.display_error(f"error: {version}: {error}")
-                    failures.append(version)
+                    failed.append(version)
             yield from artifacts
-        if failures:
-            built = len(versions) - len(failures)
-            abort(
-                self.app,
-                LambdaLayerError(
-                    f"{len(failures)} of {len(versions)} layers failed: {', '.join(failures)}; "
-                    f"{built} built"
-                ),
-            )
+        if failed:
+            abort(self.app, failures(failed, len(versions)))
 
     def clean(self, directory: str, versions: list[str]) -> None:  # noqa: ARG002
         """Remove the layers from `directory`."""

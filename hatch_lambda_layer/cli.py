@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tomllib
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -17,6 +17,11 @@ from .exceptions import ConfigError, LambdaLayerError, OutputError
 from .layout import LayerPathLayout
 from .manifest import LayerManifest
 from .pipeline import LayerBuild
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .config import Member
 
 
 class _Terminal:
@@ -37,6 +42,9 @@ class _Terminal:
         if self.verbosity >= level:
             click.echo(message, err=True)
 
+    def display_failure(self, member: str, error: LambdaLayerError) -> None:
+        click.echo(f"error: {member}: {error}", err=True)
+
     def abort(self, message: str = "", code: int = 1) -> NoReturn:
         if message:
             click.echo(message, err=True)
@@ -56,8 +64,9 @@ def main() -> None:
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path), default=Path())
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Folder for the layers [dist]"
+    "-o", "--output", type=click.Path(path_type=Path), help="Folder for the layers [dist]."
 )
+@click.option("--layer", "layers", multiple=True, help="Build only this layer; may be repeated.")
 @click.option(
     "-m",
     "--member",
@@ -65,13 +74,27 @@ def main() -> None:
     multiple=True,
     help="Build only this member of the matrix, such as python3.13-arm64; may be repeated.",
 )
+@click.option(
+    "--runtime", "runtimes", multiple=True, help="Instead of `runtimes`; may be repeated."
+)
+@click.option(
+    "--architecture",
+    "architectures",
+    multiple=True,
+    help="Instead of `architectures`; may be repeated.",
+)
+@click.option("--tool", help="Instead of `tool`.")
 @click.option("-c", "--clean", is_flag=True, help="Remove the layers that are there first.")
 @_verbose
 @_quiet
 def build(
     path: Path,
     output: Path | None,
+    layers: tuple[str, ...],
     members: tuple[str, ...],
+    runtimes: tuple[str, ...],
+    architectures: tuple[str, ...],
+    tool: str | None,
     *,
     clean: bool,
     verbose: int,
@@ -79,30 +102,47 @@ def build(
 ) -> None:
     """Build the layers of the project in PATH, and print the path of each."""
     terminal = _Terminal(verbose - quiet)
-    failures = []
+    overrides = {
+        "runtimes": list(runtimes),
+        "architectures": list(architectures),
+        "tool": tool,
+    }
     with reported(terminal):
-        layers = _layer_build(path, output, Console(terminal))
-        known = {member.id: member for member in layers.matrix.members}
-        if unknown := [member for member in members if member not in known]:
-            names = ", ".join(f"`{name}`" for name in known)
-            raise ConfigError(
-                [f"Member `{name}` is not in the matrix, which has {names}" for name in unknown]
-            )
+        project = _layer_build(
+            path,
+            output,
+            Console(terminal),
+            {key: value for key, value in overrides.items() if value},
+        )
         if clean:
-            layers.clean()
-        wanted = members or tuple(known)
-        for member in wanted:
-            try:
-                click.echo(layers.build(known[member]).zip_path)
-            except LambdaLayerError as error:
-                if len(wanted) == 1 or error.exit_code != 1:
-                    raise
-                click.echo(f"error: {member}: {error}", err=True)
-                failures.append(member)
-        if failures:
-            raise LambdaLayerError(
-                f"{len(failures)} of {len(wanted)} layers failed: {', '.join(failures)}"
-            )
+            project.clean()
+        wanted = _chosen(project.matrix, layers, members)
+        for built in project.build_all(wanted, terminal.display_failure):
+            click.echo(built.zip_path)
+
+
+def _chosen(
+    matrix: Matrix, layers: tuple[str, ...], members: tuple[str, ...]
+) -> tuple[Member, ...]:
+    """Give the members of the matrix that the command line names, or all."""
+    known_layers = [layer.name for layer in matrix.layers if layer.name]
+    known_members = [member.id for member in matrix.members]
+    problems = [
+        f"{kind} `{name}` is not in `[tool.lambda-layer]`, which has: {', '.join(known) or 'none'}"
+        for kind, names, known in (
+            ("Layer", layers, known_layers),
+            ("Member", members, known_members),
+        )
+        for name in names
+        if name not in known
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return tuple(
+        member
+        for member in matrix.members
+        if (not layers or member.config.name in layers) and (not members or member.id in members)
+    )
 
 
 @main.command()
@@ -133,7 +173,9 @@ def show(layer: Path) -> None:
             )
 
 
-def _layer_build(path: Path, output: Path | None, console: Console) -> LayerBuild:
+def _layer_build(
+    path: Path, output: Path | None, console: Console, overrides: Mapping[str, object]
+) -> LayerBuild:
     root = path.absolute()
     pyproject_path = root / "pyproject.toml"
     try:
@@ -145,7 +187,7 @@ def _layer_build(path: Path, output: Path | None, console: Console) -> LayerBuil
     except OSError as error:
         raise ConfigError([f"{pyproject_path} can't be read: {error.strerror}"]) from error
     return LayerBuild(
-        matrix=Matrix.from_pyproject(pyproject),
+        matrix=Matrix.from_pyproject(pyproject, overrides),
         layout=LayerPathLayout(pyproject_path, output.absolute() if output else root / "dist"),
         pyproject=pyproject,
         console=console,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from . import archive, manifest, report
 from .cache import Cache, default_cache_dir
-from .exceptions import OutputError
+from .exceptions import Interrupted, LambdaLayerError, OutputError
 from .findings import Finding
 from .lockfiles import LockRequest, find_lockfile
 from .locking import locked
@@ -23,7 +23,7 @@ from .parallel import begin
 from .selection import Selection, select, selection_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -93,6 +93,26 @@ class LayerBuild:
         )
         return built
 
+    def build_all(
+        self, members: Sequence[Member], on_failure: Callable[[str, LambdaLayerError], None]
+    ) -> Iterator[BuiltLayer]:
+        """Build several members; one that fails does not keep the others from being built.
+
+        `on_failure` is told of each failure when it happens. Raises `LambdaLayerError` at the end
+        when there was one, or at once when there is only one member, or a signal.
+        """
+        failed = []
+        for member in members:
+            try:
+                yield self.build(member)
+            except LambdaLayerError as error:
+                if len(members) == 1 or isinstance(error, Interrupted):
+                    raise
+                on_failure(member.id, error)
+                failed.append(member.id)
+        if failed:
+            raise failures(failed, len(members))
+
     def clean(self) -> None:
         """Remove the layers of this project, and what builds have left."""
         with locked(self._lock_paths(), self._say_waiting):
@@ -122,6 +142,14 @@ class LayerBuild:
 
     def _say_waiting(self) -> None:
         self.console.info("Waiting for another build of this project to end")
+
+
+def failures(failed: Sequence[str], members: int) -> LambdaLayerError:
+    """Give the error for a matrix of which some members could not be built."""
+    return LambdaLayerError(
+        f"{len(failed)} of {members} layers failed: {', '.join(failed)}; "
+        f"{members - len(failed)} built"
+    )
 
 
 class _MemberBuild:
