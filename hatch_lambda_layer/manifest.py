@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .archive import WrittenArchive
-    from .targets import Target
+    from .config import Member
     from .tree import LayerTree
     from .wheels import Wheel
 
@@ -45,9 +45,13 @@ class LayerPackage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LayerManifest:
-    """What `layer.json` says of the zip beside it; sizes in bytes."""
+    """What `layer.json` says of the zip beside it; sizes in bytes.
 
-    target: str
+    `member` is the name in the matrix, `layer` that of the layer where it has one.
+    """
+
+    member: str
+    layer: str | None
     runtime: str
     architecture: str
     input_digest: str
@@ -115,7 +119,7 @@ def content_digest(tree: LayerTree) -> str:
 
 
 def describe(
-    target: Target,
+    member: Member,
     inputs: str,
     tree: LayerTree,
     wheels: Iterable[Wheel],
@@ -124,9 +128,10 @@ def describe(
 ) -> LayerManifest:
     """Give the manifest of a layer that was written; `inputs` is its input digest."""
     return LayerManifest(
-        target=target.id,
-        runtime=target.runtime.id,
-        architecture=target.architecture.value,
+        member=member.id,
+        layer=member.config.name,
+        runtime=member.target.runtime.id,
+        architecture=member.target.architecture.value,
         input_digest=inputs,
         content_digest=content_digest(tree),
         code_sha256=_base64(bytes.fromhex(archive.sha256)),

@@ -157,6 +157,7 @@ class _MemberBuild:
 
     def __init__(self, build: LayerBuild, member: Member) -> None:
         self._build = build
+        self._member = member
         self._config = member.config
         self._target = member.target
         self._layout = build.layout
@@ -205,7 +206,7 @@ class _MemberBuild:
         with self._clock.stage("write"):
             archive.sweep(zip_path)
             written = archive.write_archive(tree, zip_path, self._time)
-        return manifest.describe(target, inputs, tree, wheels, written, findings)
+        return manifest.describe(self._member, inputs, tree, wheels, written, findings)
 
     @cached_property
     def _included(self) -> list[IncludedFile]:

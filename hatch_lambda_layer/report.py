@@ -36,7 +36,7 @@ def layer_totals(manifest: LayerManifest) -> str:
     limit = megabytes(LAMBDA_DIRECT_UPLOAD_LIMIT).replace(".0", "")
     zipped = f"of {limit}" if direct else f"over {limit}, so it goes through S3"
     return (
-        f"{manifest.target}: {megabytes(manifest.unpacked_size)} unpacked "
+        f"{manifest.member}: {megabytes(manifest.unpacked_size)} unpacked "
         f"of {megabytes(LAMBDA_UNPACKED_LIMIT).replace('.0', '')}, "
         f"{megabytes(manifest.zipped_size)} zipped {zipped}, {manifest.files:,} files"
     )
