@@ -51,6 +51,10 @@ class SelectionError(LambdaLayerError):
     """The lockfile has no wheel that fits the target for some package."""
 
 
+class BuildError(LambdaLayerError):
+    """A source could not be built to a wheel, or its wheel is of no use for the target."""
+
+
 class DownloadError(LambdaLayerError):
     """A file could not be fetched, or is not the one that the lockfile names."""
 
@@ -92,3 +96,11 @@ class Interrupted(LambdaLayerError):  # noqa: N818  # it is no fault
     def __init__(self, exit_code: int) -> None:
         super().__init__("Interrupted: no layer was written, what was there before is untouched")
         self.exit_code = exit_code
+
+
+class ExclusionError(LambdaLayerError):
+    """`exclude` takes away what the rest needs, or splits a family; `problems` has each case."""
+
+    def __init__(self, problems: Sequence[str], *, hint: str) -> None:
+        super().__init__("\n".join(problems), hint=hint)
+        self.problems = tuple(problems)
