@@ -110,6 +110,21 @@ class Cache:
         self._put(path.with_suffix(".json"), _as_proof(wheel, found.st_size, found.st_mtime_ns))
         return dataclasses.replace(wheel, file=path)
 
+    def built_wheel(self, key: str) -> Wheel | None:
+        """Give the wheel that was built and kept under `key`, with its proof."""
+        try:
+            name, version, filename, sha256 = json.loads(self._built_path(key).read_bytes())
+        except (OSError, ValueError, TypeError):
+            return None
+        return self.wheel(LockedWheel(name, version, filename, sha256, None, "", None))
+
+    def insert_built(self, key: str, temporary: TemporaryFile, wheel: Wheel) -> Wheel:
+        """Move a proved wheel that was built here into the cache, and keep it under `key`."""
+        inserted = self.insert(temporary, wheel)
+        facts = (wheel.name, wheel.version, wheel.filename, wheel.sha256)
+        self._put(self._built_path(key), json.dumps(facts).encode())
+        return inserted
+
     def selection(self, key: str) -> Selection | None:
         """Give the selection that was kept under `key`."""
         try:
@@ -149,6 +164,9 @@ class Cache:
 
     def _wheel_path(self, sha256: str) -> Path:
         return self._version / "wheels" / sha256[:2] / f"{sha256}.whl"
+
+    def _built_path(self, key: str) -> Path:
+        return self._version / "built" / f"{key}.json"
 
     def _selection_path(self, key: str) -> Path:
         return self._version / "selections" / f"{key}.json"

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from ..exceptions import LockfileError
 from ._types import Lock, LockRequest
+from .pdm import PdmLockfile
+from .pip import PipLockfile
+from .poetry import PoetryLockfile
 from .pylock import PylockFile
 from .uv import UvLockfile
 
@@ -18,15 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["LOCKFILES", "Lock", "LockRequest", "find_lockfile", "read_text"]
 
 LOCKFILES: Mapping[str, Lockfile] = {
-    lockfile.tool: lockfile for lockfile in (UvLockfile(), PylockFile())
-}
-
-# Lockfiles that are not read as they are, and the command that makes one that is.
-_FOREIGN = {
-    "poetry.lock": "poetry export -f pylock.toml -o pylock.toml",
-    "pdm.lock": "pdm export -f pylock -o pylock.toml",
-    "requirements.txt": "uv pip compile requirements.txt --universal --format pylock.toml "
-    "-o pylock.toml",
+    lockfile.tool: lockfile
+    for lockfile in (UvLockfile(), PoetryLockfile(), PdmLockfile(), PipLockfile(), PylockFile())
 }
 
 
@@ -50,8 +46,7 @@ def find_lockfile(tool: str | None, request: LockRequest) -> tuple[Lockfile, Pat
         )
     wanted = " or ".join(f"`{lockfile.filename}`" for lockfile in candidates)
     commands = [f"`{lockfile.command}`" for lockfile in candidates]
-    foreign = [f"`{command}`" for name, command in _FOREIGN.items() if (root / name).exists()]
     raise LockfileError(
         f"No lockfile: {wanted} is missing in {root}",
-        hint=f"make it with {' or '.join(foreign or commands)}",
+        hint=f"make it with {' or '.join(commands)}",
     )

@@ -70,7 +70,8 @@ class Lock:
     """What a lockfile locks: the text of a `pylock.toml`, parsed only when it must be.
 
     `path` is the user's lockfile, which errors name and relative paths start from. `groups` and
-    `extras` are those still to be chosen from `text`.
+    `extras` are those still to be chosen from `text`. `warnings` are what the user should know of
+    it, a sentence each.
     """
 
     path: Path
@@ -78,6 +79,7 @@ class Lock:
     text: bytes
     groups: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def parse(self) -> Pylock:
         """Parse and validate the text (PEP 751); raise `LockfileError` when it is not valid."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import re
-import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exceptions import LockfileError, ToolError
 from ..process import run
+from ..uvtool import find_uv
 from ._types import Lock, read_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..targets import Target
     from ._types import LockRequest
 
@@ -53,7 +54,7 @@ class UvLockfile:
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
         """Export the lock; a stale one fails at once, without the network being asked."""
         lock = read_text(path)
-        argv = [_find_uv(), "export", "--format", "pylock.toml", "--locked", "--offline"]
+        argv = [find_uv(), "export", "--format", "pylock.toml", "--locked", "--offline"]
         argv += ["--no-emit-project", "--no-default-groups", "--no-header", "--quiet"]
         argv += ["--color", "never", *_interpreter(lock)]
         argv += [part for group in request.groups for part in ("--group", group)]
@@ -64,26 +65,6 @@ class UvLockfile:
         except ToolError as error:
             raise _explained(error, path) from error
         return Lock(path=path, command=self.command, text=text)
-
-
-def _find_uv() -> str:
-    """Give the uv that this package depends on, else the one on the search path."""
-    # Where `find_uv_bin` looks first, without the 10 ms that asking `sysconfig` takes.
-    beside = Path(sys.executable).with_name("uv.exe" if sys.platform == "win32" else "uv")
-    if beside.is_file():
-        return str(beside)
-    from uv import find_uv_bin
-
-    try:
-        return str(find_uv_bin())
-    except FileNotFoundError:
-        found = shutil.which("uv")
-    if found is None:
-        raise LockfileError(
-            "`uv.lock` needs uv, and none was found",
-            hint="install hatch-lambda-layer again with its dependencies, or put uv on the PATH",
-        )
-    return found
 
 
 def _interpreter(lock: bytes) -> list[str]:

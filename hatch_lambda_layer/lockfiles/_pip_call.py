@@ -1,0 +1,181 @@
+"""One call of pip for a target: which pip, with what, and what it said."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..exceptions import LockfileError, ToolError
+from ..process import redact, run
+from ._pip_failures import INSTALL_PIP, explained, no_markers, unanswered
+from ._tools import beside, on_path, version_of
+
+if TYPE_CHECKING:
+    from ..targets import Target
+
+# Settings that contradict the options of the call, or change what it prints; and one that keeps
+# pip from installing, which is not what it does here.
+_CONTRADICTING = frozenset(
+    {
+        *("PIP_ABI", "PIP_DRY_RUN", "PIP_IMPLEMENTATION", "PIP_LOG", "PIP_NO_BINARY"),
+        *("PIP_ONLY_BINARY", "PIP_PLATFORM", "PIP_PREFIX", "PIP_PYTHON", "PIP_PYTHON_VERSION"),
+        *("PIP_QUIET", "PIP_REPORT", "PIP_REQUIRE_VIRTUALENV", "PIP_ROOT", "PIP_SRC"),
+        *("PIP_TARGET", "PIP_USER", "PIP_VERBOSE"),
+    }
+)
+# Not settings of the call, for there they would contradict it, but of the sources it may take.
+_FORMATS = {"--only-binary": "PIP_ONLY_BINARY", "--no-binary": "PIP_NO_BINARY"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PipCall:
+    """pip, asked what it would install on the target from the files `names` below `root`.
+
+    Whatever it writes is below `folder`. With `sources` it may run build backends.
+    """
+
+    root: Path
+    names: tuple[str, ...]
+    target: Target
+    folder: Path
+    sources: bool
+
+    def lock(self, base: Path) -> bytes:
+        """Run pip, and give what it reports as a `pylock.toml` with paths relative to `base`.
+
+        Raises `LambdaLayerError` that says why there is none.
+        """
+        from ._pip_report import pylock_text
+
+        markers = self.target.marker_environment()
+        argv = [find_pip(), str(Path(__file__).with_name("_pip_runner.py"))]
+        argv += [json.dumps({"markers": markers, "home": self._home()}), "install"]
+        argv += self._options()
+        try:
+            run(argv, cwd=self.root, env=_environment())
+        except ToolError as error:
+            raise explained(error.output, self._said(), self.names, self.target) from error
+        report = json.loads(self._report.read_bytes())
+        # What the runner has changed in pip must be what pip has used, too.
+        if not markers.items() <= report["environment"].items():
+            raise no_markers(f"it reports {report['environment']}")
+        return pylock_text(report, base, self._clones)
+
+    def warnings(self) -> tuple[str, ...]:
+        """Give what pip has passed over that is about the lock."""
+        said = self._said()
+        yanked = re.findall(
+            r"yanked version: '([^']+)' candidate \(version (\S+) .*\n"
+            r"\s*Reason for being yanked: (.*)",
+            said,
+        )
+        return (
+            *(f"{name} {version} was yanked: {reason}" for name, version, reason in yanked),
+            *dict.fromkeys(re.findall(r"WARNING: (.* does not provide the extra .*)", said)),
+            # What only a private index has must not come from another one in silence.
+            *(
+                f"pip went on without an answer from {url} ({answer})"
+                for url, answer in unanswered(said).items()
+                if not answer.startswith("404 ")
+            ),
+        )
+
+    @property
+    def _report(self) -> Path:
+        return self.folder / "report.json"
+
+    @property
+    def _clones(self) -> Path:
+        return self.folder / "src"
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "log"
+
+    def _home(self) -> str | None:
+        """Give a home for build backends, where they may run."""
+        if not self.sources:
+            return None
+        home = self.folder / "home"
+        home.mkdir()
+        return str(home)
+
+    def _options(self) -> list[str]:
+        runtime = self.target.runtime
+        abi = "cp{}{}".format(*runtime.python_version)
+        options = ["--dry-run", "--ignore-installed", "--report", str(self._report)]
+        options += ["--quiet", "--no-input", "--no-color", "--disable-pip-version-check"]
+        # pip keeps to the log what the indexes answered.
+        options += ["--log", str(self._log), "--no-user", "--src", str(self._clones)]
+        options += ["--target", str(self.folder / "target"), "--only-binary", ":all:"]
+        options += ["--implementation", "cp", "--python-version", runtime.python]
+        # Without them, the flags of the running interpreter would count, as of a debug build.
+        options += [part for name in (abi, "abi3", "none") for part in ("--abi", name)]
+        options += [part for name in self.target.platforms() for part in ("--platform", name)]
+        files = [str(self._allowance()), *self.names] if self.sources else self.names
+        return options + [part for name in files for part in ("--requirement", name)]
+
+    def _allowance(self) -> Path:
+        """Write a file that takes back what pip demands of calls for another platform.
+
+        A wheel of an older version then still goes before a source of a newer one.
+        """
+        path = self.folder / "sources.txt"
+        lines = ["--only-binary :none:", "--prefer-binary"]
+        # What the user has set for them still counts.
+        lines += [
+            f"{option} {names}"
+            for option, variable in _FORMATS.items()
+            if (names := os.environ.get(variable))
+        ]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+    def _said(self) -> str:
+        try:
+            text = self._log.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+        # Each line begins with the time.
+        return redact(re.sub(r"^\S+ ", "", text, flags=re.MULTILINE))
+
+
+def find_pip() -> str:
+    """Give the interpreter of the pip that is here, else of the pip on the search path."""
+    if beside("pip"):
+        return sys.executable
+    program = _program()
+    with program.open("rb") as file:
+        shebang = re.match(rb"#!(\S*python[\d.]*)\s", file.read(512))
+    if shebang and Path(interpreter := os.fsdecode(shebang[1])).is_file():
+        return interpreter
+    # Shims and launchers don't show which interpreter they start, but pip tells it.
+    said = run([str(program), "debug"], cwd=program.parent, env=_environment()).decode()
+    if (match := re.search(r"^sys\.executable: (.+?)\s*$", said, re.MULTILINE)) is None:
+        raise LockfileError(f"{program} does not tell its interpreter", hint=INSTALL_PIP)
+    return match[1]
+
+
+def pip_identity() -> str:
+    """Name the pip that `find_pip` would find, and its version, without starting it."""
+    if beside("pip"):
+        return version_of("pip") or ""
+    program = _program()
+    return f"{program} {program.stat().st_mtime_ns}"
+
+
+def _program() -> Path:
+    found = on_path("pip") or on_path("pip3")
+    if found is None:
+        raise LockfileError("Requirements need pip, and none was found", hint=INSTALL_PIP)
+    return Path(found[0])
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _CONTRADICTING}
+    return {**kept, "PIP_REQUIRE_VIRTUALENV": "0"}

@@ -1,0 +1,199 @@
+"""pip, answering for another interpreter: a script, run by the interpreter that has pip.
+
+pip evaluates environment markers with the interpreter it runs in, and has no option against that.
+And to learn what a source requires, pip runs its build backend with the user's whole environment.
+Both are changed here, inside pip's process; where a pip can't be changed, it is not run.
+
+`python _pip_runner.py SETTINGS ARGUMENT…` does what `pip ARGUMENT…` does. SETTINGS is JSON:
+`markers`, the marker environment to answer for, and `home`, the home folder of build backends,
+or null where none may run. This package need not be importable there: only the standard library
+is used, of any Python that has a pip with `--report` (3.7). What this script itself has to say is
+a line with `PREFIX`, one of the words below, and what it is about.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+if __name__ == "__main__":
+    # The folder of this script has a `pip.py`, too; `os` and `sys` were loaded before it counted.
+    _here = os.path.realpath(os.path.dirname(__file__))  # noqa: PTH120
+    sys.path[:] = [path for path in sys.path if os.path.realpath(path) != _here]
+
+import json
+import runpy
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    _Popen = subprocess.Popen[Any]
+else:
+    _Popen = subprocess.Popen  # takes no type arguments on Python 3.8
+
+PREFIX = "hatch-lambda-layer: "
+NO_PIP, OLD_PIP, NO_MARKERS, SOURCE = "no-pip", "old-pip", "no-markers", "source"
+
+# pip 22.2 brought the installation report.
+_OLDEST_PIP = (22, 2)
+# pip starts itself, through a file of this name, to install what a source requires to be built.
+_INNER_PIP = "__pip-runner__.py"
+# What a build backend sees of the environment: what programs need, and what pip sets for it.
+_HARMLESS = frozenset(
+    {
+        *("PATH", "LD_LIBRARY_PATH", "LANG", "LANGUAGE", "TMPDIR", "TEMP", "TMP"),
+        *("COMSPEC", "NUMBER_OF_PROCESSORS", "PATHEXT", "PROCESSOR_ARCHITECTURE", "PROGRAMDATA"),
+        *("PROGRAMFILES", "PROGRAMFILES(X86)", "SYSTEMDRIVE", "SYSTEMROOT", "WINDIR"),
+        *("PYTHONPATH", "PYTHONNOUSERSITE", "PDM_BUILD_SCM_VERSION"),
+    }
+)
+_HARMLESS_PREFIXES = ("LC_", "PEP517_", "_PYPROJECT_HOOKS_", "SETUPTOOLS_SCM_PRETEND_VERSION")
+# Options of the inner pip with URLs, which can hold passwords, and the variables for the same.
+_URL_OPTIONS = {
+    "-i": "PIP_INDEX_URL",
+    "--extra-index-url": "PIP_EXTRA_INDEX_URL",
+    "--find-links": "PIP_FIND_LINKS",
+    "--proxy": "PIP_PROXY",
+}
+# A source among the build requirements would run foreign code where credentials are.
+_WHEELS_ONLY = {"--no-binary": ":none:", "--only-binary": ":all:"}
+
+
+class _RefusedError(Exception):
+    """Why pip is not run, or not any further."""
+
+
+class _Child(_Popen):
+    """A process that pip starts: a build has no secrets in its environment, or is not started."""
+
+    home: str | None = None
+
+    def __init__(self, args: Any, *rest: Any, **options: Any) -> None:
+        if _is_python(args):
+            if self.home is None:
+                raise _RefusedError(f"{PREFIX}{SOURCE} (unnamed)")
+            environment = options.get("env") or os.environ
+            if Path(args[1]).name == _INNER_PIP:
+                args, options["env"] = _inner_pip(args, environment)
+            else:
+                options["env"] = _without_secrets(environment, self.home)
+        super().__init__(args, *rest, **options)
+
+
+def _is_python(args: Any) -> bool:
+    """Tell builds from what else pip starts: git, the keyring, what its user agent asks."""
+    program = args if isinstance(args, (str, bytes)) else args[0]
+    return program == sys.executable or "python" in Path(os.fsdecode(program)).name.lower()
+
+
+def _inner_pip(
+    args: Iterable[str], environment: Mapping[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    """Give the arguments and the environment of the inner pip, with no URL among the arguments."""
+    argv: list[str] = []
+    urls: dict[str, list[str]] = {}
+    words = iter(args)
+    for word in words:
+        if word in _URL_OPTIONS:
+            urls.setdefault(_URL_OPTIONS[word], []).append(next(words))
+            continue
+        argv.append(word)
+        if word in _WHEELS_ONLY:
+            next(words)
+            argv.append(_WHEELS_ONLY[word])
+        if word == "--":
+            argv += words
+    return argv, {**environment, **{name: " ".join(each) for name, each in urls.items()}}
+
+
+def _without_secrets(environment: Mapping[str, str], home: str) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name.upper() in _HARMLESS or name.upper().startswith(_HARMLESS_PREFIXES)
+    }
+    return {**kept, "HOME": home, "USERPROFILE": home}
+
+
+def _check_pip() -> None:
+    try:
+        import pip  # type: ignore[import-not-found,unused-ignore]
+    except ImportError as error:
+        raise _RefusedError(f"{PREFIX}{NO_PIP} {sys.executable}") from error
+    found = tuple(int(part) for part in pip.__version__.split(".")[:2] if part.isdigit())
+    if found < _OLDEST_PIP:
+        raise _RefusedError(f"{PREFIX}{OLD_PIP} {pip.__version__}")
+
+
+def _use_markers(target: Mapping[str, str]) -> None:
+    """Let pip's markers be about `target`, and prove that they are."""
+    try:
+        from pip._vendor.packaging import (  # type: ignore[import-not-found,unused-ignore]
+            markers as of_pip,
+        )
+
+        markers: Any = of_pip
+        evaluate = markers.Marker.evaluate
+
+        def evaluate_for_target(
+            self: Any, environment: Mapping[str, str] | None = None, *args: Any, **options: Any
+        ) -> bool:
+            return bool(evaluate(self, {**target, **(environment or {})}, *args, **options))
+
+        markers.Marker.evaluate = evaluate_for_target
+        # pip's report gives this one, which is compared by who reads the report.
+        markers.default_environment = lambda: dict(target)
+        wrong = [
+            name
+            for name, value in target.items()
+            if not markers.Marker(f"{name} == {value!r}").evaluate()
+            or markers.Marker(f"{name} != {value!r}").evaluate()
+        ]
+    # Whatever a pip to come does differently: markers must not be wrong in silence.
+    except Exception as error:
+        raise _RefusedError(f"{PREFIX}{NO_MARKERS} {error!r}") from error
+    if wrong:
+        raise _RefusedError(f"{PREFIX}{NO_MARKERS} {', '.join(wrong)}")
+
+
+def _refuse_sources() -> None:
+    """Have pip name the source that would have to be built; `_Child` refuses it in any case."""
+    try:
+        from pip._internal.distributions import (  # type: ignore[import-not-found,unused-ignore]
+            sdist,
+        )
+        from pip._internal.exceptions import (  # type: ignore[import-not-found,unused-ignore]
+            InstallationError,
+        )
+
+        source: Any = sdist.SourceDistribution
+    except (ImportError, AttributeError):
+        return
+
+    def refuse(self: Any, *_: Any, **__: Any) -> None:
+        raise InstallationError(f"{PREFIX}{SOURCE} {self.req}")
+
+    source.prepare_distribution_metadata = refuse
+
+
+def _main(settings: str, *arguments: str) -> None:
+    wanted = json.loads(settings)
+    _Child.home = wanted["home"]
+    subprocess.Popen = _Child  # type: ignore[misc]
+    try:
+        _check_pip()
+        _use_markers(wanted["markers"])
+    except _RefusedError as refused:
+        sys.exit(str(refused))
+    if _Child.home is None:
+        _refuse_sources()
+    # The one way to run pip in a process that its documentation names.
+    sys.argv = ["pip", *arguments]
+    runpy.run_module("pip", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

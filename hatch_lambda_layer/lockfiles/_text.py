@@ -1,0 +1,151 @@
+"""The text of a `pylock.toml` (PEP 751), made from what the lockfile of another tool names.
+
+Lockfiles of poetry and pdm name the files of a release and their hashes, but not where they are.
+To ask the index for every one of them, whether it is needed or not, takes both tools longer than
+all of the rest of a build. So the URLs here are those of the index's pages, which are asked when a
+file is fetched: `index+PAGE#FILENAME`, with more pages after spaces where several are possible.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from ..exceptions import LockfileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def render(
+    packages: Iterable[Mapping[str, Any]],
+    *,
+    created_by: str,
+    requires_python: str | None = None,
+    environments: Sequence[str] = (),
+) -> bytes:
+    """Give the text of a `pylock.toml` with `packages`, tables of PEP 751; `None` is left out."""
+    top = {
+        "lock-version": "1.0",
+        "environments": list(environments) or None,
+        "requires-python": requires_python,
+        "created-by": created_by,
+    }
+    lines = _lines(top)
+    for package in packages:
+        lines += ["", "[[packages]]", *_lines(package)]
+    if len(lines) == len(_lines(top)):
+        lines.append("packages = []")
+    return ("\n".join(lines) + "\n").encode()
+
+
+def release(
+    name: str, files: Iterable[Mapping[str, str]], indexes: Sequence[str]
+) -> dict[str, Any]:
+    """Give the `wheels`, `sdist` and `index` of a release.
+
+    `files` have `hash` and `file`, or `url` where the lockfile says even that; `indexes` are those
+    that can have them, the likeliest first. Raises `LockfileError` where there is nothing.
+    """
+    wheels, sdists = [], []
+    for file in files:
+        url = file.get("url")
+        filename = file.get("file") or (url or "").partition("#")[0].rpartition("/")[2]
+        entry = {
+            "name": filename,
+            "url": without_credentials(url) if url else listed(name, filename, indexes),
+            "hashes": hashes([file]),
+        }
+        if filename.endswith(".whl"):
+            wheels.append(entry)
+        elif filename.endswith(_SDIST_SUFFIXES):
+            sdists.append(entry)
+    if not wheels and not sdists:
+        raise LockfileError(
+            f"The lockfile names no file of package `{name}`: what an index serves could not be "
+            "checked",
+            hint="lock again with an index that gives sha256 hashes",
+        )
+    # PEP 751 knows one source distribution.
+    sdists.sort(key=lambda each: _SDIST_SUFFIXES.index(_suffix(each["name"])))
+    index = indexes[0] if indexes else None
+    return {"index": index, "sdist": next(iter(sdists), None), "wheels": wheels or None}
+
+
+def listed(name: str, filename: str, indexes: Sequence[str]) -> str:
+    """Give the address of a file that only the page of its project can locate (PEP 503)."""
+    from packaging.utils import canonicalize_name
+
+    pages = [
+        # A page that has the links of all its projects, as `pip --find-links` reads them.
+        index if index.endswith((".html", ".htm")) else f"{index}/{canonicalize_name(name)}/"
+        for index in indexes
+    ]
+    return f"index+{' '.join(pages)}#{quote(filename)}"
+
+
+def hashes(files: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Give the `hashes` of a file from its `hash`, such as `sha256:…`."""
+    found = (file.get("hash", "").rpartition(":") for file in files)
+    return {algorithm or "sha256": digest for algorithm, _, digest in found if digest}
+
+
+def without_credentials(url: str) -> str:
+    """Give `url` without user and password, which must not get into caches and reports."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def any_of(markers: Iterable[str | None]) -> str | None:
+    """Give the marker that holds where one of `markers` does; `None` always holds."""
+    distinct = list(dict.fromkeys(markers))
+    if not distinct or None in distinct or "" in distinct:
+        return None
+    if len(distinct) == 1:
+        return distinct[0]
+    return " or ".join(f"({marker})" for marker in distinct)
+
+
+def all_of(*markers: str | None) -> str | None:
+    """Give the marker that holds where all `markers` do."""
+    distinct = list(dict.fromkeys(filter(None, markers)))
+    if len(distinct) < 2:  # noqa: PLR2004  # nothing to join
+        return next(iter(distinct), None)
+    return " and ".join(f"({marker})" for marker in distinct)
+
+
+def python_marker(specifiers: str) -> str | None:
+    """Give the marker that holds for the Pythons that version specifiers allow."""
+    from packaging.specifiers import SpecifierSet
+
+    each = sorted(SpecifierSet(specifiers), key=str)
+    return " and ".join(f'python_full_version {one.operator} "{one.version}"' for one in each)
+
+
+def _suffix(filename: str) -> str:
+    return next(suffix for suffix in _SDIST_SUFFIXES if filename.endswith(suffix))
+
+
+def _lines(table: Mapping[str, Any]) -> list[str]:
+    return [f"{_key(key)} = {_toml(value)}" for key, value in table.items() if value is not None]
+
+
+def _key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else _toml(key)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        pairs = (f"{_key(key)} = {_toml(each)}" for key, each in value.items() if each is not None)
+        return "{ " + ", ".join(pairs) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    # JSON's strings are TOML's, except for one character that JSON leaves as it is.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,229 @@
+"""The environment that foreign code runs in: an interpreter of its own, and no secrets.
+
+What a source requires is installed where credentials are, and without any foreign code being run:
+wheels only, into an environment that is still empty. Foreign code then runs where no credentials
+are: its variables are those named here. It is no sandbox: the code is the user's own process, and
+can read what the user's files and processes hold.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..exceptions import BuildError, ToolError
+from ..process import run
+from ..uvtool import find_uv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ._types import BuildRequest, Requirements
+
+# What programs need to be found, to write and to be read.
+_OF_THE_SYSTEM = frozenset(
+    {
+        "PATH",
+        "LD_LIBRARY_PATH",
+        "LANG",
+        "LANGUAGE",
+        "TMPDIR",
+        "TEMP",
+        "TMP",
+        # Windows starts no program without its own folders, and finds no compiler.
+        "COMSPEC",
+        "NUMBER_OF_PROCESSORS",
+        "PATHEXT",
+        "PROCESSOR_ARCHITECTURE",
+        "PROGRAMDATA",
+        "PROGRAMFILES",
+        "PROGRAMFILES(X86)",
+        "SYSTEMDRIVE",
+        "SYSTEMROOT",
+        "WINDIR",
+    }
+)
+# What a person sets to have a build come out differently.
+_OF_A_BUILD = frozenset(
+    {
+        "AR",
+        "ARCHFLAGS",
+        "AS",
+        "CC",
+        "CFLAGS",
+        "CMAKE_ARGS",
+        "CMAKE_GENERATOR",
+        "CMAKE_PREFIX_PATH",
+        "CPATH",
+        "CPP",
+        "CPPFLAGS",
+        "CXX",
+        "CXXFLAGS",
+        "C_INCLUDE_PATH",
+        "CPLUS_INCLUDE_PATH",
+        "FC",
+        "FFLAGS",
+        "LD",
+        "LDFLAGS",
+        "LDSHARED",
+        "LIBRARY_PATH",
+        "MACOSX_DEPLOYMENT_TARGET",
+        "MAKEFLAGS",
+        "NM",
+        "PKG_CONFIG",
+        "PKG_CONFIG_PATH",
+        "RANLIB",
+        "RUSTFLAGS",
+        "RUSTUP_HOME",
+        "RUSTUP_TOOLCHAIN",
+        "SDKROOT",
+        "STRIP",
+    }
+)
+# Versions that are told instead of asked of a repository, for one or for all packages.
+_VERSION = re.compile(r"SETUPTOOLS_SCM_PRETEND_VERSION(_FOR_[A-Z0-9_]+)?|PDM_BUILD_SCM_VERSION")
+# Of the user's, they would make uv install something else, run what it has installed, or end.
+_CONTRADICTING = frozenset(
+    {
+        "UV_COMPILE_BYTECODE",
+        "UV_NO_BINARY",
+        "UV_NO_BINARY_PACKAGE",
+        "UV_NO_DEPS",
+        "UV_PRERELEASE",
+        "UV_REQUIRE_HASHES",
+        "UV_RESOLUTION",
+        "UV_TARGET",
+        "UV_PREFIX",
+        "UV_WORKING_DIR",
+        "UV_WORKING_DIRECTORY",
+        "UV_PROJECT",
+        "UV_VENV_SEED",
+    }
+)
+# 2020-02-02, hatchling's own default: zip files can't hold times before 1980, in any time zone.
+_SOURCE_DATE_EPOCH = "1580601600"
+
+
+def build_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Give the variables with which a person decides how builds come out."""
+    return {
+        name: value
+        for name, value in sorted(environment.items())
+        if name in _OF_A_BUILD or _VERSION.fullmatch(name)
+    }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildEnvironment:
+    """An interpreter with what a source requires to be built, and nothing else."""
+
+    folder: Path
+    python: Path
+    version: tuple[int, int]
+
+    @classmethod
+    def create(
+        cls, folder: Path, request: BuildRequest, requires: Sequence[str]
+    ) -> BuildEnvironment:
+        """Make the environment in the new `folder`; raise `BuildError` where uv can't."""
+        _make(folder, request)
+        scripts = folder / ("Scripts" if sys.platform == "win32" else "bin")
+        python = scripts / ("python.exe" if sys.platform == "win32" else "python")
+        if requires:
+            _install(python, request, requires)
+        return cls(folder=folder, python=python, version=_version(folder))
+
+    def variables(self, request: BuildRequest) -> dict[str, str]:
+        """Give the whole environment of foreign code."""
+        home = request.folder / "home"
+        home.mkdir(exist_ok=True)
+        passed = {
+            name: value
+            for name, value in os.environ.items()
+            if name.upper() in _OF_THE_SYSTEM or name.startswith("LC_")
+        }
+        path = os.pathsep.join([str(self.python.parent), passed.get("PATH", os.defpath)])
+        return {
+            **passed,
+            **build_variables(os.environ),
+            "PATH": path,
+            "VIRTUAL_ENV": str(self.folder),
+            "HOME": str(home),
+            "USERPROFILE": str(home),
+            # A build outside a repository must not find one around it, nor write to one.
+            "GIT_CEILING_DIRECTORIES": str(request.folder),
+            "GIT_OPTIONAL_LOCKS": "0",
+            "GIT_TERMINAL_PROMPT": "0",
+            # Equal sources, equal wheels.
+            "SOURCE_DATE_EPOCH": _SOURCE_DATE_EPOCH,
+            "PYTHONHASHSEED": "0",
+            "PYTHONNOUSERSITE": "1",
+            # Beside the sources, bytecode would get into some wheels.
+            "PYTHONPYCACHEPREFIX": str(request.folder / "bytecode"),
+        }
+
+
+def _make(folder: Path, request: BuildRequest) -> None:
+    """Make an empty environment, with the target's version of Python where there is one."""
+    failures = []
+    for python in _interpreters(request):
+        argv = [find_uv(), "venv", "--quiet", "--color", "never", "--no-project"]
+        argv += ["--no-python-downloads", "--python", python, "--", str(folder)]
+        try:
+            run(argv, cwd=request.requirements.folder, env=_uv_environment(request.requirements))
+        except ToolError as error:
+            failures.append(error)
+        else:
+            return
+    raise BuildError(
+        f"No environment can be made to build {request.title} in\n\n{failures[-1].message}"
+    ) from failures[-1]
+
+
+def _interpreters(request: BuildRequest) -> Iterator[str]:
+    """Give interpreters to try, the target's own version first, this one at last."""
+    major, minor = version = request.target.runtime.python_version
+    if sys.version_info[:2] != version:
+        # On the search path, pyenv has programs that end with an error for most versions, and uv
+        # takes seconds to try them all.
+        root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+        pattern = f"versions/{major}.{minor}.*/bin/python{major}.{minor}"
+        yield from sorted(map(str, root.glob(pattern)), key=_numbers, reverse=True)
+        yield f"{major}.{minor}"
+    yield sys.executable
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(digits) for digits in re.findall(r"\d+", text)]
+
+
+def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> None:
+    argv = [find_uv(), "pip", "install", "--quiet", "--color", "never", "--python", str(python)]
+    # To build one would be to run foreign code here, where credentials are.
+    argv += ["--only-binary", ":all:", "--resolution", "highest"]
+    # A build script that changes its environment must not change uv's cache with it.
+    argv += ["--link-mode", "copy", "--", *requires]
+    try:
+        run(argv, cwd=request.requirements.folder, env=_uv_environment(request.requirements))
+    except ToolError as error:
+        raise BuildError(
+            f"What {request.title} requires to be built ({', '.join(requires)}) can't be "
+            f"installed\n\n{error.output.strip()}",
+            hint="uv installs it from the index that the project configures for uv, and takes "
+            "wheels only: a source would run foreign code where credentials are",
+        ) from error
+
+
+def _uv_environment(requirements: Requirements) -> dict[str, str]:
+    found = requirements.environment.items()
+    return {name: value for name, value in found if name not in _CONTRADICTING}
+
+
+def _version(folder: Path) -> tuple[int, int]:
+    text = (folder / "pyvenv.cfg").read_text(encoding="utf-8")
+    match = re.search(r"^version_info = (\d+)\.(\d+)", text, re.MULTILINE)
+    return (int(match[1]), int(match[2])) if match else sys.version_info[:2]

@@ -1,0 +1,162 @@
+"""Folders as sources: which of their files count, what identifies them, and a copy to build from.
+
+One walk decides for the digest and for the copy, so that a wheel can't depend on a file whose
+change would go unnoticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..exceptions import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What tools leave in a folder: no content of the project, and often very large.
+_SKIPPED_FOLDERS = frozenset(
+    {
+        ".eggs",
+        ".git",
+        ".hg",
+        ".hypothesis",
+        ".mypy_cache",
+        ".nox",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".svn",
+        ".tox",
+        "__pycache__",
+        "node_modules",
+    }
+)
+# A virtual environment, and (https://bford.info/cachedir) a cache of whichever tool.
+_MARKS_OF_SKIPPED_FOLDERS = ("pyvenv.cfg", "CACHEDIR.TAG")
+# Where builds put their results, unless it is a package: setuptools would even take old files
+# from its `build` folder into a new wheel.
+_SKIPPED_AT_TOP = frozenset({"build", "dist"})
+# `.git` is a file in a worktree and in a submodule.
+_SKIPPED_FILES = frozenset({".DS_Store", ".git"})
+_READ_AT_ONCE = 1 << 20
+
+
+class FolderFile(NamedTuple):
+    """A file of a folder: its path in it with `/`, its path on disk, and what decides its bytes."""
+
+    name: str
+    path: str
+    size: int
+    executable: bool
+
+
+def digest_folder(folder: Path) -> str:
+    """Give the sha256 over the names, x bits and contents of the files that count.
+
+    The ignore files of the repository around it count, too: build backends read them.
+    """
+    digest = hashlib.sha256()
+    try:
+        for file in [*_ignore_files(folder), *_files(folder)]:
+            content = _sha256(file)
+            line = f"{file.name}\0{'x' if file.executable else '-'}\0{content}\0"
+            digest.update(line.encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    return digest.hexdigest()
+
+
+def copy_folder(folder: Path, copy: Path) -> None:
+    """Copy the files that count; links are followed, as the copy lies elsewhere."""
+    made = set()
+    try:
+        for file in _files(folder):
+            target = copy / file.name
+            if target.parent not in made:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                made.add(target.parent)
+            shutil.copyfile(file.path, target)
+            if file.executable:
+                target.chmod(0o755)
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+
+
+def copy_ignore_files(folder: Path, copy: Path) -> None:
+    """Copy the ignore files above `folder` to the same places above `copy`."""
+    for file in _ignore_files(folder):
+        target = copy / file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file.path, target)
+
+
+def repository_root(folder: Path) -> Path | None:
+    """Give the root of the git repository that `folder` is in."""
+    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
+
+
+def _ignore_files(folder: Path) -> list[FolderFile]:
+    root = repository_root(folder)
+    if root is None or root == folder:
+        return []
+    above = [each for each in folder.parents if each.is_relative_to(root)]
+    paths = [(f"{'../' * depth}.gitignore", each) for depth, each in enumerate(above, 1)]
+    return [
+        FolderFile(name, str(path), path.stat().st_size, executable=False)
+        for name, each in paths
+        if (path := each / ".gitignore").is_file()
+    ]
+
+
+def _files(folder: Path) -> Iterator[FolderFile]:
+    if not folder.is_dir():
+        raise NotADirectoryError(None, "there is no such folder", str(folder))
+    real = os.path.realpath(folder)
+    yield from sorted(_walk(str(folder), "", (real,)))
+
+
+def _walk(folder: str, prefix: str, inside: tuple[str, ...]) -> Iterator[FolderFile]:
+    """Give the files below a folder; `inside` holds the real paths of those that it is in."""
+    with os.scandir(folder) as found:
+        entries = list(found)
+    for entry in entries:
+        if entry.is_file():
+            if entry.name not in _SKIPPED_FILES and not entry.name.endswith(".pyc"):
+                status = entry.stat()
+                executable = bool(status.st_mode & 0o111)
+                yield FolderFile(prefix + entry.name, entry.path, status.st_size, executable)
+        elif entry.is_dir() and not _is_skipped(entry, at_top=not prefix):
+            real = os.path.join(inside[-1], entry.name)  # noqa: PTH118  # half the time of a walk
+            if entry.is_symlink():
+                real = os.path.realpath(entry.path)
+                # A link to a folder around it would never end.
+                if real in inside:
+                    continue
+            yield from _walk(entry.path, f"{prefix}{entry.name}/", (*inside, real))
+
+
+def _is_skipped(entry: os.DirEntry[str], *, at_top: bool) -> bool:
+    if entry.name in _SKIPPED_FOLDERS or entry.name.endswith(".egg-info"):
+        return True
+    path = Path(entry)
+    if at_top and entry.name in _SKIPPED_AT_TOP and not (path / "__init__.py").exists():
+        return True
+    return any((path / mark).exists() for mark in _MARKS_OF_SKIPPED_FOLDERS)
+
+
+def _sha256(file: FolderFile) -> str:
+    with open(file.path, "rb", buffering=0) as stream:
+        if file.size > _READ_AT_ONCE:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.sha256(stream.read()).hexdigest()
+
+
+def _unreadable(folder: Path, error: OSError) -> BuildError:
+    where = f" ({error.filename})" if error.filename not in (None, str(folder)) else ""
+    return BuildError(
+        f"The folder `{folder}`, which the lockfile names, can't be read: {error.strerror}{where}",
+        hint="lock again if the folder has moved",
+    )

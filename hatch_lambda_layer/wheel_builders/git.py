@@ -1,0 +1,174 @@
+"""Sources in git: a commit that the lockfile names, and the repository around a local folder.
+
+git runs as the user, whose keys and credential helpers may be needed; nothing of them stays in
+what the build backend sees. It never asks anybody for anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import shutil
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from ..exceptions import BuildError, ToolError
+from ..process import redact, run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+# Set when git itself has called us, from one of its hooks: they would lead it to that repository.
+_OF_A_REPOSITORY = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_WORK_TREE",
+)
+# What servers and git itself say of a commit that can't be fetched by its name.
+_UNKNOWN_COMMIT = re.compile(
+    "not our ref|unadvertised object|find remote ref|no such remote ref|unknown commit",
+    re.IGNORECASE,
+)
+
+
+def check_out(url: str, commit: str, folder: Path, title: str) -> None:
+    """Make `folder` a work tree of the commit, with its history, tags and submodules.
+
+    Backends ask git for the version; the history comes without the contents of other commits
+    where the server can do that. Raises `BuildError`.
+    """
+    if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit) is None:
+        raise BuildError(
+            f"The commit {commit!a} of {title} is none: git's have 40 or 64 hex digits"
+        )
+    url, environment = _without_credentials(url.removeprefix("git+"))
+    git = _Git(folder, environment)
+    try:
+        git.run("init", "--quiet", "--template=")
+        git.run("remote", "add", "--", "origin", url)
+        if not _fetch(git, commit):
+            raise BuildError(
+                f"The repository {redact(url)} of {title} does not have commit {commit} (any more)",
+                hint="lock again, or ask who rewrote its history",
+            )
+        git.run("checkout", "--quiet", "--detach", commit)
+        if (folder / ".gitmodules").exists():
+            git.run("submodule", "update", "--init", "--recursive", "--quiet")
+        # Where it fetched from, after the user's own configuration has had its say.
+        (folder / ".git" / "FETCH_HEAD").unlink(missing_ok=True)
+    except ToolError as error:
+        raise BuildError(
+            f"The source of {title} can't be fetched with git\n\n{error.message}",
+            hint="git is not let ask for a password: check that "
+            f"`git ls-remote {redact(url)}` works without one",
+        ) from error
+
+
+def shadow(repository: Path, folder: Path, copy: Path) -> None:
+    """Give `copy`, a copy-to-be of the repository with only `folder` in it, its history.
+
+    Objects are shared with the repository, which is only read. Where git can't do that, the copy
+    has no history: backends that need one say so.
+    """
+    if shutil.which("git") is None:
+        return
+    # Of large files that are kept apart, nothing is needed here: the copy brings its own.
+    environment = {**_environment(), "GIT_LFS_SKIP_SMUDGE": "1"}
+    git = _Git(copy, environment)
+    prefix = folder.relative_to(repository).as_posix()
+    try:
+        clone = ("clone", "--quiet", "--no-checkout", "--shared", "--template=")
+        _Git(repository, environment).run(*clone, "--", str(repository), str(copy))
+        if prefix == ".":
+            git.run("read-tree", "HEAD")
+            return
+        # Git must not take the folders that are not copied for deleted ones.
+        git.run("config", "core.sparseCheckout", "true")
+        patterns = copy / ".git" / "info" / "sparse-checkout"
+        patterns.parent.mkdir(exist_ok=True)
+        patterns.write_text(f"/{_escaped(prefix)}/\n", encoding="utf-8")
+        git.run("read-tree", "-mu", "HEAD")
+        # Those of the last commit; the copy brings those of now.
+        shutil.rmtree(copy / prefix, ignore_errors=True)
+    except ToolError:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+class _Git:
+    """The `git` program in one folder and environment."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environment = environment
+        self._program = shutil.which("git")
+
+    def run(self, *arguments: str) -> bytes:
+        if self._program is None:
+            raise BuildError(
+                "A source is in a git repository, and `git` was not found",
+                hint="install git, or put it on the PATH",
+            )
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return run([self._program, *arguments], cwd=self._folder, env=self._environment)
+
+
+def _fetch(git: _Git, commit: str) -> bool:
+    """Fetch the commit and what led to it; say whether the repository has it."""
+    fetch = ("fetch", "--quiet", "--tags", "--filter=blob:none", "--no-recurse-submodules")
+    try:
+        git.run(*fetch, "origin", commit)
+    except ToolError as error:
+        if not _UNKNOWN_COMMIT.search(error.output):
+            raise
+    else:
+        return True
+    # Some servers give no commit by its name, only what a branch or a tag leads to.
+    git.run(*fetch, "origin", "+refs/*:refs/remotes/origin/*")
+    try:
+        git.run("rev-parse", "--quiet", "--verify", f"{commit}^{{commit}}")
+    except ToolError:
+        return False
+    return True
+
+
+def _environment() -> dict[str, str]:
+    environment = {key: value for key, value in os.environ.items() if key not in _OF_A_REPOSITORY}
+    return environment | {
+        "LC_ALL": "C",  # its messages are read here
+        "GIT_TERMINAL_PROMPT": "0",
+        "SSH_ASKPASS": "false",
+        "SSH_ASKPASS_REQUIRE": "force",
+    }
+
+
+def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
+    """Move what a URL has of credentials into git's environment.
+
+    From there they reach neither an argument list nor the configuration in the work tree.
+    """
+    environment = _environment()
+    parts = urlsplit(url)
+    userinfo, at, host = parts.netloc.rpartition("@")
+    if parts.scheme not in ("http", "https") or not at:
+        return url, environment
+    user, _, password = userinfo.partition(":")
+    token = base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
+    count = int(environment.get("GIT_CONFIG_COUNT") or 0)
+    environment |= {
+        "GIT_CONFIG_COUNT": str(count + 1),
+        f"GIT_CONFIG_KEY_{count}": f"http.{parts.scheme}://{host}/.extraHeader",
+        f"GIT_CONFIG_VALUE_{count}": f"Authorization: Basic {token}",
+    }
+    return urlunsplit(parts._replace(netloc=host)), environment
+
+
+def _escaped(path: str) -> str:
+    """Give `path` as a pattern of `.gitignore`'s language that matches only itself."""
+    return re.sub(r"([\\*?\[\]!# ])", r"\\\1", path)

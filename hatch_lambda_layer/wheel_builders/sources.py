@@ -1,0 +1,104 @@
+"""Sources as a lockfile names them: what identifies each, and its files on disk to build from."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from ..exceptions import DownloadError
+from ..process import redact
+from . import folders, git
+from .unpacking import MAX_UNPACKED_SIZE, inside, unpack
+
+if TYPE_CHECKING:
+    from ..selection import LockedSource
+
+_KINDS = {"sdist": "sdist", "archive": "archive", "vcs": "git repository", "directory": "folder"}
+
+
+def title(source: LockedSource) -> str:
+    """Give the words for a source: its package and what it is."""
+    package = f"{source.name} {source.version or ''}".rstrip()
+    return f"package `{package}` (from its {_KINDS[source.kind]})"
+
+
+def source_digest(source: LockedSource) -> str:
+    """Give what identifies the content of a source, without its URL or path.
+
+    An archive's sha256, a repository's commit, or a digest of a folder's files; then the
+    subdirectory. Raises `BuildError` for a folder that can't be read.
+    """
+    if source.kind == "directory":
+        digest = folders.digest_folder(Path(source.location) / (source.subdirectory or ""))
+    else:
+        digest = (source.commit if source.kind == "vcs" else source.sha256) or ""
+    return f"{digest}#{source.subdirectory}" if source.subdirectory else digest
+
+
+def obtain(source: LockedSource, folder: Path) -> Path:
+    """Bring the files of a source into the empty `folder`, and give the project's folder there.
+
+    Raises `BuildError` and `DownloadError`.
+    """
+    named = title(source)
+    tree = folder / "tree"
+    if source.kind == "directory":
+        return _copied(Path(source.location) / (source.subdirectory or ""), tree)
+    if source.kind == "vcs":
+        git.check_out(source.location, source.commit or "", tree, named)
+        return inside(tree, source.subdirectory, named)
+    archive = folder / "archive"
+    _fetch(source, archive)
+    return inside(unpack(archive, tree, named), source.subdirectory, named)
+
+
+def _copied(folder: Path, tree: Path) -> Path:
+    """Copy a folder to where it is in its repository: backends ask that for the version."""
+    root = folders.repository_root(folder)
+    if root is None:
+        folders.copy_folder(folder, tree)
+        return tree
+    git.shadow(root, folder, tree)
+    project = tree / folder.relative_to(root)
+    folders.copy_ignore_files(folder, project)
+    folders.copy_folder(folder, project)
+    return project
+
+
+def _fetch(source: LockedSource, archive: Path) -> None:
+    url = urlsplit(source.location)
+    if url.scheme == "file" or "://" not in source.location:
+        path = url2pathname(url.path) if url.scheme == "file" else source.location
+        try:
+            shutil.copyfile(path, archive)
+        except OSError as error:
+            raise DownloadError(
+                f"The source of {title(source)} can't be copied from {path}: {error.strerror}",
+                hint="lock again if the file has moved",
+            ) from error
+    else:
+        from ..download import Downloader
+
+        with archive.open("w+b") as file:
+            Downloader().fetch(
+                source.location,
+                file,
+                largest=MAX_UNPACKED_SIZE,
+                index=source.index_url,
+                moved=lambda _: None,
+            )
+    with archive.open("rb") as file:
+        got = hashlib.file_digest(file, "sha256").hexdigest()
+    if got != source.sha256:
+        raise DownloadError(
+            f"The source of {title(source)} is not the file that was locked\n"
+            f"  expected sha256: {source.sha256}\n"
+            f"  got sha256:      {got}\n"
+            f"  from: {redact(source.location)}",
+            hint="somebody serves another file than when you locked; lock again only if you "
+            "know why",
+        )

@@ -1,0 +1,186 @@
+"""Unpacking source archives: tar and zip, whichever their names say, and nothing outside a folder.
+
+Nothing of an archive is believed: sizes are counted as they come, and no member may lie outside,
+below a link, or be a device. Bytes were checked against the lockfile's hash before.
+"""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO
+
+from ..exceptions import BuildError
+from ..process import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# Sources have documentation, test data and vendored libraries; what is larger is taken for a bomb.
+MAX_UNPACKED_SIZE = 2 << 30
+_MAX_MEMBERS = 200_000
+_CHUNK = 1 << 18
+
+
+class _Unsafe(Exception):  # noqa: N818  # it never leaves this module
+    """What is wrong with an archive, in a sentence without a subject."""
+
+
+def unpack(archive: Path, folder: Path, title: str) -> Path:
+    """Unpack `archive` into the new `folder`, and give the folder of the project in it.
+
+    That is the only folder at the top, where there is one and nothing else. Raises `BuildError`.
+    """
+    try:
+        with archive.open("rb") as file:
+            _reader(file)(file, folder)
+    except _Unsafe as error:
+        raise _refused(title, str(error)) from error
+    except (tarfile.FilterError, UnicodeError) as error:
+        raise _refused(title, f"it has an unsafe member ({error})") from error
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+    ) as error:
+        raise _refused(title, f"it is damaged ({error})") from error
+    except OSError as error:
+        # Broken gzip, bzip2 and xz streams are OSErrors without a number.
+        reason = "it is damaged" if error.errno is None else "it can't be unpacked"
+        raise _refused(title, f"{reason} ({error.strerror or error})") from error
+    found = list(folder.iterdir())
+    return found[0] if len(found) == 1 and found[0].is_dir() else folder
+
+
+def inside(folder: Path, subdirectory: str | None, title: str) -> Path:
+    """Give the project's folder below that of its source; raise `BuildError` where it is not."""
+    if subdirectory is None:
+        return folder
+    path = PurePosixPath(subdirectory)
+    if path.is_absolute() or ".." in path.parts or "\\" in subdirectory:
+        raise _refused(title, f"its subdirectory {subdirectory!a} leads out of it")
+    found = folder / path
+    if not found.is_dir():
+        raise _refused(title, f"it has no subdirectory {subdirectory!a}")
+    return found
+
+
+def _refused(title: str, reason: str) -> BuildError:
+    return BuildError(
+        f"The source of {title} is refused: {redact(reason)}",
+        hint="the source itself is at fault: tell its maintainers, or lock another version",
+    )
+
+
+def _reader(file: BinaryIO) -> Callable[[BinaryIO, Path], None]:
+    """Give what reads the archive, by its first bytes: a URL need not end in a file's name."""
+    head = file.read(262)
+    file.seek(0)
+    if head.startswith(b"PK\x03\x04"):
+        return _unpack_zip
+    if head.startswith(tuple(_DECOMPRESSORS)) or head[257:].startswith(b"ustar"):
+        return _unpack_tar
+    raise _Unsafe("it is neither a tar nor a zip archive")
+
+
+def _gunzip(file: BinaryIO) -> BinaryIO:
+    import gzip
+
+    return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
+
+
+def _bunzip2(file: BinaryIO) -> BinaryIO:
+    import bz2
+
+    return bz2.BZ2File(file)  # type: ignore[return-value]
+
+
+def _unxz(file: BinaryIO) -> BinaryIO:
+    import lzma
+
+    return lzma.LZMAFile(file)  # type: ignore[return-value]
+
+
+_DECOMPRESSORS: Mapping[bytes, Callable[[BinaryIO], BinaryIO]] = {
+    b"\x1f\x8b": _gunzip,
+    b"BZh": _bunzip2,
+    b"\xfd7zXZ\x00": _unxz,
+}
+
+
+class _Budget:
+    """A stream that ends with an error when more comes out of it than an archive may hold."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._left = MAX_UNPACKED_SIZE
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise _Unsafe(f"it unpacks to more than {MAX_UNPACKED_SIZE:,} bytes")
+        return data
+
+
+def _unpack_tar(file: BinaryIO, folder: Path) -> None:
+    if not hasattr(tarfile, "data_filter"):
+        raise _Unsafe("this Python can't unpack it safely, 3.11.4 and newer can")
+    head = file.read(6)
+    file.seek(0)
+    opener = next(
+        (open_ for magic, open_ in _DECOMPRESSORS.items() if head.startswith(magic)), None
+    )
+    stream = _Budget(opener(file) if opener else file)
+    links: set[PurePosixPath] = set()
+    files: set[PurePosixPath] = set()
+    folder.mkdir()
+    with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]
+        for number, member in enumerate(tar):
+            path = PurePosixPath(member.name)
+            if number == _MAX_MEMBERS:
+                raise _Unsafe(f"it has more than {_MAX_MEMBERS:,} members")
+            if path.is_absolute() or ".." in path.parts:
+                raise _Unsafe(f"its member {member.name!a} leads out of it")
+            # What is written through a link, or over one, can land anywhere.
+            if not links.isdisjoint((path, *path.parents)):
+                raise _Unsafe(f"its member {member.name!a} lies on or below a link")
+            if member.issym() or member.islnk():
+                if path in files:
+                    raise _Unsafe(f"its member {member.name!a} is in it twice")
+                links.add(path)
+            elif not member.isdir():
+                files.add(path)
+            tar.extract(member, folder, filter="data")
+
+
+def _unpack_zip(file: BinaryIO, folder: Path) -> None:
+    folder.mkdir()
+    left = MAX_UNPACKED_SIZE
+    with zipfile.ZipFile(file) as archive:
+        if len(archive.infolist()) > _MAX_MEMBERS:
+            raise _Unsafe(f"it has more than {_MAX_MEMBERS:,} members")
+        for member in archive.infolist():
+            path = PurePosixPath(member.filename)
+            drive = ":" in member.filename.partition("/")[0]
+            if path.is_absolute() or ".." in path.parts or "\\" in member.filename or drive:
+                raise _Unsafe(f"its member {member.filename!a} leads out of it")
+            target = folder / path
+            if member.is_dir():
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(member) as stream, target.open("wb") as copy:
+                while chunk := stream.read(_CHUNK):
+                    left -= len(chunk)
+                    if left < 0:
+                        raise _Unsafe(f"it unpacks to more than {MAX_UNPACKED_SIZE:,} bytes")
+                    copy.write(chunk)
+            if member.external_attr >> 16 & 0o111:
+                target.chmod(0o755)
