@@ -83,10 +83,12 @@ def write_archive(tree: LayerTree, path: Path, time: datetime) -> WrittenArchive
             for entry in tree:
                 writer.add(entry)
             size = writer.finish()
+            return WrittenArchive(size, sink.close())
+        except BaseException as error:
+            sink.abandon(error)
+            raise
         finally:
             writer.close_sources()
-            sha256 = sink.close()
-        return WrittenArchive(size, sha256)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -152,7 +154,7 @@ class _Sink:
         self._file = file
         self._hash = hashlib.sha256()
         self._waiting: queue.Queue[bytes | None] = queue.Queue(_BUFFERS_AHEAD)
-        self._error: OSError | None = None
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._drain, daemon=True)
         self._thread.start()
 
@@ -170,16 +172,22 @@ class _Sink:
             raise self._error
         return self._hash.hexdigest()
 
+    def abandon(self, error: BaseException) -> None:
+        """Write nothing more, and wait for what is being written: the file is closed next."""
+        self._error = self._error or error
+        self._waiting.put(None)
+        self._thread.join()
+
     def _drain(self) -> None:
         while (data := self._waiting.get()) is not None:
             if self._error is not None:
                 continue  # what comes is taken all the same, or `put` would wait for ever
-            self._hash.update(data)
-            view = memoryview(data)
             try:
+                self._hash.update(data)
+                view = memoryview(data)
                 while view:
                     view = view[self._file.write(view) :]
-            except OSError as error:
+            except BaseException as error:  # noqa: BLE001  # it is raised by `put` or `close`
                 self._error = error
 
 

@@ -20,6 +20,7 @@ from .lockfiles import find_lockfile
 from .locking import locked
 from .manifest import LayerManifest
 from .parallel import begin
+from .process import redact
 from .selection import LockedWheel, select, selection_key
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class LayerBuild:
         zip_path = self.layout.path_layer_zip(member)
         manifest_path = self.layout.path_layer_manifest(member)
         with locked(self._lock_paths(), self._say_waiting), self._work_folder():
+            self._sweep(zip_path, manifest_path)
             with clock.stage("lock"):
                 # The zip is hashed while the tool reads its lockfile.
                 intact = begin(lambda: LayerManifest.read_intact(manifest_path, zip_path))
@@ -117,7 +119,6 @@ class LayerBuild:
             findings += self._yanked(selection)
             findings += check_size(tree, wheels, self.config.max_size)
         with clock.stage("write"):
-            archive.sweep(zip_path)
             written = archive.write_archive(tree, zip_path, self._time)
         return manifest.describe(target, inputs, tree, wheels, written, findings)
 
@@ -143,7 +144,10 @@ class LayerBuild:
         selection = self.cache.selection(key)
         if selection is None:
             selection = select(self._lock, target)
-            self.cache.keep_selection(key, selection)
+            # The cache holds no passwords, nor signed URLs.
+            urls = " ".join(f"{each.location} {each.index_url}" for each in selection)
+            if redact(urls) == urls:
+                self.cache.keep_selection(key, selection)
         return selection
 
     def _own_wheel(self, target: Target) -> Wheel | None:
@@ -188,6 +192,12 @@ class LayerBuild:
         folders = {self.layout.dir_project_root.resolve(), self.layout.dir_output.resolve()}
         names = sorted(hashlib.sha256(os.fsencode(folder)).hexdigest() for folder in folders)
         return [self.cache.root / "locks" / name for name in names]
+
+    def _sweep(self, *paths: Path) -> None:
+        """Remove what killed builds have left."""
+        for path in paths:
+            archive.sweep(path)
+        self.cache.sweep()
 
     def _say_waiting(self) -> None:
         self.console.info("Waiting for another build of this project to end")
