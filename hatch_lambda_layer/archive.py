@@ -94,7 +94,14 @@ def write_archive(tree: LayerTree, path: Path, time: datetime) -> WrittenArchive
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` in the same way: all of it, or nothing."""
     with _replacing(path) as file:
-        file.write(text.encode())
+        _write_all(file, text.encode())
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    # Without a buffer, a write takes as much as there is room for, and only the next one fails.
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
 
 
 def sweep(path: Path) -> None:
@@ -184,9 +191,7 @@ class _Sink:
                 continue  # what comes is taken all the same, or `put` would wait for ever
             try:
                 self._hash.update(data)
-                view = memoryview(data)
-                while view:
-                    view = view[self._file.write(view) :]
+                _write_all(self._file, data)
             except BaseException as error:  # noqa: BLE001  # it is raised by `put` or `close`
                 self._error = error
 
@@ -267,7 +272,10 @@ class _Writer:
         if source is None:
             if len(self._sources) == _MOST_OPEN_FILES:
                 self.close_sources()
-            source = self._sources[path] = open(path, "rb", buffering=0)  # noqa: SIM115
+            try:
+                source = self._sources[path] = open(path, "rb", buffering=0)  # noqa: SIM115
+            except OSError as error:
+                raise OutputError(f"{path} can't be read: {error.strerror}") from error
         return source
 
     def _write(self, data: bytes) -> None:
