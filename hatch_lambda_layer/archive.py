@@ -7,6 +7,7 @@ give equal bytes.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import queue
@@ -104,8 +105,13 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
         view = view[file.write(view) :]
 
 
-def sweep(path: Path) -> None:
-    """Remove what killed builds have left beside `path`. The caller holds the build's lock."""
+def prepare(path: Path) -> None:
+    """Remove what killed builds have left beside `path`. The caller holds the build's lock.
+
+    Raises `OutputError` when nothing can be written there, before anything is.
+    """
+    if path.is_dir():
+        raise _not_written(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     for leftover in path.parent.glob(f".{path.name}.*.tmp"):
         with suppress(OSError):
             leftover.unlink()

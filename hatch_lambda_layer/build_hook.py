@@ -12,7 +12,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from .config import LayerConfig
 from .console import Console
 from .edge import reported
-from .exceptions import ConfigError
+from .exceptions import ConfigError, LambdaLayerError, MissingLockfileError
 from .layout import LayerPathLayout
 from .pipeline import LayerBuild
 
@@ -36,8 +36,21 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
             if not self._is_wanted(version):
                 return
             build = self._layer_build(Path(artifact_path))
-            for target in build.config.targets:
-                build.build(target)
+            try:
+                for target in build.config.targets:
+                    build.build(target)
+            except MissingLockfileError as error:
+                raise self._explained(error) from error
+
+    def _explained(self, error: MissingLockfileError) -> LambdaLayerError:
+        """Say what to do when the wheel is built from an sdist, which has no lockfile then."""
+        if not (Path(self.root) / "PKG-INFO").exists():
+            return error
+        return MissingLockfileError(
+            error.message,
+            hint="the wheel is built from the sdist: put the lockfile into it, with `include` in "
+            "`[tool.hatch.build.targets.sdist]`, for example `include = ['/src', '/uv.lock']`",
+        )
 
     def _is_wanted(self, version: str) -> bool:
         # A hook that is configured for every target runs for the sdist and for our own target too.

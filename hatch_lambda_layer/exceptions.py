@@ -38,6 +38,10 @@ class LockfileError(LambdaLayerError):
     """The lockfile is missing, ambiguous, stale or unreadable."""
 
 
+class MissingLockfileError(LockfileError):
+    """There is no lockfile."""
+
+
 class ToolError(LambdaLayerError):
     """A program that was called failed; `output` is what it said, without credentials."""
 

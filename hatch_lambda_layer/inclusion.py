@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import unicodedata
 import zlib
 from pathlib import Path
@@ -41,7 +42,7 @@ def find_included(root: Path, pairs: Sequence[tuple[str, str]]) -> list[Included
     problems = []
     found = []
     for source, path in pairs:
-        origin = root / Path(source).expanduser()
+        origin = root / Path(_on_disk(source)).expanduser()
         if origin.is_dir():
             found += [(file, f"{path}/{below}") for file, below in _below(origin)]
         elif origin.is_file():
@@ -99,7 +100,18 @@ def _below(folder: Path) -> Iterator[tuple[Path, str]]:
                 raise ConfigError([f"{below} leads back to a folder that it is in"])
         for name in sorted(set(files) - _SKIPPED_FILES):
             file = Path(parent, name)
-            yield file, file.relative_to(folder).as_posix()
+            yield file, _in_layer(file.relative_to(folder).as_posix())
+
+
+def _on_disk(name: str) -> str:
+    """Give the name of a file as this system's locale has it; on disk, names are UTF-8."""
+    return name if sys.platform == "win32" else os.fsdecode(name.encode())
+
+
+def _in_layer(name: str) -> str:
+    if sys.platform == "win32":
+        return name
+    return os.fsencode(name).decode("utf-8", "surrogateescape")
 
 
 def _refuse(error: OSError) -> NoReturn:

@@ -7,12 +7,14 @@ import os
 import shutil
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from . import archive, manifest, report
+from . import archive, report
+from . import manifest as manifests
+from .budget import NEARLY_FULL, nearly_full
 from .cache import Cache, default_cache_dir
 from .exceptions import OutputError
 from .findings import Finding
@@ -75,7 +77,9 @@ class LayerBuild:
         zip_path = self.layout.path_layer_zip(member)
         manifest_path = self.layout.path_layer_manifest(member)
         with locked(self._lock_paths(), self._say_waiting), self._work_folder():
-            self._sweep(zip_path, manifest_path)
+            for path in (zip_path, manifest_path):
+                archive.prepare(path)
+            self.cache.sweep()
             with clock.stage("lock"):
                 # The zip is hashed while the tool reads its lockfile.
                 intact = begin(lambda: LayerManifest.read_intact(manifest_path, zip_path))
@@ -83,12 +87,12 @@ class LayerBuild:
                 own = self._own_wheel(target)
                 inputs = self._input_digest(target, selection, own)
                 built = intact()
-            rebuilt = built is None or not self._is_current(built, inputs)
-            if built is None or rebuilt:
-                built = self._rebuild(target, selection, own, inputs, zip_path, clock)
-                archive.write_text(manifest_path, built.to_json())
-        self._report(built, zip_path, clock, rebuilt=rebuilt)
-        return BuiltLayer(zip_path=zip_path, manifest=built, rebuilt=rebuilt)
+            current = built and self._current(built, inputs)
+            manifest = current or self._rebuild(target, selection, own, inputs, zip_path, clock)
+            if manifest != built:
+                archive.write_text(manifest_path, manifest.to_json())
+        self._report(manifest, zip_path, clock, rebuilt=current is None)
+        return BuiltLayer(zip_path=zip_path, manifest=manifest, rebuilt=current is None)
 
     def clean(self) -> None:
         """Remove the layers of this project, and what builds have left."""
@@ -120,7 +124,7 @@ class LayerBuild:
             findings += check_size(tree, wheels, self.config.max_size)
         with clock.stage("write"):
             written = archive.write_archive(tree, zip_path, self._time)
-        return manifest.describe(target, inputs, tree, wheels, written, findings)
+        return manifests.describe(target, inputs, tree, wheels, written, findings)
 
     @cached_property
     def _lock(self) -> Lock:
@@ -163,7 +167,7 @@ class LayerBuild:
     def _input_digest(
         self, target: Target, selection: Sequence[LockedWheel], own: Wheel | None
     ) -> str:
-        return manifest.input_digest(
+        return manifests.input_digest(
             {
                 "layout": _LAYOUT_VERSION,
                 "target": target.id,
@@ -177,8 +181,16 @@ class LayerBuild:
             }
         )
 
-    def _is_current(self, built: LayerManifest, inputs: str) -> bool:
-        return built.input_digest == inputs and built.unpacked_size <= self.config.max_size
+    def _current(self, built: LayerManifest, inputs: str) -> LayerManifest | None:
+        """Give the manifest of a layer that is up to date, or `None`.
+
+        The limit of the size is no input: it changes what is said of the layer, not the layer.
+        """
+        if built.input_digest != inputs or built.unpacked_size > self.config.max_size:
+            return None
+        full = nearly_full(built.unpacked_size, self.config.max_size)
+        others = tuple(each for each in built.findings if each.code != NEARLY_FULL)
+        return replace(built, findings=(*others, *full))
 
     def _yanked(self, selection: Sequence[LockedWheel]) -> list[Finding]:
         return [
@@ -192,12 +204,6 @@ class LayerBuild:
         folders = {self.layout.dir_project_root.resolve(), self.layout.dir_output.resolve()}
         names = sorted(hashlib.sha256(os.fsencode(folder)).hexdigest() for folder in folders)
         return [self.cache.root / "locks" / name for name in names]
-
-    def _sweep(self, *paths: Path) -> None:
-        """Remove what killed builds have left."""
-        for path in paths:
-            archive.sweep(path)
-        self.cache.sweep()
 
     def _say_waiting(self) -> None:
         self.console.info("Waiting for another build of this project to end")

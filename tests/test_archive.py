@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_lambda_layer.archive import archive_time, sweep, write_archive, write_text
+from hatch_lambda_layer.archive import archive_time, prepare, write_archive, write_text
 from hatch_lambda_layer.budget import check_size
 from hatch_lambda_layer.exceptions import ConfigError, OutputError, SizeError
 from hatch_lambda_layer.tree import Entry, LayerTree
@@ -379,6 +379,6 @@ def test_only_leftovers_of_the_same_zip_are_swept(tmp_path: Path) -> None:
     for name in [*kept, ".layer.zip.12ab34cd.tmp", ".layer.zip.00000000.tmp"]:
         (tmp_path / name).touch()
 
-    sweep(tmp_path / "layer.zip")
+    prepare(tmp_path / "layer.zip")
 
     assert names(tmp_path) == sorted(kept)

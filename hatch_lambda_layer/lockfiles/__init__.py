@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..exceptions import LockfileError
+from ..exceptions import LockfileError, MissingLockfileError
 from .pylock import PylockFile
 from .uv import UvLockfile
 
@@ -49,7 +49,7 @@ def find_lockfile(tool: str | None, layout: LayerPathLayout) -> tuple[Lockfile, 
     wanted = " or ".join(f"`{lockfile.filename}`" for lockfile in candidates)
     commands = [f"`{lockfile.command}`" for lockfile in candidates]
     foreign = [f"`{command}`" for name, command in _FOREIGN.items() if (root / name).exists()]
-    raise LockfileError(
+    raise MissingLockfileError(
         f"No lockfile: {wanted} is missing in {root}",
         hint=f"make it with {' or '.join(foreign or commands)}",
     )
