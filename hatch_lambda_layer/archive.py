@@ -7,6 +7,7 @@ give equal bytes.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import queue
@@ -83,20 +84,34 @@ def write_archive(tree: LayerTree, path: Path, time: datetime) -> WrittenArchive
             for entry in tree:
                 writer.add(entry)
             size = writer.finish()
+            return WrittenArchive(size, sink.close())
+        except BaseException as error:
+            sink.abandon(error)
+            raise
         finally:
             writer.close_sources()
-            sha256 = sink.close()
-        return WrittenArchive(size, sha256)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` in the same way: all of it, or nothing."""
     with _replacing(path) as file:
-        file.write(text.encode())
+        _write_all(file, text.encode())
 
 
-def sweep(path: Path) -> None:
-    """Remove what killed builds have left beside `path`. The caller holds the build's lock."""
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    # Without a buffer, a write takes as much as there is room for, and only the next one fails.
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def prepare(path: Path) -> None:
+    """Remove what killed builds have left beside `path`. The caller holds the build's lock.
+
+    Raises `OutputError` when nothing can be written there, before anything is.
+    """
+    if path.is_dir():
+        raise _not_written(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     for leftover in path.parent.glob(f".{path.name}.*.tmp"):
         with suppress(OSError):
             leftover.unlink()
@@ -152,7 +167,7 @@ class _Sink:
         self._file = file
         self._hash = hashlib.sha256()
         self._waiting: queue.Queue[bytes | None] = queue.Queue(_BUFFERS_AHEAD)
-        self._error: OSError | None = None
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._drain, daemon=True)
         self._thread.start()
 
@@ -170,16 +185,20 @@ class _Sink:
             raise self._error
         return self._hash.hexdigest()
 
+    def abandon(self, error: BaseException) -> None:
+        """Write nothing more, and wait for what is being written: the file is closed next."""
+        self._error = self._error or error
+        self._waiting.put(None)
+        self._thread.join()
+
     def _drain(self) -> None:
         while (data := self._waiting.get()) is not None:
             if self._error is not None:
                 continue  # what comes is taken all the same, or `put` would wait for ever
-            self._hash.update(data)
-            view = memoryview(data)
             try:
-                while view:
-                    view = view[self._file.write(view) :]
-            except OSError as error:
+                self._hash.update(data)
+                _write_all(self._file, data)
+            except BaseException as error:  # noqa: BLE001  # it is raised by `put` or `close`
                 self._error = error
 
 
@@ -259,7 +278,10 @@ class _Writer:
         if source is None:
             if len(self._sources) == _MOST_OPEN_FILES:
                 self.close_sources()
-            source = self._sources[path] = open(path, "rb", buffering=0)  # noqa: SIM115
+            try:
+                source = self._sources[path] = open(path, "rb", buffering=0)  # noqa: SIM115
+            except OSError as error:
+                raise OutputError(f"{path} can't be read: {error.strerror}") from error
         return source
 
     def _write(self, data: bytes) -> None:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from .tree import LayerTree
     from .wheels import Wheel
 
-# From here on the report warns: the function's own code has to fit, too.
-_NEARLY_FULL = 0.8
+NEARLY_FULL = "nearly-full"
+# Up to here there is room for the function's own code, which has to fit, too.
+_ROOMY = 0.8
 _LARGEST_SHOWN = 10
 
 
@@ -45,7 +46,12 @@ def check_size(tree: LayerTree, wheels: Sequence[Wheel], largest: int) -> list[F
             f"are:\n{table}",
             hint='`prune = ["tests", "stubs", "headers"]` makes it smaller',
         )
-    if size > largest * _NEARLY_FULL:
-        share = f"{size / largest:.0%} of the {largest:,} bytes allowed"
-        return [Finding(code="nearly-full", message=f"the layer takes {share}, unpacked")]
-    return []
+    return nearly_full(size, largest)
+
+
+def nearly_full(size: int, largest: int) -> list[Finding]:
+    """Warn of a size, in bytes unpacked, that leaves little room below the `largest`."""
+    if size <= largest * _ROOMY:
+        return []
+    share = f"{size / largest:.0%} of the {largest:,} bytes allowed"
+    return [Finding(code=NEARLY_FULL, message=f"the layer takes {share}, unpacked")]

@@ -12,7 +12,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from .config import Matrix
 from .console import Console
 from .edge import reported
-from .exceptions import ConfigError, LambdaLayerError
+from .exceptions import ConfigError, LambdaLayerError, MissingLockfileError
 from .layout import LayerPathLayout
 from .pipeline import LayerBuild
 
@@ -36,11 +36,24 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
             if not self._is_wanted(version):
                 return
             build = self._layer_build(Path(artifact_path))
-            for _ in build.build_all(build.matrix.members, self._say_failure):
-                pass
+            try:
+                for _ in build.build_all(build.matrix.members, self._say_failure):
+                    pass
+            except MissingLockfileError as error:
+                raise self._explained(error) from error
 
     def _say_failure(self, member: str, error: LambdaLayerError) -> None:
         self.app.display_error(f"error: {member}: {error}")
+
+    def _explained(self, error: MissingLockfileError) -> LambdaLayerError:
+        """Say what to do when the wheel is built from an sdist, which has no lockfile then."""
+        if not (Path(self.root) / "PKG-INFO").exists():
+            return error
+        return MissingLockfileError(
+            error.message,
+            hint="the wheel is built from the sdist: put the lockfile into it, with `include` in "
+            "`[tool.hatch.build.targets.sdist]`, for example `include = ['/src', '/uv.lock']`",
+        )
 
     def _is_wanted(self, version: str) -> bool:
         # A hook that is configured for every target runs for the sdist and for our own target too.

@@ -65,7 +65,9 @@ class TemporaryFile:
 
     def discard(self) -> None:
         """Close the file, and remove it if it was not moved."""
-        self.file.close()
+        # Closing writes what is pending: on a full disk that fails once more.
+        with suppress(OSError):
+            self.file.close()
         with suppress(FileNotFoundError):
             self.path.unlink()
 
@@ -76,6 +78,8 @@ class Cache:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._version = root / f"v{_SCHEMA}"
+        self._open: set[TemporaryFile] = set()
+        self._abandoned = False
 
     def wheel(self, locked: LockedWheel) -> Wheel | None:
         """Give the wheel with its proof, or `None` when it is not in the cache as proved."""
@@ -92,13 +96,17 @@ class Cache:
     def yanked(self, locked: LockedWheel) -> str | None:
         """Give the reason for which the wheel was yanked when it was fetched."""
         try:
-            reason = self._wheel_path(locked.sha256).with_suffix(".yanked").read_text("utf-8")
+            path = self._wheel_path(locked.sha256).with_suffix(".yanked")
+            reason = path.read_text("utf-8", "replace")
         except OSError:
             return None
         return reason or "no reason given"
 
     def remember_yanked(self, locked: LockedWheel, reason: str) -> None:
         """Keep the reason for which the index has yanked the wheel."""
+        # It comes from the network and goes to a terminal: no control characters, one line.
+        printable = (each if each.isprintable() else " " for each in reason)
+        reason = " ".join("".join(printable).split())
         self._put(self._wheel_path(locked.sha256).with_suffix(".yanked"), reason.encode())
 
     def insert(self, temporary: TemporaryFile, wheel: Wheel) -> Wheel:
@@ -145,10 +153,27 @@ class Cache:
         """Give a new file, and remove it at the end unless it was moved into the cache."""
         with _reported(self._temporary_dir):
             temporary = TemporaryFile.create(self._temporary_dir)
+        self._open.add(temporary)
         try:
-            yield temporary
+            if self._abandoned:
+                raise CacheError("The build has ended")
+            with _reported(self._temporary_dir):
+                yield temporary
         finally:
             temporary.discard()
+            self._open.discard(temporary)
+
+    @contextmanager
+    def for_threads(self) -> Iterator[Cache]:
+        """Give the cache to threads that may be left alone; no temporary file of theirs stays."""
+        cache = Cache(self.root)
+        try:
+            yield cache
+        finally:
+            cache._abandoned = True  # it is a cache like this one
+            for temporary in list(cache._open):
+                with suppress(OSError):
+                    temporary.path.unlink()
 
     def sweep(self) -> None:
         """Remove temporary files whose process has died."""

@@ -159,6 +159,8 @@ def show(layer: Path) -> None:
                 f"{manifest_path} can't be read: {error.strerror}",
                 hint="`show` reads the `layer.json` that a build writes beside the zip",
             ) from error
+        except (UnicodeDecodeError, LambdaLayerError) as error:
+            raise LambdaLayerError(f"{manifest_path}: {error}") from error
         click.echo(layer.absolute())
         click.echo(report.layer_table(manifest))
         click.echo(report.layer_totals(manifest))

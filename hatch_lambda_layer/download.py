@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import ssl
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 import truststore
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import InvalidHeader, MaxRetryError
 from urllib3.util import Retry
 
 from . import __version__
@@ -37,10 +41,44 @@ class _Adapter(HTTPAdapter):
     """Trusts what the operating system trusts, and what SSL_CERT_FILE adds."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if bundle := os.environ.get("SSL_CERT_FILE"):
-            context.load_verify_locations(bundle)
-        super().init_poolmanager(*args, ssl_context=context, **kwargs)
+            self._context.load_verify_locations(bundle)
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+
+
+class _Retry(Retry):
+    """Gives up where a server wants us to wait for too long, and knows what says nothing."""
+
+    def get_retry_after(self, response: Any) -> float | None:
+        try:
+            return super().get_retry_after(response)
+        except InvalidHeader:
+            return None
+
+    def increment(self, *args: Any, **kwargs: Any) -> Any:
+        response = kwargs.get("response")
+        wait = self.get_retry_after(response) if response is not None else None
+        if wait is not None and wait > _LONGEST_RETRY_AFTER_SECONDS:
+            raise MaxRetryError(kwargs["_pool"], args[1] if len(args) > 1 else None)
+        return super().increment(*args, **kwargs)
+
+
+def _check_bundles() -> None:
+    """Raise `DownloadError` for a file of certificates that can't be used."""
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        bundle = os.environ.get(name)
+        if bundle and not Path(bundle).is_dir():
+            try:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(bundle)
+            except OSError as error:
+                raise DownloadError(
+                    f"{name} names {bundle}, which can't be used: {error.strerror or error}",
+                    hint="name a file of certificates in PEM form",
+                ) from error
 
 
 class Downloader:
@@ -51,13 +89,16 @@ class Downloader:
     """
 
     def __init__(self, timeout: float | None = None) -> None:
+        _check_bundles()
         default = os.environ.get("HATCH_LAMBDA_LAYER_HTTP_TIMEOUT", "30")
         try:
             self._timeout = timeout or float(default)
         except ValueError:
+            self._timeout = math.nan
+        if not (math.isfinite(self._timeout) and self._timeout > 0):
             raise DownloadError(
                 f"HATCH_LAMBDA_LAYER_HTTP_TIMEOUT must be a number of seconds, not {default!r}"
-            ) from None
+            )
         self._threads = threading.local()
 
     def fetch(
@@ -78,7 +119,7 @@ class Downloader:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._fetch_once(url, file, largest, index, moved)
-            except (requests.RequestException, OSError) as error:
+            except requests.RequestException as error:
                 if attempt == _ATTEMPTS or not _passing(error):
                     raise _unreachable(url, index, error) from error
             moved(-file.tell())
@@ -130,14 +171,16 @@ class Downloader:
         if session is None:
             session = requests.Session()
             session.headers["User-Agent"] = f"hatch-lambda-layer/{__version__}"
-            retries = Retry(
+            retries = _Retry(
                 total=_ATTEMPTS,
                 connect=_ATTEMPTS - 1,
                 read=_ATTEMPTS - 1,
+                other=0,  # a certificate does not become trusted
                 status_forcelist=_RETRIED_STATUS,
                 backoff_factor=_BACKOFF_SECONDS,
                 backoff_jitter=_BACKOFF_SECONDS,
-                retry_after_max=_LONGEST_RETRY_AFTER_SECONDS,
+                # `_Retry` reports what is too long; urllib3 would wait for less than asked.
+                retry_after_max=sys.maxsize,
                 raise_on_status=False,
             )
             adapter = _Adapter(max_retries=retries)
@@ -175,9 +218,9 @@ def _refused(url: str, index: str | None, status: int) -> DownloadError:
         404: (f"{where} does not have it (any more)", "lock again, or ask who runs the index"),
         429: (f"{where} is asked too often", "wait a little, then build again"),
     }
-    reason, hint = reasons.get(
-        status, (f"{where} failed, and went on failing", "wait a little, then build again")
-    )
+    refused = (f"{where} refuses it", "ask who runs the index")
+    failing = (f"{where} failed, and went on failing", "wait a little, then build again")
+    reason, hint = reasons.get(status, failing if status in _RETRIED_STATUS else refused)
     return DownloadError(f"{redact(url)} answers {status}: {reason}", hint=hint)
 
 
@@ -218,8 +261,8 @@ def _yanked_in_html(page: str, filename: str) -> str | None:
     class Anchors(HTMLParser):
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
             found = dict(attrs)
-            path = urlsplit(found.get("href") or "").path
-            if tag == "a" and "data-yanked" in found and path.rsplit("/", 1)[-1] == filename:
+            name = unquote(urlsplit(found.get("href") or "").path.rsplit("/", 1)[-1])
+            if tag == "a" and "data-yanked" in found and name == filename:
                 reasons.append(found["data-yanked"] or "")
 
     Anchors().feed(page)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from .console import Display
 from .exceptions import Interrupted, LambdaLayerError, OutputError
+from .process import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ def reported(display: AbortingDisplay) -> Iterator[None]:
 def abort(display: AbortingDisplay, error: LambdaLayerError) -> NoReturn:
     """Show an error, with its traceback where details are wanted, and exit."""
     if display.verbosity > 0:
-        display.display_debug("".join(traceback.format_exception(error)))
+        display.display_debug(redact("".join(traceback.format_exception(error))))
     display.abort(f"error: {error}", code=error.exit_code)
     # Hatch says that its `abort` returns nothing, not that it does not return.
     raise SystemExit(error.exit_code)

@@ -38,6 +38,10 @@ class LockfileError(LambdaLayerError):
     """The lockfile is missing, ambiguous, stale or unreadable."""
 
 
+class MissingLockfileError(LockfileError):
+    """There is no lockfile."""
+
+
 class ToolError(LambdaLayerError):
     """A program that was called failed; `output` is what it said, without credentials."""
 
@@ -62,13 +66,17 @@ class DownloadError(LambdaLayerError):
 class WheelError(LambdaLayerError):
     """A wheel is broken or hostile; nothing of it was used."""
 
-    def __init__(self, filename: str, reason: str, *, member: str | None = None) -> None:
+    def __init__(
+        self,
+        filename: str,
+        reason: str,
+        *,
+        member: str | None = None,
+        hint: str = "the wheel itself is at fault: tell its maintainers, or pin another version",
+    ) -> None:
         # Names in a hostile archive may hold control characters: never print them raw.
         where = f", member {member!a}" if member is not None else ""
-        super().__init__(
-            f"Wheel `{filename}` is refused{where}: {reason}",
-            hint="the wheel itself is at fault: tell its maintainers, or pin another version",
-        )
+        super().__init__(f"Wheel `{filename}` is refused{where}: {reason}", hint=hint)
         self.filename = filename
         self.reason = reason
         self.member = member

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
+import unicodedata
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, NoReturn
 
 from .exceptions import ConfigError
 from .tree import Entry
+from .wheels import UNPRINTABLE
 from .zipformat import DEFLATED
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ def find_included(root: Path, pairs: Sequence[tuple[str, str]]) -> list[Included
     problems = []
     found = []
     for source, path in pairs:
-        origin = root / Path(source).expanduser()
+        origin = root / Path(_on_disk(source)).expanduser()
         if origin.is_dir():
             found += [(file, f"{path}/{below}") for file, below in _below(origin)]
         elif origin.is_file():
@@ -89,14 +92,37 @@ def pack(files: Sequence[IncludedFile], pack_path: Path, file: BinaryIO) -> list
 
 
 def _below(folder: Path) -> Iterator[tuple[Path, str]]:
-    for parent, folders, files in os.walk(folder, followlinks=True):
+    for parent, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
         folders[:] = sorted(set(folders) - _SKIPPED_FOLDERS)
+        above = Path(parent).resolve()
+        for name in folders:
+            if (below := Path(parent, name)).is_symlink() and above.is_relative_to(below.resolve()):
+                raise ConfigError([f"{below} leads back to a folder that it is in"])
         for name in sorted(set(files) - _SKIPPED_FILES):
             file = Path(parent, name)
-            yield file, file.relative_to(folder).as_posix()
+            yield file, _in_layer(file.relative_to(folder).as_posix())
+
+
+def _on_disk(name: str) -> str:
+    """Give the name of a file as this system's locale has it; on disk, names are UTF-8."""
+    return name if sys.platform == "win32" else os.fsdecode(name.encode())
+
+
+def _in_layer(name: str) -> str:
+    if sys.platform == "win32":
+        return name
+    return os.fsencode(name).decode("utf-8", "surrogateescape")
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise ConfigError([f"{error.filename} can't be read: {error.strerror}"]) from error
 
 
 def _hashed(file: Path, path: str) -> IncludedFile:
+    if not path.isascii() or not path.isprintable() or "\\" in path:
+        categories = {unicodedata.category(character) for character in path}
+        if "\\" in path or not categories.isdisjoint(UNPRINTABLE):
+            raise ConfigError([f"{str(file)!r} has a name that no layer can have"])
     digest = hashlib.sha256()
     for chunk in _chunks(file):
         digest.update(chunk)
@@ -107,6 +133,8 @@ def _hashed(file: Path, path: str) -> IncludedFile:
 
 def _chunks(file: Path) -> Iterator[bytes]:
     try:
+        if not file.is_file() and file.exists():
+            raise ConfigError([f"{file} is neither a file nor a folder"])
         with file.open("rb") as stream:
             while chunk := stream.read(_CHUNK):
                 yield chunk

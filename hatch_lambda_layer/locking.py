@@ -7,6 +7,8 @@ import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
+from .exceptions import CacheError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
@@ -31,8 +33,11 @@ else:
         """Lock `file` for this process until it is closed; say whether that worked."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
+        except OSError:
+            # Some network file systems have no locks: better to go on than to wait for ever.
+            return True
         return True
 
 
@@ -45,8 +50,14 @@ def locked(paths: Iterable[Path], on_wait: Callable[[], None]) -> Iterator[None]
     with ExitStack() as stack:
         waits = False
         for path in paths:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context(path.open("a+b"))
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                file = stack.enter_context(path.open("a+b"))
+            except OSError as error:
+                raise CacheError(
+                    f"The cache can't be written at {path}: {error.strerror}",
+                    hint="free the space, or name another folder in HATCH_LAMBDA_LAYER_CACHE_DIR",
+                ) from error
             while not try_lock(file):
                 if not waits:
                     on_wait()

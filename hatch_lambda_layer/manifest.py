@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .exceptions import LambdaLayerError
 from .findings import Finding
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .wheels import Wheel
 
 SCHEMA = 1
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,10 +79,10 @@ class LayerManifest:
                     f"The manifest has schema {schema}, only {SCHEMA} is known",
                     hint="read it with the version of hatch-lambda-layer that wrote it",
                 )
-            packages = tuple(LayerPackage(**package) for package in table.pop("packages"))
-            findings = tuple(Finding(**finding) for finding in table.pop("findings"))
-            return cls(packages=packages, findings=findings, **table)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            packages = tuple(_typed(LayerPackage, package) for package in table.pop("packages"))
+            findings = tuple(_typed(Finding, finding) for finding in table.pop("findings"))
+            return _typed(cls, {**table, "packages": packages, "findings": findings})
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise LambdaLayerError(f"The manifest is no `layer.json`: {error}") from error
 
     @classmethod
@@ -162,6 +163,15 @@ def packages(tree: LayerTree, wheels: Iterable[Wheel]) -> Iterable[LayerPackage]
             unpacked_size=unpacked,
             zipped_size=zipped,
         )
+
+
+def _typed(kind: type[T], table: dict[str, Any]) -> T:
+    """Make a value of a dataclass; raise `TypeError` for texts and numbers that are none."""
+    for field in fields(kind):  # type: ignore[arg-type]
+        wanted = {"str": str, "int": int}.get(str(field.type), object)
+        if field.name in table and type(table[field.name]) is not wanted and wanted is not object:
+            raise TypeError(f"`{field.name}` must be of type {field.type}")
+    return kind(**table)
 
 
 def _base64(digest: bytes) -> str:

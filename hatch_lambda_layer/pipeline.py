@@ -7,12 +7,14 @@ import os
 import shutil
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from . import archive, manifest, report
+from . import archive, report
+from . import manifest as manifests
+from .budget import NEARLY_FULL, nearly_full
 from .cache import Cache, default_cache_dir
 from .exceptions import Interrupted, LambdaLayerError, OutputError
 from .findings import Finding
@@ -20,12 +22,15 @@ from .lockfiles import LockRequest, find_lockfile
 from .locking import locked
 from .manifest import LayerManifest
 from .parallel import begin
-from .selection import Selection, select, selection_key
+from .process import redact
+from .selection import Selection, no_wheels, select, selection_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date
     from pathlib import Path
+
+    from packaging.requirements import Requirement
 
     from .config import LayerConfig, Matrix, Member
     from .console import Console
@@ -169,19 +174,27 @@ class _MemberBuild:
         zip_path = self._layout.path_layer_zip(name)
         manifest_path = self._layout.path_layer_manifest(name)
         with self._work_folder():
+            for path in (zip_path, manifest_path):
+                archive.prepare(path)
+            self._cache.sweep()
             with self._clock.stage("lock"):
                 # The zip is hashed while the tool reads its lockfile.
                 intact = begin(lambda: LayerManifest.read_intact(manifest_path, zip_path))
                 selection = self._selection()
+                if selection.sources:
+                    raise no_wheels([each.reason for each in selection.sources], self._target)
                 own = self._own_wheel()
                 inputs = self._input_digest(selection, own)
                 built = intact()
-            rebuilt = built is None or not self._is_current(built, inputs)
-            if built is None or rebuilt:
-                built = self._rebuild(selection, own, inputs, zip_path)
-                archive.write_text(manifest_path, built.to_json())
+            current = built and self._current(built, inputs)
+            manifest = current or self._rebuild(selection, own, inputs, zip_path)
+            if manifest != built:
+                archive.write_text(manifest_path, manifest.to_json())
         return BuiltLayer(
-            zip_path=zip_path, manifest=built, rebuilt=rebuilt, seconds=self._clock.seconds
+            zip_path=zip_path,
+            manifest=manifest,
+            rebuilt=current is None,
+            seconds=self._clock.seconds,
         )
 
     def _rebuild(
@@ -190,23 +203,36 @@ class _MemberBuild:
         # Imported here: a build that has nothing to do must not wait for them.
         from .budget import check_size
         from .composition import compose
+        from .exclusion import exclude
         from .wheelhouse import collect_wheels
 
         config, target = self._config, self._target
         with self._clock.stage("wheels"):
-            wheels = [
+            wheels: Sequence[Wheel] = [
                 *collect_wheels(selection.wheels, self._cache, self._build.console),
                 *filter(None, [own]),
             ]
+            excluded = exclude(wheels, config.exclude, config.allow_missing, self._direct, target)
+            wheels = excluded.kept
         with self._clock.stage("compose"):
             pack = self._layout.path_included_pack
             tree, findings = compose(wheels, self._included, pack, target, config.prune)
+            findings = [*excluded.findings, *findings]
             findings += self._yanked(selection)
             findings += check_size(tree, wheels, config.max_size)
         with self._clock.stage("write"):
-            archive.sweep(zip_path)
             written = archive.write_archive(tree, zip_path, self._time)
-        return manifest.describe(self._member, inputs, tree, wheels, written, findings)
+        return manifests.describe(self._member, inputs, tree, wheels, written, findings)
+
+    @cached_property
+    def _direct(self) -> list[Requirement]:
+        """What the project itself asks for; only an exclusion needs to know."""
+        if not self._config.exclude:
+            return []
+        from .project import direct_requirements
+
+        config = self._config
+        return direct_requirements(self._build.pyproject, config.groups, config.extras)
 
     @cached_property
     def _included(self) -> list[IncludedFile]:
@@ -226,7 +252,10 @@ class _MemberBuild:
         selection = self._cache.selection(key)
         if selection is None:
             selection = select(lock, self._target)
-            self._cache.keep_selection(key, selection)
+            # The cache holds no passwords, nor signed URLs.
+            urls = " ".join(f"{each.location} {each.index_url}" for each in selection.all)
+            if redact(urls) == urls:
+                self._cache.keep_selection(key, selection)
         return selection
 
     def _own_wheel(self) -> Wheel | None:
@@ -240,12 +269,15 @@ class _MemberBuild:
         return read_project_wheel(path, self._target)
 
     def _input_digest(self, selection: Selection, own: Wheel | None) -> str:
-        return manifest.input_digest(
+        return manifests.input_digest(
             {
                 "layout": _LAYOUT_VERSION,
                 "target": self._target.id,
                 "time": self._time.isoformat(),
                 "prune": self._config.prune,
+                "exclude": sorted(self._config.exclude),
+                "allow_missing": sorted(self._config.allow_missing),
+                "direct": sorted(map(str, self._direct)),
                 "wheels": [
                     (locked.name, locked.version, locked.sha256) for locked in selection.wheels
                 ],
@@ -256,8 +288,16 @@ class _MemberBuild:
             }
         )
 
-    def _is_current(self, built: LayerManifest, inputs: str) -> bool:
-        return built.input_digest == inputs and built.unpacked_size <= self._config.max_size
+    def _current(self, built: LayerManifest, inputs: str) -> LayerManifest | None:
+        """Give the manifest of a layer that is up to date, or `None`.
+
+        The limit of the size is no input: it changes what is said of the layer, not the layer.
+        """
+        if built.input_digest != inputs or built.unpacked_size > self._config.max_size:
+            return None
+        full = nearly_full(built.unpacked_size, self._config.max_size)
+        others = tuple(each for each in built.findings if each.code != NEARLY_FULL)
+        return replace(built, findings=(*others, *full))
 
     def _yanked(self, selection: Selection) -> list[Finding]:
         return [

@@ -48,8 +48,8 @@ def place(wheel: Wheel, target: Target) -> tuple[list[Entry], list[str]]:
     notes = []
     if headers:
         notes.append(
-            f"{wheel.name} {wheel.version}: {len(headers)} headers, which only a compiler needs, "
-            f"were left out, such as {headers[0]}"
+            f"{wheel.name} {wheel.version}: its headers, which only a compiler needs, were left "
+            f"out ({headers[0]}{f' and {len(headers) - 1} more' if len(headers) > 1 else ''})"
         )
     return list(_with_record(wheel, entries)), notes
 
@@ -91,5 +91,5 @@ def _with_record(wheel: Wheel, entries: Sequence[Entry]) -> Iterator[Entry]:
         digest = base64.urlsafe_b64encode(bytes.fromhex(entry.sha256)).rstrip(b"=").decode()
         rows.append((entry.path.removeprefix(ROOT), f"sha256={digest}", str(entry.size)))
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(sorted(rows))
+    csv.writer(text, lineterminator="\n").writerows(sorted(set(rows)))
     yield Entry.made(record, wheel.name, text.getvalue().encode())

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/?#\s]+@")
+# Signed URLs and the like carry a secret behind the question mark.
+_QUERY_OF_URL = re.compile(r"(://[^\s?#'\"]+\?)[^\s#'\"]+")
 
 
 def redact(text: str) -> str:
     """Give `text` without the user names and passwords of the URLs in it."""
-    return _CREDENTIALS_IN_URL.sub("****@", text)
+    return _QUERY_OF_URL.sub(r"\1****", _CREDENTIALS_IN_URL.sub("****@", text))
 
 
 def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> bytes:

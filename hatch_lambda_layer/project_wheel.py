@@ -37,8 +37,11 @@ def build_project_wheel(root: Path, pyproject: dict[str, object], directory: Pat
     builder.config.hook_config.pop("lambda-layer", None)
     try:
         (artifact,) = builder.build(directory=str(directory), versions=["standard"])
-    except (ValueError, TypeError, OSError) as error:
-        raise LambdaLayerError(f"The project's own wheel can't be built: {error}") from error
+    except Exception as error:  # the project's own build hooks run here, and may raise anything
+        raise LambdaLayerError(
+            f"The project's own wheel can't be built: {type(error).__name__}: {error}",
+            hint="`hatch build -t wheel` shows more",
+        ) from error
     return directory.joinpath(artifact)
 
 

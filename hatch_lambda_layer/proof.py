@@ -17,7 +17,7 @@ import zlib
 from typing import TYPE_CHECKING, BinaryIO
 
 from .exceptions import WheelError
-from .wheels import MAX_MEMBERS, Wheel, WheelMember, fold
+from .wheels import MAX_MEMBERS, UNPRINTABLE, Wheel, WheelMember, fold
 from .zipdirectory import ArchiveError, ZipEntry, read_directory
 from .zipformat import DEFLATED
 
@@ -42,8 +42,6 @@ _SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
 # PEP 427: signatures of RECORD can't be listed in it.
 _UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _SHOWN = 5
-# Control characters, surrogates, and the separators of lines and paragraphs.
-_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 
 
 def prove(file: Path, filename: str, sha256: str) -> Wheel:
@@ -78,9 +76,11 @@ class _Proof:
         self._files = {entry.name: entry for entry in entries if not entry.name.endswith("/")}
         unpacked = sum(entry.size for entry in self._files.values())
         if unpacked > MAX_UNPACKED_SIZE:
-            raise self._fault(
+            raise WheelError(
+                self._filename,
                 f"it unpacks to {unpacked:,} bytes, which no layer can hold "
-                f"(more than {MAX_UNPACKED_SIZE:,} is taken for a zip bomb)"
+                f"(more than {MAX_UNPACKED_SIZE:,} is taken for a zip bomb)",
+                hint="leave the package out, or put it into a container image",
             )
 
     def wheel(self, file: Path, sha256: str) -> Wheel:
@@ -236,12 +236,13 @@ class _Proof:
         if not recorded:
             return member, None
         if algorithm not in _RECORD_HASHES:
-            return member, f"has no sha256, sha384 or sha512 hash ({algorithm or 'none'})"
+            return member, f"has no sha256, sha384 or sha512 hash ({algorithm or 'none'!r})"
         got = base64.urlsafe_b64encode(hashes[-1].digest()).rstrip(b"=").decode()
-        if got != expected.rstrip("="):
+        # Some tools write hexadecimal, which says the same (gmsh 4.15.2).
+        if expected.rstrip("=") not in (got, hashes[-1].hexdigest()):
             return member, f"has another hash ({algorithm}={got})"
         if size and size != str(entry.size):
-            return member, f"has {entry.size} bytes, not {size}"
+            return member, f"has {entry.size} bytes, not {size!r}"
         return member, None
 
     def _content(self, entry: ZipEntry) -> Iterator[bytes]:
@@ -271,13 +272,16 @@ class _Proof:
                 yield chunk
                 continue
             # Bounded output: what a few bytes inflate to is looked at before more is made of it.
-            while chunk:
+            # Behind a full piece there may be another one, even when all the input is taken.
+            piece = b""
+            while chunk or len(piece) == _CHUNK:
                 try:
-                    yield inflate.decompress(chunk, _CHUNK)
+                    piece = inflate.decompress(chunk, _CHUNK)
                 except zlib.error as error:
                     raise self._fault(
                         f"its deflate stream is broken ({error})", entry.name
                     ) from error
+                yield piece
                 chunk = inflate.unconsumed_tail
                 if inflate.unused_data or (inflate.eof and left):
                     raise self._fault("bytes follow its deflate stream", entry.name)
@@ -299,7 +303,7 @@ def _unsafe_name(name: str) -> str | None:
     characters = set(name)
     reasons = {
         "its name has control characters": any(
-            unicodedata.category(character) in _UNPRINTABLE for character in characters
+            unicodedata.category(character) in UNPRINTABLE for character in characters
         ),
         "its name has a backslash": "\\" in characters,
         "its name is an absolute path": name.startswith("/") or name[1:2] == ":",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _DIST_INFO = re.compile(r"python/[^/]+\.dist-info/")
 _TEST_FOLDER = re.compile(r"python/(?:.+/)?tests?/")
-_TEST_MODULE = re.compile(r"(?:test_[^/]*|[^/]*_test|conftest)\.py$")
+_TEST_MODULE = re.compile(r"/(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 _CODE = re.compile(r"\.(?:py|pyc|so(?:\.[\d.]+)?|pyd|dll|dylib)$")
 _STUB_PACKAGE = re.compile(r"python/[^/]+-stubs/")
 _SOURCE = re.compile(
@@ -54,27 +54,28 @@ def prune(
     layer (`python/…`). Metadata (`.dist-info`) always stays: packages read it at run time.
     `stub_readers` are the distributions that read their `.pyi` files when they are imported.
     """
-    warnings = []
-    for pattern in patterns:
-        if pattern in PRESETS:
-            matches = PRESETS[pattern]
-            if pattern == "stubs":
-                matches = _except_owners(matches, stub_readers)
-        else:
-            matches = _glob(pattern)
-        kept = tree.only(_keeping(matches))
-        if pattern not in PRESETS and len(kept.entries) == len(tree.entries):
-            warnings.append(_useless(pattern))
-        tree = kept
-    return tree, warnings
+    if not patterns:
+        return tree, []
+    globs = [pattern for pattern in patterns if pattern not in PRESETS]
+    unwanted = [_preset(name, stub_readers) for name in PRESETS if name in patterns]
+    if globs:
+        # Together, as `.gitignore` is read: a later line with `!` takes back what earlier ones say.
+        unwanted.append(_glob(*globs))
+    prunable = [entry for entry in tree if not _stays(entry)]
+    warnings = [
+        _useless(pattern)
+        for pattern in globs
+        if not any(map(_glob(pattern.removeprefix("!")), prunable))
+    ]
+
+    def stays(entry: Entry) -> bool:
+        return _stays(entry) or not any(matches(entry) for matches in unwanted)
+
+    return tree.only(stays), warnings
 
 
 def _stays(entry: Entry) -> bool:
     return _DIST_INFO.match(entry.path) is not None
-
-
-def _keeping(matches: Callable[[Entry], bool]) -> Callable[[Entry], bool]:
-    return lambda entry: _stays(entry) or not matches(entry)
 
 
 def _except_owners(
@@ -83,10 +84,15 @@ def _except_owners(
     return lambda entry: entry.owner not in owners and matches(entry)
 
 
-def _glob(pattern: str) -> Callable[[Entry], bool]:
+def _preset(name: str, stub_readers: Collection[str]) -> Callable[[Entry], bool]:
+    matches = PRESETS[name]
+    return _except_owners(matches, stub_readers) if name == "stubs" else matches
+
+
+def _glob(*patterns: str) -> Callable[[Entry], bool]:
     from pathspec import GitIgnoreSpec
 
-    spec = GitIgnoreSpec.from_lines([pattern])
+    spec = GitIgnoreSpec.from_lines(patterns)
     return lambda entry: spec.match_file(entry.path)
 
 

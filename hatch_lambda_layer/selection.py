@@ -75,6 +75,11 @@ class Selection(NamedTuple):
     wheels: tuple[LockedWheel, ...]
     sources: tuple[LockedSource, ...]
 
+    @property
+    def all(self) -> tuple[LockedWheel | LockedSource, ...]:
+        """Both."""
+        return (*self.wheels, *self.sources)
+
 
 def selection_key(lock: Lock, target: Target) -> str:
     """Name the selection of `target` from `lock`: equal keys, equal selections."""

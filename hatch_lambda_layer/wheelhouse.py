@@ -34,7 +34,6 @@ def collect_wheels(
     found = {locked: cache.wheel(locked) for locked in selection}
     missing = [locked for locked, wheel in found.items() if wheel is None]
     if missing:
-        cache.sweep()
         found |= _fetch(missing, cache, console)
     return tuple(wheel for locked in selection if (wheel := found[locked]) is not None)
 
@@ -50,10 +49,10 @@ def _fetch(
     missing = sorted(missing, key=lambda locked: -(locked.size or 0))
     label = f"Fetching {len(missing)} wheel{'s' * (len(missing) > 1)}"
     fetched = {}
-    with console.progress(label, len(missing)) as progress:
+    with console.progress(label, len(missing)) as progress, cache.for_threads() as own_cache:
 
         def work(locked: LockedWheel) -> Wheel:
-            return _fetch_wheel(locked, cache, downloader, progress.moved)
+            return _fetch_wheel(locked, own_cache, downloader, progress.moved)
 
         for locked, wheel in run_parallel(work, missing, _WORKERS):
             fetched[locked] = wheel

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # The zip format without Zip64 counts to 65,535, which itself means "look in the Zip64 record".
 MAX_MEMBERS = 65_534
+# Control characters, surrogates, and the separators of lines and paragraphs: in no name.
+UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 
 
 class WheelMember(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zipfile
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, NoReturn
 
 from .zipformat import (
     DEFLATED,
@@ -24,15 +24,21 @@ from .zipformat import (
     FLAG_UTF8,
     LOCAL_HEADER,
     LOCAL_SIGNATURE,
+    MAX_16,
     MAX_32,
     STORED,
+    UNICODE_PATH_EXTRA_ID,
     ZIP64_EXTRA_ID,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _EXTRA_HEADER = struct.Struct("<HH")
+# signature, size of the rest, versions made by and needed, disk, disk of the directory, members on
+# it, members, size and offset of the directory
+_ZIP64_END = struct.Struct("<4sQ2H2L4Q")
+_ZIP64_END_SIGNATURE = b"PK\x06\x06"
 _ZIP64_LOCATOR = struct.Struct("<4sLQL")
 _ZIP64_LOCATOR_SIGNATURE = b"PK\x06\x07"
 _ENCRYPTED = FLAG_ENCRYPTED | FLAG_STRONG_ENCRYPTION | FLAG_MASKED_HEADER
@@ -99,11 +105,16 @@ def _check_end(stream: BinaryIO, archive: zipfile.ZipFile, members: int) -> int:
     tail = stream.read(END_RECORD.size)
     if not tail.startswith(END_SIGNATURE) or END_SIGNATURE in archive.comment:
         raise ArchiveError("bytes follow the archive")
-    _, _, _, _, count, directory_size, offset, _ = END_RECORD.unpack(tail)
+    _, _, _, _, *plain, _ = END_RECORD.unpack(tail)
     start = archive.start_dir
-    if _has_zip64_end(stream, end):
-        # `zipfile` has taken the numbers of the Zip64 records then.
-        return start
+    numbers = _zip64_end(stream, end)
+    if numbers is not None:
+        # Some readers look at Zip64 only where the plain record says so: both must agree.
+        end -= _ZIP64_LOCATOR.size + _ZIP64_END.size
+        limits = (MAX_16, MAX_32, MAX_32)
+        if any(a not in (b, limit) for a, b, limit in zip(plain, numbers, limits, strict=True)):
+            raise ArchiveError("its end records name different directories")
+    count, directory_size, offset = numbers or plain
     if count != members:
         raise ArchiveError(f"its end says {count} members, its directory lists {members}")
     if offset + directory_size != end or offset != start:
@@ -111,22 +122,34 @@ def _check_end(stream: BinaryIO, archive: zipfile.ZipFile, members: int) -> int:
     return start
 
 
-def _has_zip64_end(stream: BinaryIO, end: int) -> bool:
-    if end < _ZIP64_LOCATOR.size:
-        return False
-    stream.seek(end - _ZIP64_LOCATOR.size)
-    return stream.read(4) == _ZIP64_LOCATOR_SIGNATURE
+def _zip64_end(stream: BinaryIO, end: int) -> tuple[int, int, int] | None:
+    """Give members, size and offset of the directory from the Zip64 records, if there are any."""
+    locator_at = end - _ZIP64_LOCATOR.size
+    record_at = locator_at - _ZIP64_END.size
+    stream.seek(max(locator_at, 0))
+    locator = stream.read(_ZIP64_LOCATOR.size)
+    if not locator.startswith(_ZIP64_LOCATOR_SIGNATURE):
+        return None
+    stream.seek(max(record_at, 0))
+    record = stream.read(_ZIP64_END.size)
+    if (
+        _ZIP64_LOCATOR.unpack(locator)[2] != record_at
+        or len(record) < _ZIP64_END.size
+        or not record.startswith(_ZIP64_END_SIGNATURE)
+    ):
+        raise ArchiveError("it has a Zip64 locator that locates no members")
+    _, _, _, _, _, _, _, count, size, offset = _ZIP64_END.unpack(record)
+    return count, size, offset
 
 
-def _check_gap(stream: BinaryIO, position: int) -> None:
-    # Padding harms nobody, but a member that only readers of local headers see does.
+def _check_gap(stream: BinaryIO, position: int) -> NoReturn:
+    # No tool leaves gaps in a wheel, and behind any padding a member may hide.
     stream.seek(position)
-    if position == 0 or stream.read(4) == LOCAL_SIGNATURE:
-        raise ArchiveError(
-            "bytes stand before the archive"
-            if position == 0
-            else "it has a member that its directory does not list"
-        )
+    if position == 0:
+        raise ArchiveError("bytes stand before the archive")
+    if stream.read(4) == LOCAL_SIGNATURE:
+        raise ArchiveError("it has a member that its directory does not list")
+    raise ArchiveError(f"the bytes at {position:,} belong to no member")
 
 
 def _entry(stream: BinaryIO, info: zipfile.ZipInfo) -> ZipEntry:
@@ -139,7 +162,11 @@ def _entry(stream: BinaryIO, info: zipfile.ZipInfo) -> ZipEntry:
         header
     )
     name = stream.read(name_size)
-    size, compressed = _zip64_sizes(stream.read(extra_size), size, compressed)
+    extra = stream.read(extra_size)
+    for each in (extra, info.extra):
+        if any(path[5:] != name for path in _extra_fields(each, UNICODE_PATH_EXTRA_ID)):
+            raise ArchiveError("it has a second name for some readers", info.orig_filename)
+    size, compressed = _zip64_sizes(extra, size, compressed)
     _check_agreement(info, name, flags, method, (crc, compressed, size))
     return ZipEntry(
         name=info.orig_filename,
@@ -188,19 +215,23 @@ def _check_agreement(
 
 def _zip64_sizes(extra: bytes, size: int, compressed: int) -> tuple[int, int]:
     """Take the sizes from the Zip64 field where the header points to it."""
-    while len(extra) >= _EXTRA_HEADER.size and MAX_32 in (size, compressed):
-        kind, length = _EXTRA_HEADER.unpack_from(extra)
-        field = extra[_EXTRA_HEADER.size : _EXTRA_HEADER.size + length]
-        extra = extra[_EXTRA_HEADER.size + length :]
-        if kind != ZIP64_EXTRA_ID:
-            continue
-        numbers = [number for (number,) in struct.iter_unpack("<Q", field[: length // 8 * 8])]
+    for field in _extra_fields(extra, ZIP64_EXTRA_ID):
+        numbers = [number for (number,) in struct.iter_unpack("<Q", field[: len(field) // 8 * 8])]
         if size == MAX_32 and numbers:
             size = numbers.pop(0)
         if compressed == MAX_32 and numbers:
             compressed = numbers.pop(0)
         break
     return size, compressed
+
+
+def _extra_fields(extra: bytes, wanted: int) -> Iterator[bytes]:
+    """Give the content of each extra field of one kind."""
+    while len(extra) >= _EXTRA_HEADER.size:
+        kind, length = _EXTRA_HEADER.unpack_from(extra)
+        if kind == wanted:
+            yield extra[_EXTRA_HEADER.size : _EXTRA_HEADER.size + length]
+        extra = extra[_EXTRA_HEADER.size + length :]
 
 
 def _descriptor_size(stream: BinaryIO, entry: ZipEntry) -> int:

@@ -19,6 +19,8 @@ CENTRAL_SIGNATURE = b"PK\x01\x02"
 DESCRIPTOR_SIGNATURE = b"PK\x07\x08"
 END_SIGNATURE = b"PK\x05\x06"
 ZIP64_EXTRA_ID = 0x0001
+UNICODE_PATH_EXTRA_ID = 0x7075
+MAX_16 = 0xFFFF
 MAX_32 = 0xFFFFFFFF
 
 # signature, version needed, flags, method, time, date, CRC, compressed size, size, length of the

@@ -59,7 +59,7 @@ import json, os, pathlib
 NAME, VERSION, REQUIRES, TOLD = {facts!r}
 def prepare_metadata_for_build_wheel(folder, config_settings=None):
     pathlib.Path(TOLD).write_text(json.dumps(dict(os.environ)))
-    info = pathlib.Path(folder, f"{{NAME}}-{{VERSION}}.dist-info")
+    info = pathlib.Path(folder, f"{{NAME.replace('-', '_')}}-{{VERSION}}.dist-info")
     info.mkdir()
     lines = ["Metadata-Version: 2.1", f"Name: {{NAME}}", f"Version: {{VERSION}}"]
     lines += [f"Requires-Dist: {{each}}" for each in REQUIRES]
@@ -875,7 +875,7 @@ def test_the_key_is_the_same_as_long_as_nothing_that_decides_has_changed(
     ("text", "settled"),
     [
         ("alpha==1.0 --hash=sha256:00\n", True),
-        ("alpha==1.0 \\\n  # why\n  --hash=sha256:00\n", True),
+        ("alpha==1.0 \\\n  # ends it\n  --hash=sha256:00\n", False),
         ("alpha==1.0 ; python_version > '3' \\\n --hash sha256:00 \\\n --hash=sha256:11", True),
         ("--index-url http://127.0.0.1/simple\n--require-hashes\n# nothing\n", True),
         ("-rother.txt\n", True),

@@ -57,10 +57,15 @@ def test_credentials_in_urls_are_not_shown(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["https://host/simple/", "mail someone@example.test", "https://host/a?b=c@d", "no URL at all"],
+    ["https://host/simple/", "mail someone@example.test", "https://host/a#b=c@d", "no URL at all"],
 )
 def test_text_without_credentials_is_left_as_it_is(text: str) -> None:
     assert redact(text) == text
+
+
+def test_the_query_of_a_signed_url_is_cut_out() -> None:
+    text = "GET https://host/a.whl?token=canary&b=c@d#sha256=00 failed"
+    assert redact(text) == "GET https://host/a.whl?****#sha256=00 failed"
 
 
 def test_the_output_of_a_program_is_given_byte_for_byte(tmp_path: Path) -> None:

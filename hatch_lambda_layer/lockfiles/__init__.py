@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..exceptions import LockfileError
+from ..exceptions import LockfileError, MissingLockfileError
 from ._types import Lock, LockRequest
 from .pdm import PdmLockfile
 from .pip import PipLockfile
@@ -46,7 +46,7 @@ def find_lockfile(tool: str | None, request: LockRequest) -> tuple[Lockfile, Pat
         )
     wanted = " or ".join(f"`{lockfile.filename}`" for lockfile in candidates)
     commands = [f"`{lockfile.command}`" for lockfile in candidates]
-    raise LockfileError(
+    raise MissingLockfileError(
         f"No lockfile: {wanted} is missing in {root}",
         hint=f"make it with {' or '.join(commands)}",
     )
