@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 from functools import cache
+from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 import hatch_lambda_layer
+from hatch_lambda_layer.config import TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,19 +26,21 @@ TESTS = Path(__file__).parent
 # A module may import those of the lines above its own. A folder is one room.
 ORDER = """
     exceptions
-    process zipformat
+    process zipformat uvtool project
     targets
-    config
+    config elf
     layout
     lockfiles
     selection
     zipdirectory
     wheels
+    graph
     proof
     locking parallel console findings
+    exclusion
     cache
     download
-    wheelhouse
+    wheelhouse wheel_builders
     tree
     placement pruning inclusion
     composition
@@ -195,7 +199,7 @@ def test_a_backward_edge_would_be_noticed(source: str, text: str, *, found: bool
     assert bool(backward(sources)) is found
 
 
-@pytest.mark.parametrize(("member", "other"), [("uv", "pylock"), ("pylock", "uv")])
+@pytest.mark.parametrize(("member", "other"), list(permutations(TOOLS, 2)))
 def test_the_members_of_a_family_do_not_know_each_other(member: str, other: str) -> None:
     names = [
         name

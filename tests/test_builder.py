@@ -270,4 +270,4 @@ def test_the_layer_is_the_same_as_that_of_the_command_line(project: Project) -> 
     for name in ("layer.zip", "layer.json"):
         one, two = (project.root / folder / name for folder in ("dist", "other"))
         assert one.read_bytes() == two.read_bytes()
-    assert json.loads(two.read_text("utf-8"))["target"] == IDS[1]
+    assert json.loads(two.read_text("utf-8"))["member"] == IDS[1]

@@ -17,7 +17,7 @@ from hatch_lambda_layer.cache import Cache, default_cache_dir
 from hatch_lambda_layer.console import Console
 from hatch_lambda_layer.exceptions import CacheError
 from hatch_lambda_layer.proof import prove
-from hatch_lambda_layer.selection import LockedWheel
+from hatch_lambda_layer.selection import LockedSource, LockedWheel, Selection
 from hatch_lambda_layer.wheelhouse import collect_wheels
 from tests.support.index_server import IndexServer
 from tests.support.wheel_factory import EXECUTABLE_FILE, STORED, Member, WheelSpec
@@ -214,7 +214,19 @@ def test_a_proof_of_half_a_member_counts_as_absent(cache: Cache) -> None:
 
 
 def test_a_selection_is_given_again_as_it_was_kept(cache: Cache) -> None:
-    selection = (LOCKED, LOCKED._replace(size=None, index_url="https://index.invalid/simple/"))
+    other = LOCKED._replace(size=None, index_url="https://index.invalid/simple/")
+    source = LockedSource(
+        name="src",
+        version=None,
+        kind="vcs",
+        location="https://index.invalid/src.git",
+        sha256=None,
+        commit="0" * 40,
+        subdirectory="lib",
+        index_url=None,
+        reason="src is a git repository",
+    )
+    selection = Selection(wheels=(LOCKED, other), sources=(source,))
     assert cache.selection("key") is None
     cache.keep_selection("key", selection)
     assert Cache(cache.root).selection("key") == selection
@@ -223,7 +235,7 @@ def test_a_selection_is_given_again_as_it_was_kept(cache: Cache) -> None:
 
 @pytest.mark.parametrize("text", [b"", b"[", b"[[1]]", b"5", b"null", b"\xff"])
 def test_a_selection_that_can_not_be_read_counts_as_absent(cache: Cache, text: bytes) -> None:
-    cache.keep_selection("key", (LOCKED,))
+    cache.keep_selection("key", Selection(wheels=(LOCKED,), sources=()))
     (path,) = (cache.root / "v1" / "selections").iterdir()
     path.write_bytes(text)
     assert cache.selection("key") is None

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from hatch_lambda_layer.cli import main
-from hatch_lambda_layer.config import LAMBDA_UNPACKED_LIMIT, TOOLS, LayerConfig
+from hatch_lambda_layer.config import LAMBDA_UNPACKED_LIMIT, TOOLS, LayerConfig, Matrix
 from hatch_lambda_layer.exceptions import ConfigError
 from hatch_lambda_layer.lockfiles import LOCKFILES
 from hatch_lambda_layer.targets import Architecture, runtimes
@@ -24,20 +24,34 @@ if TYPE_CHECKING:
 RUNTIME = 'runtimes = ["python3.13"]\n'
 KEYS = {
     "tool",
+    "requirements",
     "runtimes",
     "architectures",
     "groups",
     "extras",
     "include-project",
+    "exclude",
+    "allow-missing",
+    "build",
     "prune",
     "force-include",
     "max-size",
 }
 
 
-def read(table: str) -> LayerConfig:
+def matrix(table: str) -> Matrix:
     """Read `[tool.lambda-layer]` from the TOML text of its keys."""
-    return LayerConfig.from_pyproject(tomllib.loads(f"[tool.lambda-layer]\n{table}"))
+    return Matrix.from_pyproject(tomllib.loads(f"[tool.lambda-layer]\n{table}"))
+
+
+def read(table: str) -> LayerConfig:
+    """Give the layer of the table itself, which is the only one."""
+    (config,) = matrix(table).layers
+    return config
+
+
+def members(table: str) -> list[str]:
+    return [member.id for member in matrix(table).members]
 
 
 def problems(table: str) -> tuple[str, ...]:
@@ -49,17 +63,22 @@ def problems(table: str) -> tuple[str, ...]:
 def test_only_the_runtime_has_to_be_named() -> None:
     config = read(RUNTIME)
     assert config == LayerConfig(
+        name=None,
         tool=None,
+        requirements=(),
         runtimes=(runtimes()["python3.13"],),
         architectures=(Architecture.X86_64,),
         groups=(),
         extras=(),
         include_project=False,
+        exclude=(),
+        allow_missing=(),
+        build="local",
         prune=(),
         force_include=(),
         max_size=262_144_000,
     )
-    assert [target.id for target in config.targets] == ["python3.13-x86_64"]
+    assert members(RUNTIME) == ["python3.13-x86_64"]
 
 
 def test_every_key_is_read() -> None:
@@ -71,6 +90,10 @@ def test_every_key_is_read() -> None:
         groups = ["lambda"]
         extras = ["fast", "cli"]
         include-project = true
+        requirements = ["a.txt", "b.txt"]
+        exclude = ["boto3", "six"]
+        allow-missing = ["six"]
+        build = "never"
         prune = ["tests", "python/*/data/"]
         max-size = "100 MiB"
         force-include = { "config" = "python/config", "a.txt" = "/etc/a.txt" }
@@ -81,6 +104,9 @@ def test_every_key_is_read() -> None:
     assert config.architectures == (Architecture.ARM64, Architecture.X86_64)
     assert (config.groups, config.extras) == (("lambda",), ("fast", "cli"))
     assert config.include_project is True
+    assert config.requirements == ("a.txt", "b.txt")
+    assert (config.exclude, config.allow_missing) == (("boto3", "six"), ("six",))
+    assert config.build == "never"
     assert config.prune == ("tests", "python/*/data/")
     assert config.max_size == 104_857_600
     assert config.force_include == (("a.txt", "etc/a.txt"), ("config", "python/config"))
@@ -88,12 +114,12 @@ def test_every_key_is_read() -> None:
 
 def test_the_keys_are_those_that_the_documentation_names() -> None:
     fields = {field.name.replace("_", "-") for field in dataclasses.fields(LayerConfig)}
-    assert fields == KEYS
+    assert fields == {*KEYS, "name"}
 
 
 def test_the_matrix_is_each_runtime_on_each_architecture_in_their_order() -> None:
-    config = read('runtimes = ["python3.13", "python3.12"]\narchitectures = ["arm64", "x86_64"]')
-    assert [target.id for target in config.targets] == [
+    table = 'runtimes = ["python3.13", "python3.12"]\narchitectures = ["arm64", "x86_64"]'
+    assert members(table) == [
         "python3.13-arm64",
         "python3.13-x86_64",
         "python3.12-arm64",
@@ -113,18 +139,18 @@ def test_every_tool_that_is_allowed_has_a_lockfile() -> None:
 @pytest.mark.parametrize("pyproject", ["", "[tool]", "[tool.hatch]", "[project]\nname = 'x'"])
 def test_a_missing_table_is_shown_as_it_should_be(pyproject: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        LayerConfig.from_pyproject(tomllib.loads(pyproject))
+        Matrix.from_pyproject(tomllib.loads(pyproject))
     text = str(caught.value)
     assert "Table `tool.lambda-layer` is missing in pyproject.toml" in text
     example = text[text.index("[tool.lambda-layer]") :]
-    assert LayerConfig.from_pyproject(tomllib.loads(example)).runtimes
+    assert Matrix.from_pyproject(tomllib.loads(example)).members
 
 
 @pytest.mark.fault(3)
 @pytest.mark.parametrize("pyproject", ["[[tool.lambda-layer]]", "tool.lambda-layer = 'x'"])
 def test_what_should_be_a_table_must_be_one(pyproject: str) -> None:
     with pytest.raises(ConfigError, match=r"Field `tool\.lambda-layer` must be a table"):
-        LayerConfig.from_pyproject(tomllib.loads(pyproject))
+        Matrix.from_pyproject(tomllib.loads(pyproject))
 
 
 @pytest.mark.fault(2)
@@ -150,7 +176,7 @@ def test_an_unknown_key_is_named_with_its_nearest_neighbour(key: str, near: str)
 @pytest.mark.fault(2)
 @pytest.mark.parametrize(
     "key",
-    ["bytecode", "strip", "exclude", "compression", "build", "indexes", "container", "layers.ml"],
+    ["bytecode", "strip", "compression", "indexes", "container", "inspect.deep"],
 )
 def test_a_key_that_is_only_planned_is_unknown_and_not_ignored(key: str) -> None:
     (problem,) = problems(f"{RUNTIME}{key} = true")
@@ -162,11 +188,12 @@ def test_a_key_like_no_other_gets_no_suggestion() -> None:
     assert problems(f"{RUNTIME}zzz = 1") == ("Field `tool.lambda-layer.zzz` is unknown",)
 
 
+EVERY_TOOL = "one of `uv`, `poetry`, `pdm`, `pip`, `pylock`, not "
 WRONG = [
-    ("tool = 'poetry'", "tool", ["one of `uv`, `pylock`", "'poetry'"]),
+    ("tool = 'conda'", "tool", [EVERY_TOOL, "'conda'"]),
     ("tool = 'pylok'", "tool", ["'pylok'", "did you mean `pylock`"]),
-    ("tool = 5", "tool", ["one of `uv`, `pylock`", "not 5"]),
-    ("tool = ''", "tool", ["one of `uv`, `pylock`", "not ''"]),
+    ("tool = 5", "tool", [EVERY_TOOL, "not 5"]),
+    ("tool = ''", "tool", [EVERY_TOOL, "not ''"]),
     ("architectures = ['x86-64']", "architectures[0]", ["`x86_64`", "did you mean `x86_64`"]),
     ("architectures = ['arm64', 'mips']", "architectures[1]", ["`x86_64`, `arm64`", "'mips'"]),
     ("architectures = 'arm64'", "architectures", ["an array of strings", "'arm64'"]),
@@ -177,6 +204,18 @@ WRONG = [
     ("groups = ['a', '  ']", "groups[1]", ["a string that is not empty", "not '  '"]),
     ("extras = ['a', 7]", "extras[1]", ["a string that is not empty", "not 7"]),
     ("extras = ['a', 'b', 'a']", "extras", ["'a'", "more than once"]),
+    ("requirements = 'a.txt'", "requirements", ["an array of strings", "'a.txt'"]),
+    ("requirements = ['']", "requirements[0]", ["a string that is not empty", "not ''"]),
+    ("exclude = 'boto3'", "exclude", ["an array of strings", "'boto3'"]),
+    ("exclude = ['a', 3]", "exclude[1]", ["a string that is not empty", "not 3"]),
+    ("exclude = ['a', 'a']", "exclude", ["'a'", "more than once"]),
+    ("allow-missing = true", "allow-missing", ["an array of strings", "not true"]),
+    ("allow-missing = [' ']", "allow-missing[0]", ["a string that is not empty", "not ' '"]),
+    ("build = 'always'", "build", ["one of `local`, `never`", "'always'"]),
+    ("build = 'nevr'", "build", ["'nevr'", "did you mean `never`"]),
+    ("build = true", "build", ["one of `local`, `never`", "not true"]),
+    ("layers = 1", "layers", ["must be a table of tables"]),
+    ("layers.ml = true", "layers.ml", ["must be a table"]),
     ("prune = [true]", "prune[0]", ["a string that is not empty", "not true"]),
     ("include-project = 'yes'", "include-project", ["true or false", "'yes'"]),
     ("include-project = 1", "include-project", ["true or false", "not 1"]),
@@ -261,8 +300,8 @@ def test_one_architecture_may_not_come_twice_under_any_name(names: str) -> None:
 
 
 def test_the_synonyms_of_architectures_are_understood() -> None:
-    config = read(f"{RUNTIME}architectures = ['aarch64', 'amd64']")
-    assert [target.id for target in config.targets] == ["python3.13-arm64", "python3.13-x86_64"]
+    table = f"{RUNTIME}architectures = ['aarch64', 'amd64']"
+    assert members(table) == ["python3.13-arm64", "python3.13-x86_64"]
 
 
 @pytest.mark.parametrize(

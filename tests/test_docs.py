@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hatch_lambda_layer.config import LayerConfig
+from hatch_lambda_layer.config import LayerConfig, Matrix
 from hatch_lambda_layer.manifest import LayerManifest, LayerPackage
 from hatch_lambda_layer.pruning import PRESETS
 from tests.test_wheels import FAULTS
@@ -41,7 +41,9 @@ def test_the_options_table_has_one_line_for_each_option() -> None:
     options = _first_column(
         _section("## Options: `[tool.lambda-layer]`").split("\n`prune` takes")[0]
     )
-    keys = [field.replace("_", "-") for field in LayerConfig.__dataclass_fields__]
+    keys = [
+        field.replace("_", "-") for field in LayerConfig.__dataclass_fields__ if field != "name"
+    ]
     assert sorted(options) == sorted(keys)
 
 
@@ -60,8 +62,8 @@ def test_every_toml_example_is_valid_toml() -> None:
 
 def test_the_first_example_is_a_configuration_that_is_accepted() -> None:
     example = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)[0]
-    config = LayerConfig.from_pyproject(tomllib.loads(example))
-    assert [target.id for target in config.targets] == ["python3.13-arm64"]
+    matrix = Matrix.from_pyproject(tomllib.loads(example))
+    assert [member.id for member in matrix.members] == ["python3.13-arm64"]
 
 
 def test_the_two_commands_stand_alone_in_their_blocks() -> None:

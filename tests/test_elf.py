@@ -275,8 +275,16 @@ def test_the_running_interpreter_is_a_program_for_this_machine() -> None:
     assert "libc.so.6" in elf.libraries
 
 
-def test_what_is_no_elf_file_is_told_by_its_first_bytes() -> None:
+@pytest.mark.parametrize("data", [b"", b"#!/bin/sh\n", MAGIC, MAGIC + bytes(60)])
+def test_what_has_only_the_first_bytes_of_an_elf_file_is_none(data: bytes) -> None:
     assert ElfSpec().data.startswith(MAGIC)
-    assert struct.unpack("<4s", MAGIC) == (b"\x7fELF",)
     with pytest.raises(ElfError):
-        read_elf(b"#!/bin/sh\n")
+        read_elf(data)
+
+
+def test_a_big_endian_file_is_for_another_machine() -> None:
+    data = bytearray(ElfSpec(machine=AARCH64).data)
+    data[5:6] = b"\2"
+    data[16:20] = struct.pack(">HH", 3, AARCH64)
+    (reason,) = misfits(read_elf(bytes(data)), ARM)
+    assert "64-bit big-endian aarch64, the runtime is aarch64" in reason

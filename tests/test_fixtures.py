@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from hatch_lambda_layer.config import LayerConfig
+from hatch_lambda_layer.config import Matrix
 from hatch_lambda_layer.targets import Architecture, runtimes
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -36,15 +36,15 @@ def test_the_service_is_there() -> None:
 
 @pytest.mark.parametrize("project", PROJECTS, ids=lambda project: str(project.name))
 def test_a_fixture_has_a_valid_table(project: Path) -> None:
-    assert LayerConfig.from_pyproject(pyproject(project)).targets
+    assert Matrix.from_pyproject(pyproject(project)).members
 
 
 def test_the_service_is_built_for_every_runtime_that_is_not_deprecated() -> None:
-    config = LayerConfig.from_pyproject(pyproject(ORDERS_API))
+    members = Matrix.from_pyproject(pyproject(ORDERS_API)).members
     supported = {runtime for runtime in runtimes().values() if runtime.id != "python3.10"}
-    assert {target.runtime for target in config.targets} == supported
-    assert {target.architecture for target in config.targets} == set(Architecture)
-    assert len(config.targets) == 8
+    assert {member.target.runtime for member in members} == supported
+    assert {member.target.architecture for member in members} == set(Architecture)
+    assert len(members) == 8
 
 
 def test_the_service_pins_its_dependencies_so_that_its_layers_are_the_same_next_year() -> None:

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from hatch_lambda_layer.cli import main
-from hatch_lambda_layer.exceptions import LambdaLayerError, LockfileError
+from hatch_lambda_layer.exceptions import LambdaLayerError, LockfileError, MissingLockfileError
 from hatch_lambda_layer.layout import LayerPathLayout
-from hatch_lambda_layer.lockfiles import find_lockfile
+from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, find_lockfile
 from hatch_lambda_layer.selection import LockedWheel, select
 from hatch_lambda_layer.targets import Architecture, Target, runtimes
 from tests.support.index_server import IndexServer
@@ -74,15 +74,24 @@ def project(locked_once: UvProject, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     return of_user(monkeypatch, replace(locked_once, directory=copy))
 
 
+def requested(
+    folder: Path, groups: tuple[str, ...] = (), extras: tuple[str, ...] = ()
+) -> LockRequest:
+    layout = LayerPathLayout(folder / "pyproject.toml", folder / "dist")
+    return LockRequest(layout=layout, groups=groups, extras=extras)
+
+
 def selected(
     folder: Path,
     groups: tuple[str, ...] = (),
     extras: tuple[str, ...] = (),
     tool: str | None = None,
 ) -> list[LockedWheel]:
-    layout = LayerPathLayout(folder / "pyproject.toml", folder / "dist")
-    lockfile, path = find_lockfile(tool, layout)
-    return list(select(lockfile.read(path, layout, groups, extras), TARGET))
+    request = requested(folder, groups, extras)
+    lockfile, path = find_lockfile(tool, request)
+    selection = select(lockfile.read(path, request, TARGET), TARGET)
+    assert selection.sources == ()
+    return list(selection.wheels)
 
 
 def names(
@@ -134,8 +143,18 @@ def write(folder: Path, text: str | bytes, name: str = "pylock.toml") -> Path:
 @pytest.mark.parametrize(
     ("tool", "words"),
     [
-        (None, ["`uv.lock` or `pylock.toml` is missing", "`uv lock`", "`uv pip compile "]),
+        (
+            None,
+            [
+                "`uv.lock` or `poetry.lock` or `pdm.lock` or `requirements.txt` or ",
+                "`requirements.txt` or `pylock.toml` is missing",
+                *(f"`{lockfile.command}`" for lockfile in LOCKFILES.values()),
+            ],
+        ),
         ("uv", ["`uv.lock` is missing", "`uv lock`"]),
+        ("poetry", ["`poetry.lock` is missing", "`poetry lock`"]),
+        ("pdm", ["`pdm.lock` is missing", "`pdm lock`"]),
+        ("pip", ["`requirements.txt` is missing", f"`{LOCKFILES['pip'].command}`"]),
         ("pylock", ["`pylock.toml` is missing", "--format pylock.toml -o pylock.toml`"]),
     ],
 )
@@ -143,23 +162,22 @@ def test_a_missing_lockfile_is_named_with_the_command_that_makes_it(
     tmp_path: Path, tool: str | None, words: list[str]
 ) -> None:
     error = refusal(tmp_path, *words, str(tmp_path), tool=tool)
-    assert ("uv.lock" in str(error)) is (tool != "pylock")
+    assert ("uv.lock" in str(error)) is (tool in (None, "uv"))
 
 
 @pytest.mark.fault(7)
-@pytest.mark.parametrize(
-    ("name", "command"),
-    [
-        ("poetry.lock", "`poetry export -f pylock.toml -o pylock.toml`"),
-        ("pdm.lock", "`pdm export -f pylock -o pylock.toml`"),
-        ("requirements.txt", "`uv pip compile requirements.txt --universal --format pylock.toml "),
-    ],
-)
-def test_the_lockfile_of_another_tool_is_answered_with_the_command_that_converts_it(
-    tmp_path: Path, name: str, command: str
-) -> None:
-    (tmp_path / name).touch()
-    assert command in (refusal(tmp_path, "No lockfile").hint or "")
+@pytest.mark.parametrize("tool", ["uv", "poetry", "pdm", "pip", "pylock"])
+def test_each_tool_finds_its_own_lockfile_and_no_other(tmp_path: Path, tool: str) -> None:
+    lockfile = LOCKFILES[tool]
+    path = tmp_path / lockfile.filename
+    path.touch()
+    for named in (None, tool):
+        assert find_lockfile(named, requested(tmp_path)) == (lockfile, path)
+    for other in LOCKFILES.keys() - {tool}:
+        with pytest.raises(MissingLockfileError) as caught:
+            find_lockfile(other, requested(tmp_path))
+        assert f"`{LOCKFILES[other].filename}` is missing" in caught.value.message
+        assert f"`{LOCKFILES[other].command}`" in (caught.value.hint or "")
 
 
 @pytest.mark.fault(8)

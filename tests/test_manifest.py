@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hatch_lambda_layer.archive import WrittenArchive, write_archive
+from hatch_lambda_layer.config import Matrix
 from hatch_lambda_layer.exceptions import LambdaLayerError
 from hatch_lambda_layer.findings import Finding
 from hatch_lambda_layer.manifest import (
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
     from hatch_lambda_layer.wheels import Wheel
 
+MATRIX = Matrix.from_pyproject(
+    {"tool": {"lambda-layer": {"runtimes": ["python3.13"], "architectures": ["arm64"]}}}
+)
+(MEMBER,) = MATRIX.members
 TARGET = Target(runtimes()["python3.13"], Architecture.ARM64)
 DATE = datetime(1980, 1, 1, tzinfo=UTC)
 ALPHA = WheelSpec(name="alpha", files={"alpha/__init__.py": b"A = 1\n" * 100})
@@ -42,7 +47,8 @@ BETA = WheelSpec(name="Beta.Two", version="2.1", files={"beta/__init__.py": b"ca
 
 ZIP = b"what stands for a zip"
 MANIFEST = LayerManifest(
-    target="python3.13-arm64",
+    member="python3.13-arm64",
+    layer=None,
     runtime="python3.13",
     architecture="arm64",
     input_digest="sha256:" + "1" * 64,
@@ -95,7 +101,7 @@ def test_a_manifest_survives_json() -> None:
 def test_the_json_has_its_schema_first_and_is_readable() -> None:
     text = MANIFEST.to_json()
 
-    assert text.startswith('{\n  "schema": 1,\n  "target": "python3.13-arm64",\n')
+    assert text.startswith('{\n  "schema": 1,\n  "member": "python3.13-arm64",\n')
     assert text.endswith("}\n")
     assert "caf\u00e9" in text
     assert set(json.loads(text)) == {"schema", *asdict(MANIFEST)}
@@ -123,7 +129,7 @@ def test_another_schema_is_refused_with_its_number(schema: object) -> None:
         pytest.param(MANIFEST.to_json()[:-20], id="cut"),
         pytest.param("<<<<<<< HEAD\n" + MANIFEST.to_json(), id="merge-conflict"),
         pytest.param("[" * 100_000, id="deep"),
-        pytest.param(changed(target=...), id="key-missing"),
+        pytest.param(changed(member=...), id="key-missing"),
         pytest.param(changed(extra=1), id="key-too-many"),
         pytest.param(changed(packages=None), id="packages-null"),
         pytest.param(changed(packages=[{"name": "alpha"}]), id="package-too-short"),
@@ -170,7 +176,7 @@ def test_a_manifest_describes_the_zip_it_was_written_for_and_no_other(tmp_path: 
     path = tmp_path / "layer.zip"
     tree, wheels = layer(tmp_path, ALPHA)
     archive = write_archive(tree, path, DATE)
-    manifest = describe(TARGET, "sha256:0", tree, wheels, archive, [])
+    manifest = describe(MEMBER, "sha256:0", tree, wheels, archive, [])
     data = path.read_bytes()
 
     assert manifest.describes(path)
@@ -188,13 +194,14 @@ def test_a_manifest_says_what_is_in_the_zip(tmp_path: Path) -> None:
     archive = write_archive(tree, tmp_path / "layer.zip", DATE)
     finding = Finding(code="prune", message="nothing")
 
-    manifest = describe(TARGET, "sha256:0", tree, wheels, archive, [finding])
+    manifest = describe(MEMBER, "sha256:0", tree, wheels, archive, [finding])
 
     with zipfile.ZipFile(tmp_path / "layer.zip") as written:
         infos = written.infolist()
     data = (tmp_path / "layer.zip").read_bytes()
     assert manifest == LayerManifest(
-        target="python3.13-arm64",
+        member="python3.13-arm64",
+        layer=None,
         runtime="python3.13",
         architecture="arm64",
         input_digest="sha256:0",
@@ -217,6 +224,21 @@ def test_a_manifest_says_what_is_in_the_zip(tmp_path: Path) -> None:
         assert package.files == len(own) == 4
         assert package.unpacked_size == sum(info.file_size for info in own)
         assert package.zipped_size == sum(info.compress_size for info in own)
+
+
+def test_a_manifest_says_which_layer_of_the_matrix_it_is_of() -> None:
+    table = {"runtimes": ["python3.12"], "layers": {"web": {"architectures": ["arm64"]}}}
+    written = WrittenArchive(size=0, sha256="")
+    found = [
+        describe(member, "", LayerTree(()), [], written, [])
+        for member in Matrix.from_pyproject({"tool": {"lambda-layer": table}}).members
+    ]
+
+    assert [(each.member, each.layer, each.runtime, each.architecture) for each in found] == [
+        ("python3.12-x86_64", None, "python3.12", "x86_64"),
+        ("web-python3.12-arm64", "web", "python3.12", "arm64"),
+    ]
+    assert LayerManifest.from_json(found[1].to_json()) == found[1]
 
 
 def test_a_package_of_which_nothing_is_left_is_listed_with_nothing(tmp_path: Path) -> None:
@@ -307,7 +329,7 @@ def test_the_input_digest_changes_with_every_fact(other: dict[str, object]) -> N
 def test_the_code_hash_is_the_one_that_lambda_writes(tmp_path: Path) -> None:
     archive = WrittenArchive(size=3, sha256=hashlib.sha256(b"zip").hexdigest())
 
-    manifest = describe(TARGET, "", LayerTree(()), [], archive, [])
+    manifest = describe(MEMBER, "", LayerTree(()), [], archive, [])
 
     # What `printf zip | openssl dgst -sha256 -binary | base64` prints.
     assert manifest.code_sha256 == "SnD+mqZDbgLC3qNA+9HjUuTvLYzmylKtJdS5VHH8i/I="

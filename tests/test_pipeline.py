@@ -13,7 +13,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from hatch_lambda_layer.config import LayerConfig
+from hatch_lambda_layer.config import Matrix
 from hatch_lambda_layer.console import Console
 from hatch_lambda_layer.exceptions import ConfigError
 from hatch_lambda_layer.layout import LayerPathLayout
@@ -104,7 +104,7 @@ class Project:
         pyproject = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
         pyproject["tool"] = {"lambda-layer": self.table}
         return LayerBuild(
-            config=LayerConfig.from_pyproject(pyproject),
+            matrix=Matrix.from_pyproject(pyproject),
             layout=LayerPathLayout(path, self.root / "dist"),
             pyproject=pyproject,
             console=Console(display),
@@ -112,7 +112,7 @@ class Project:
 
     def build_all(self, display: Lines | None = None) -> list[BuiltLayer]:
         build = self.layer_build(display or Lines())
-        return [build.build(target) for target in build.config.targets]
+        return [build.build(member) for member in build.matrix.members]
 
     def build(self, display: Lines | None = None) -> BuiltLayer:
         (built,) = self.build_all(display)
@@ -161,7 +161,7 @@ def test_a_layer_holds_the_locked_wheels_and_its_manifest_tells_of_them(project:
         "python/beta/__init__.py",
     ]
     manifest = json.loads(project.json.read_text("utf-8"))
-    assert manifest["target"] == "python3.13-x86_64"
+    assert (manifest["member"], manifest["layer"]) == ("python3.13-x86_64", None)
     assert [each["name"] for each in manifest["packages"]] == ["alpha", "beta"]
     assert manifest["zipped_size"] == project.zip.stat().st_size
     assert manifest["findings"] == []

@@ -26,7 +26,8 @@ def manifest(
     *packages: LayerPackage, more: int = 0, headers: int = 0, files: int = 42
 ) -> LayerManifest:
     return LayerManifest(
-        target="python3.13-arm64",
+        member="python3.13-arm64",
+        layer=None,
         runtime="python3.13",
         architecture="arm64",
         input_digest="",

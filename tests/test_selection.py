@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -14,7 +15,14 @@ from click.testing import CliRunner
 from hatch_lambda_layer.cli import main
 from hatch_lambda_layer.exceptions import LambdaLayerError, LockfileError, SelectionError
 from hatch_lambda_layer.lockfiles._types import Lock
-from hatch_lambda_layer.selection import LockedWheel, select, selection_key
+from hatch_lambda_layer.selection import (
+    LockedSource,
+    LockedWheel,
+    Selection,
+    no_wheels,
+    select,
+    selection_key,
+)
 from hatch_lambda_layer.targets import Architecture, Target, runtimes
 from tests.support.lock_factory import Hashes, LockedFile, LockedPackage, pylock
 from tests.support.wheel_factory import WheelSpec
@@ -53,8 +61,16 @@ def lock(*packages: LockedPackage, path: Path = Path("app", "pylock.toml"), **op
     return Lock(path=path, command="relock", text=pylock(*packages, **options).encode())
 
 
+def wheels(lock_: Lock, name: str = TARGET.id) -> tuple[LockedWheel, ...]:
+    """Give the wheels of a lock that selects nothing else."""
+    selection = select(lock_, target(name))
+    assert selection.sources == ()
+    assert selection.all == selection.wheels
+    return selection.wheels
+
+
 def filenames(lock_: Lock, name: str = TARGET.id) -> list[str]:
-    return [each.filename for each in select(lock_, target(name))]
+    return [each.filename for each in wheels(lock_, name)]
 
 
 def refusal(*packages: LockedPackage) -> str:
@@ -67,7 +83,7 @@ def test_a_wheel_is_selected_with_everything_the_lock_says_of_it() -> None:
     spec = WheelSpec(name="demo", version="1.2")
     url = f"{HOST}/files/{spec.filename}"
     entry = LockedPackage(wheels=[LockedFile.of(spec, url)], index=f"{HOST}/simple/")
-    assert select(lock(entry), TARGET) == (
+    assert wheels(lock(entry)) == (
         LockedWheel(
             name="demo",
             version="1.2",
@@ -81,7 +97,7 @@ def test_a_wheel_is_selected_with_everything_the_lock_says_of_it() -> None:
 
 
 def test_what_a_lock_does_not_say_stays_unsaid() -> None:
-    (found,) = select(lock(LockedPackage(wheels=[wheel("demo", size=None)])), TARGET)
+    (found,) = wheels(lock(LockedPackage(wheels=[wheel("demo", size=None)])))
     assert (found.size, found.index_url) == (None, None)
 
 
@@ -91,7 +107,7 @@ def test_the_order_of_a_lock_is_no_matter(tied: str) -> None:
     packages = [package(name, PURE, tied) for name in ("c", "a", "b")]
     turned = [dataclasses.replace(each, wheels=each.wheels[::-1]) for each in reversed(packages)]
     assert select(lock(*packages), TARGET) == select(lock(*turned), TARGET)
-    assert [each.name for each in select(lock(*packages), TARGET)] == ["a", "b", "c"]
+    assert [each.name for each in wheels(lock(*packages))] == ["a", "b", "c"]
 
 
 @pytest.mark.fault(12)
@@ -161,42 +177,54 @@ def test_markers_leave_out_what_only_other_systems_need() -> None:
     assert found == ["always-1.0-py3-none-any.whl", "intel-1.0-py3-none-any.whl"]
 
 
+SDIST = LockedFile(filename="built-2.0.tar.gz", data=b"", url=f"{HOST}/built-2.0.tar.gz")
+GIT = {"type": "git", "url": f"{HOST}/repo.git", "commit-id": COMMIT, "subdirectory": "lib"}
+SOURCES = (
+    package(
+        "both",
+        "cp313-cp313-win_amd64",
+        sdist=dataclasses.replace(SDIST, filename="both-1.0.tar.gz"),
+    ),
+    LockedPackage(sdist=SDIST, index=f"{HOST}/simple/"),
+    LockedPackage(name="fork", vcs=GIT),
+    LockedPackage(name="lib", directory={"path": "../lib", "editable": True}),
+    archive("tarball", f"{HOST}/tarball-3.tar.gz"),
+)
+OF_SOURCES = [
+    "- both 1.0 has wheels for win_amd64",
+    "- built 2.0 has only a source distribution, which would have to be built",
+    "- fork is a git repository (commit 0123456789ab), no wheel",
+    "- lib is the folder `../lib`, no wheel",
+    "- tarball is the source archive `tarball-3.tar.gz`, no wheel",
+]
+UNFITTING = (
+    package("mac", "cp313-cp313-macosx_11_0_arm64", "cp313-cp313-win_amd64"),
+    package("musl", "cp313-cp313-musllinux_1_2_x86_64"),
+    package("new", "cp313-cp313-manylinux_2_39_x86_64"),
+    package("old", "cp311-cp311-manylinux_2_17_x86_64", "cp313-cp313t-manylinux_2_17_x86_64"),
+    archive("odd", f"{HOST}/odd-1-cp39-cp39-win32.whl"),
+    archive("bad", f"{HOST}/bad.whl"),
+    LockedPackage(name="hg", vcs={**GIT, "type": "hg"}),
+)
+OF_UNFITTING = [
+    "- bad: Invalid wheel filename (wrong number of parts): 'bad'",
+    "- hg is a hg repository (commit 0123456789ab), no wheel",
+    "- mac 1.0 has wheels for macosx_11_0_arm64, win_amd64",
+    "- musl 1.0 has wheels for musllinux_1_2_x86_64",
+    "- new 1.0 has wheels for manylinux_2_39_x86_64",
+    "- odd 1 is the wheel `odd-1-cp39-cp39-win32.whl`, which does not fit",
+    "- old 1.0 has wheels for cp311-cp311, cp313-cp313t",
+]
+
+
 @pytest.mark.fault(16, 19, 20, 21)
-def test_every_package_without_a_fitting_wheel_is_named_in_one_go() -> None:
-    sdist = LockedFile(filename="built-2.0.tar.gz", data=b"", url=f"{HOST}/built-2.0.tar.gz")
-    vcs = {"type": "git", "url": f"{HOST}/repo.git", "commit-id": COMMIT}
-    text = refusal(
-        package("mac", "cp313-cp313-macosx_11_0_arm64", "cp313-cp313-win_amd64"),
-        package("musl", "cp313-cp313-musllinux_1_2_x86_64"),
-        package("new", "cp313-cp313-manylinux_2_39_x86_64"),
-        package("old", "cp311-cp311-manylinux_2_17_x86_64", "cp313-cp313t-manylinux_2_17_x86_64"),
-        package(
-            "both",
-            "cp313-cp313-win_amd64",
-            sdist=dataclasses.replace(sdist, filename="both-1.0.tar.gz"),
-        ),
-        LockedPackage(sdist=sdist),
-        LockedPackage(name="fork", vcs=vcs),
-        LockedPackage(name="lib", directory={"path": "../lib", "editable": True}),
-        archive("tarball", f"{HOST}/tarball-3.tar.gz"),
-        archive("odd", f"{HOST}/odd-1-cp39-cp39-win32.whl"),
-        archive("bad", f"{HOST}/bad.whl"),
-        package("fine"),
-    )
+@pytest.mark.parametrize("beside", [(), SOURCES], ids=["alone", "beside sources"])
+def test_every_package_that_can_not_be_had_is_named_in_one_go(
+    beside: tuple[LockedPackage, ...],
+) -> None:
+    text = refusal(*beside, *UNFITTING, package("fine"))
     head, *lines = text.partition("\n\nhint: ")[0].splitlines()
-    assert lines == [
-        "- bad: Invalid wheel filename (wrong number of parts): 'bad'",
-        "- both 1.0 has wheels for win_amd64",
-        "- built 2.0 has only a source distribution, which would have to be built",
-        "- fork is a git repository (commit 0123456789ab), no wheel",
-        "- lib is the folder `../lib`, no wheel",
-        "- mac 1.0 has wheels for macosx_11_0_arm64, win_amd64",
-        "- musl 1.0 has wheels for musllinux_1_2_x86_64",
-        "- new 1.0 has wheels for manylinux_2_39_x86_64",
-        "- odd 1 is the wheel `odd-1-cp39-cp39-win32.whl`, which does not fit",
-        "- old 1.0 has wheels for cp311-cp311, cp313-cp313t",
-        "- tarball is the source archive `tarball-3.tar.gz`, no wheel",
-    ]
+    assert lines == OF_UNFITTING
     for wanted in (
         "python3.13-x86_64",
         "glibc 2.34",
@@ -204,6 +232,76 @@ def test_every_package_without_a_fitting_wheel_is_named_in_one_go() -> None:
         "manylinux_2_34_x86_64",
     ):
         assert wanted in head
+
+
+@pytest.mark.fault(16, 19, 20, 21)
+def test_a_package_without_a_fitting_wheel_is_a_source_with_its_reason() -> None:
+    path = Path("app", "pylock.toml")
+    found = select(lock(*reversed(SOURCES), package("fine"), path=path), TARGET)
+    assert [each.name for each in found.wheels] == ["fine"]
+    assert [f"- {each.reason}" for each in found.sources] == OF_SOURCES
+    assert found.all == (*found.wheels, *found.sources)
+    both, built, fork, lib, tarball = found.sources
+    assert both.kind == "sdist"
+    assert built == LockedSource(
+        name="built",
+        version="2.0",
+        kind="sdist",
+        location=f"{HOST}/built-2.0.tar.gz",
+        sha256=hashlib.sha256(b"").hexdigest(),
+        commit=None,
+        subdirectory=None,
+        index_url=f"{HOST}/simple/",
+        reason=built.reason,
+    )
+    assert fork[1:-1] == (None, "vcs", f"{HOST}/repo.git", None, COMMIT, "lib", None)
+    folder = str((path.parent / "../lib").resolve())
+    assert lib[1:-1] == (None, "directory", folder, None, None, None, None)
+    sha256 = hashlib.sha256(b"archive").hexdigest()
+    url = f"{HOST}/tarball-3.tar.gz"
+    assert tarball[1:-1] == (None, "archive", url, sha256, None, None, None)
+
+
+@pytest.mark.fault(16, 19, 20, 21)
+def test_reasons_are_listed_in_one_error_by_name() -> None:
+    sources = [each.reason for each in select(lock(*SOURCES), TARGET).sources]
+    unfitting = [line.removeprefix("- ") for line in OF_UNFITTING]
+    error = no_wheels([*unfitting, *sources], TARGET)
+    assert isinstance(error, SelectionError)
+    assert error.message.splitlines()[1:] == sorted([*OF_SOURCES, *OF_UNFITTING])
+    assert error.message.startswith(refusal(*UNFITTING).splitlines()[0])
+    assert error.hint == (
+        "pin a version that has a wheel for this runtime, or choose a newer runtime"
+    )
+
+
+@pytest.mark.fault(19, 20, 21)
+def test_a_build_that_would_have_to_build_sources_fails_with_all_their_reasons(
+    tmp_path: Path,
+) -> None:
+    text = pylock(*SOURCES, package("fine"))
+    (tmp_path / "pylock.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text('[tool.lambda-layer]\nruntimes = ["python3.13"]\n')
+    failed = CliRunner().invoke(main, ["build", str(tmp_path)], catch_exceptions=False)
+    assert failed.exit_code == 1
+    assert "These packages have no wheel for python3.13-x86_64" in failed.stderr
+    assert [line for line in failed.stderr.splitlines() if line.startswith("- ")] == OF_SOURCES
+    assert not list((tmp_path / "dist").glob("*"))
+
+
+@pytest.mark.fault(10)
+@pytest.mark.parametrize("hashes", ["md5", {"sha256": "00"}])
+def test_a_source_without_a_sha256_is_refused(hashes: Hashes) -> None:
+    for entry in (
+        LockedPackage(sdist=dataclasses.replace(SDIST, hashes=hashes)),
+        archive("tarball", f"{HOST}/tarball-3.tar.gz", hashes=hashes),
+    ):
+        with pytest.raises(LockfileError, match="no sha256"):
+            select(lock(entry), TARGET)
+
+
+def test_a_lock_without_packages_selects_nothing() -> None:
+    assert select(lock(), TARGET) == Selection(wheels=(), sources=())
 
 
 @pytest.mark.fault(16)
@@ -227,7 +325,7 @@ def test_a_package_that_markers_leave_out_needs_no_wheel() -> None:
 @pytest.mark.fault(21)
 def test_an_archive_that_is_a_wheel_is_as_good_as_one() -> None:
     url = f"{HOST}/a%20b/demo-1.0%2Bcpu.1-py3-none-any.whl?token=x#egg=demo"
-    (found,) = select(lock(archive("demo", url)), TARGET)
+    (found,) = wheels(lock(archive("demo", url)))
     assert (found.name, found.version) == ("demo", "1.0+cpu.1")
     assert found.filename == "demo-1.0+cpu.1-py3-none-any.whl"
     assert found.location == url
@@ -236,7 +334,7 @@ def test_an_archive_that_is_a_wheel_is_as_good_as_one() -> None:
 def test_a_wheel_without_a_name_gets_it_from_its_percent_encoded_url() -> None:
     spec = WheelSpec(name="torch", version="2.0+cpu")
     url = f"{HOST}/{spec.filename.replace('+', '%2B')}"
-    (found,) = select(lock(LockedPackage(wheels=[LockedFile.of(spec, url, named=False)])), TARGET)
+    (found,) = wheels(lock(LockedPackage(wheels=[LockedFile.of(spec, url, named=False)])))
     assert (found.filename, found.location) == ("torch-2.0+cpu-py3-none-any.whl", url)
 
 
@@ -252,7 +350,7 @@ def test_paths_start_from_the_lock_and_not_from_the_working_folder(
         LockedPackage(wheels=[wheel("demo", path=f"{folder}/{filename}", named=False)]),
         archive("other", path=f"{folder}/other-1.0-py3-none-any.whl"),
     )
-    demo, other = select(lock(*packages, path=path), TARGET)
+    demo, other = wheels(lock(*packages, path=path))
     assert demo.location == str((tmp_path / "app" / folder / filename).resolve())
     assert (demo.filename, other.filename) == (filename, "other-1.0-py3-none-any.whl")
     assert Path(other.location).parent == Path(demo.location).parent
@@ -305,7 +403,7 @@ def test_a_lock_that_excludes_the_target_is_refused(
 
 def test_a_lock_for_several_environments_fits_one_of_them() -> None:
     environments = ["sys_platform == 'darwin'", "sys_platform == 'linux'"]
-    assert len(select(lock(package("demo"), environments=environments), TARGET)) == 1
+    assert len(wheels(lock(package("demo"), environments=environments))) == 1
 
 
 def test_two_versions_of_one_package_are_ambiguous() -> None:
@@ -385,7 +483,7 @@ def test_a_runtime_without_a_wheel_fails_by_name_and_leaves_its_old_layer(tmp_pa
     assert failed.exit_code == 1
     assert "no wheel for python3.12-x86_64" in failed.output
     assert "- demo 1.0 has wheels for cp313-cp313" in failed.output
-    assert "1 of 2 layers failed: python3.12-x86_64" in failed.output
+    assert "1 of 2 layers failed: python3.12-x86_64; 1 built" in failed.output
     assert old.read_bytes() == b"the old layer"
     names = sorted(path.name for path in old.parent.iterdir())
     assert names == [

@@ -14,7 +14,7 @@ from packaging.markers import Marker, default_environment
 from packaging.tags import parse_tag, platform_tags
 
 import hatch_lambda_layer
-from hatch_lambda_layer.config import LayerConfig
+from hatch_lambda_layer.config import Matrix, Member
 from hatch_lambda_layer.console import Console
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.pipeline import LayerBuild
@@ -263,18 +263,24 @@ def test_a_layer_for_a_deprecated_runtime_is_built_with_a_warning(tmp_path: Path
     lock = pylock(LockedPackage(wheels=[LockedFile.of(wheel, path=wheel.filename)]))
     (tmp_path / "pylock.toml").write_text(lock, encoding="utf-8")
     pyproject = {"tool": {"lambda-layer": {"runtimes": ["python3.13"]}}}
+    matrix = Matrix.from_pyproject(pyproject)
+    (member,) = matrix.members
     heard = Heard()
     build = LayerBuild(
-        config=LayerConfig.from_pyproject(pyproject),
+        matrix=matrix,
         layout=LayerPathLayout(tmp_path / "pyproject.toml", tmp_path / "dist"),
         pyproject={},
         console=Console(heard),
     )
     past, future = date(2020, 1, 31), date(2099, 1, 31)
     runtime = runtimes()["python3.13"]
-    build.build(Target(replace(runtime, deprecated=future), Architecture.X86_64))
+
+    def of(runtime: Runtime) -> Member:
+        return replace(member, target=Target(runtime, Architecture.X86_64))
+
+    build.build(of(replace(runtime, deprecated=future)))
     assert heard.warnings == []
-    built = build.build(Target(replace(runtime, deprecated=past), Architecture.X86_64))
+    built = build.build(of(replace(runtime, deprecated=past)))
     assert built.zip_path.is_file()
     assert len(heard.warnings) == 1
     assert heard.warnings[0].startswith(

@@ -6,26 +6,30 @@ import json
 import os
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exceptions import LockfileError, ToolError
 from ..process import redact, run
-from ._pip_failures import INSTALL_PIP, explained, no_markers, unanswered
+from ._pip_failures import INSTALL_PIP, explained, no_markers, nothing_found
 from ._tools import beside, on_path, version_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..exceptions import LambdaLayerError
     from ..targets import Target
 
-# Settings that contradict the options of the call, or change what it prints; and one that keeps
-# pip from installing, which is not what it does here.
+# Settings that contradict the options of the call, add to its files, or change what it prints; and
+# one that keeps pip from installing, which is not what it does here.
 _CONTRADICTING = frozenset(
     {
-        *("PIP_ABI", "PIP_DRY_RUN", "PIP_IMPLEMENTATION", "PIP_LOG", "PIP_NO_BINARY"),
-        *("PIP_ONLY_BINARY", "PIP_PLATFORM", "PIP_PREFIX", "PIP_PYTHON", "PIP_PYTHON_VERSION"),
-        *("PIP_QUIET", "PIP_REPORT", "PIP_REQUIRE_VIRTUALENV", "PIP_ROOT", "PIP_SRC"),
-        *("PIP_TARGET", "PIP_USER", "PIP_VERBOSE"),
+        *("PIP_ABI", "PIP_DRY_RUN", "PIP_EDITABLE", "PIP_IMPLEMENTATION", "PIP_LOG"),
+        *("PIP_NO_BINARY", "PIP_ONLY_BINARY", "PIP_PLATFORM", "PIP_PREFIX", "PIP_PYTHON"),
+        *("PIP_PYTHON_VERSION", "PIP_QUIET", "PIP_REPORT", "PIP_REQUIRE_VIRTUALENV"),
+        *("PIP_REQUIREMENT", "PIP_ROOT", "PIP_SRC", "PIP_TARGET", "PIP_USER", "PIP_VERBOSE"),
     }
 )
 # Not settings of the call, for there they would contradict it, but of the sources it may take.
@@ -45,45 +49,26 @@ class PipCall:
     folder: Path
     sources: bool
 
-    def lock(self, base: Path) -> bytes:
-        """Run pip, and give what it reports as a `pylock.toml` with paths relative to `base`.
+    def lock(self, base: Path) -> tuple[bytes, tuple[str, ...]]:
+        """Give what pip reports as a `pylock.toml`, and what there is to warn of.
 
-        Raises `LambdaLayerError` that says why there is none.
+        Paths in it are relative to `base`. Raises `LambdaLayerError` that says why there is none.
         """
         from ._pip_report import pylock_text
 
-        markers = self.target.marker_environment()
-        argv = [find_pip(), str(Path(__file__).with_name("_pip_runner.py"))]
-        argv += [json.dumps({"markers": markers, "home": self._home()}), "install"]
-        argv += self._options()
         try:
-            run(argv, cwd=self.root, env=_environment())
+            said = self._run()
         except ToolError as error:
-            raise explained(error.output, self._said(), self.names, self.target) from error
+            raise self._explained(error.output) from error
         report = json.loads(self._report.read_bytes())
         # What the runner has changed in pip must be what pip has used, too.
-        if not markers.items() <= report["environment"].items():
+        if not self._markers.items() <= report["environment"].items():
             raise no_markers(f"it reports {report['environment']}")
-        return pylock_text(report, base, self._clones)
+        return pylock_text(report, base, self._clones), _warnings(said, self._unanswered())
 
-    def warnings(self) -> tuple[str, ...]:
-        """Give what pip has passed over that is about the lock."""
-        said = self._said()
-        yanked = re.findall(
-            r"yanked version: '([^']+)' candidate \(version (\S+) .*\n"
-            r"\s*Reason for being yanked: (.*)",
-            said,
-        )
-        return (
-            *(f"{name} {version} was yanked: {reason}" for name, version, reason in yanked),
-            *dict.fromkeys(re.findall(r"WARNING: (.* does not provide the extra .*)", said)),
-            # What only a private index has must not come from another one in silence.
-            *(
-                f"pip went on without an answer from {url} ({answer})"
-                for url, answer in unanswered(said).items()
-                if not answer.startswith("404 ")
-            ),
-        )
+    @property
+    def _markers(self) -> dict[str, object]:
+        return {**self.target.marker_environment()}
 
     @property
     def _report(self) -> Path:
@@ -93,16 +78,37 @@ class PipCall:
     def _clones(self) -> Path:
         return self.folder / "src"
 
-    @property
-    def _log(self) -> Path:
-        return self.folder / "log"
+    def _run(self, *options: str) -> str:
+        settings = {
+            "markers": self._markers,
+            "home": self._home(),
+            "unanswered": str(self.folder / "unanswered"),
+        }
+        argv = [find_pip(), str(Path(__file__).with_name("_pip_runner.py")), json.dumps(settings)]
+        argv += ["install", *self._options(), *options]
+        said = run(argv, cwd=self.root, env=_environment())
+        return redact(said.decode("utf-8", "replace"))
+
+    def _explained(self, said: str) -> LambdaLayerError:
+        log = self.folder / "log"
+        if nothing_found(said):
+            # Once more, for why. A whole log takes pip as long as everything else it does.
+            with suppress(ToolError):
+                self._run("--log", str(log))
+        return explained(said, self._unanswered(), _text(log), self.names, self.target)
+
+    def _unanswered(self) -> Mapping[str, str]:
+        """Give the pages of indexes that pip could not read, with the reason for each."""
+        noted = _text(self.folder / "unanswered").replace("****@", "")
+        pattern = r"^Could not fetch URL (\S+): (.*?)(?: - skipping)?$"
+        return dict(re.findall(pattern, noted, re.MULTILINE))
 
     def _home(self) -> str | None:
         """Give a home for build backends, where they may run."""
         if not self.sources:
             return None
         home = self.folder / "home"
-        home.mkdir()
+        home.mkdir(exist_ok=True)
         return str(home)
 
     def _options(self) -> list[str]:
@@ -110,8 +116,7 @@ class PipCall:
         abi = "cp{}{}".format(*runtime.python_version)
         options = ["--dry-run", "--ignore-installed", "--report", str(self._report)]
         options += ["--quiet", "--no-input", "--no-color", "--disable-pip-version-check"]
-        # pip keeps to the log what the indexes answered.
-        options += ["--log", str(self._log), "--no-user", "--src", str(self._clones)]
+        options += ["--no-user", "--src", str(self._clones)]
         options += ["--target", str(self.folder / "target"), "--only-binary", ":all:"]
         options += ["--implementation", "cp", "--python-version", runtime.python]
         # Without them, the flags of the running interpreter would count, as of a debug build.
@@ -136,13 +141,32 @@ class PipCall:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return path
 
-    def _said(self) -> str:
-        try:
-            text = self._log.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
-        # Each line begins with the time.
-        return redact(re.sub(r"^\S+ ", "", text, flags=re.MULTILINE))
+
+def _text(path: Path) -> str:
+    """Give what pip has written, without credentials; nothing where it has not."""
+    try:
+        return redact(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return ""
+
+
+def _warnings(said: str, unanswered: Mapping[str, str]) -> tuple[str, ...]:
+    """Give what pip has passed over that is about the lock."""
+    yanked = re.findall(
+        r"yanked version: '([^']+)' candidate \(version (\S+) .*\n"
+        r"\s*Reason for being yanked: (.*)",
+        said,
+    )
+    return (
+        *(f"{name} {version} was yanked: {reason}" for name, version, reason in yanked),
+        *dict.fromkeys(re.findall(r"WARNING: (.* does not provide the extra .*)", said)),
+        # What only a private index has must not come from another one in silence.
+        *(
+            f"pip went on without an answer from {url} ({answer})"
+            for url, answer in unanswered.items()
+            if not answer.startswith("404 ")
+        ),
+    )
 
 
 def find_pip() -> str:
@@ -178,4 +202,6 @@ def _program() -> Path:
 
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _CONTRADICTING}
-    return {**kept, "PIP_REQUIRE_VIRTUALENV": "0"}
+    # git would ask at the terminal for what it is not given.
+    unasked = {"GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS": "false", "SSH_ASKPASS_REQUIRE": "force"}
+    return {**kept, **unasked, "PIP_REQUIRE_VIRTUALENV": "0"}

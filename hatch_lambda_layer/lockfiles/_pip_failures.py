@@ -9,31 +9,49 @@ from ..exceptions import LambdaLayerError, LockfileError, SelectionError, ToolEr
 from . import _pip_runner as runner
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..targets import Target
 
 INSTALL_PIP = "install `hatch-lambda-layer[pip]`, or put pip on the PATH"
+# What pip says when a build backend fails, or what that requires can't be installed.
+_BUILD_FAILED = "subprocess-exited-with-error"
 _ALLOW_SOURCES = 'allow sources with `build = "local"`'
 
 
-def explained(output: str, log: str, names: Sequence[str], target: Target) -> LambdaLayerError:
-    """Give the error for what pip has said, on its way out and in its log."""
-    if match := re.search(rf"{re.escape(runner.PREFIX)}(\S+) ?(.*)", output):
+def nothing_found(said: str) -> str | None:
+    """Give the requirement for which pip has found nothing, where that is why it failed."""
+    match = re.search(r"No matching distribution found for (\S[^\n]*)", said)
+    # A build says so of what it requires, in other terms.
+    return match[1].strip() if match and _BUILD_FAILED not in said else None
+
+
+def explained(
+    said: str, unanswered: Mapping[str, str], log: str, names: Sequence[str], target: Target
+) -> LambdaLayerError:
+    """Give the error for what pip has said.
+
+    `unanswered` has the pages of indexes that it could not read; `log` is its log, which is there
+    when it has found nothing.
+    """
+    if match := re.search(rf"{re.escape(runner.PREFIX)}(\S+) ?(.*)", said):
         return _refused(match[1], match[2])
-    said, hint = output.strip(), None
-    if match := re.search(r"No matching distribution found for (\S[^\n]*)", said):
-        wanted = match[1].strip()
+    said, hint = said.strip(), None
+    if wanted := nothing_found(said):
         if files := _passed_over(log, wanted):
             return SelectionError(
                 f"No wheel of `{wanted}` fits {target.id}; the index has\n" + "\n".join(files),
                 hint=f"pin a version that has a wheel for this runtime, or {_ALLOW_SOURCES}",
             )
-        answers = unanswered(log)
-        hint = _advice(list(answers.values()))
-        if answers:
-            lines = [f"- {url}: {answer}" for url, answer in answers.items()]
+        hint = _advice(list(unanswered.values()))
+        if unanswered:
+            lines = [f"- {url}: {answer}" for url, answer in unanswered.items()]
             said = "\n".join([said, "", "What the indexes answered:", *lines])
+    elif _BUILD_FAILED in said:
+        hint = (
+            "to learn what a source requires, its build backend is run without your variables and "
+            "keys, and on wheels alone; choose a version that has a wheel if that can't be"
+        )
     elif "DO NOT MATCH THE HASHES" in said:
         hint = (
             "the index serves another file than when the hashes were written; write them anew "
@@ -50,11 +68,6 @@ def no_markers(detail: str) -> LockfileError:
         f"This pip can't be made to evaluate environment markers for the target: {detail}",
         hint="use another version of pip, and tell the maintainers of hatch-lambda-layer",
     )
-
-
-def unanswered(log: str) -> dict[str, str]:
-    """Give the pages of indexes that pip could not read, with the reason for each."""
-    return dict(re.findall(r"Could not fetch URL (\S+): (.*?)(?: - skipping)?$", log, re.MULTILINE))
 
 
 def _refused(word: str, about: str) -> LambdaLayerError:
@@ -89,7 +102,7 @@ def _passed_over(log: str, wanted: str) -> list[str]:
     except InvalidRequirement:
         return []
     lines = []
-    for url in re.findall(r"Skipping link: .*?: (\w+://\S+)", log):
+    for reason, url in re.findall(r"Skipping link: (.*?): (\w+://\S+)", log):
         filename = url.partition("#")[0].rpartition("/")[2]
         is_wheel = filename.endswith(".whl")
         try:
@@ -101,7 +114,9 @@ def _passed_over(log: str, wanted: str) -> list[str]:
         if name == canonicalize_name(requirement.name) and requirement.specifier.contains(
             version, prereleases=True
         ):
-            lines.append(f"- {filename}{'' if is_wheel else ', a source'}")
+            python = re.search(r"Requires-Python (.*)", reason)
+            needs = f", for Python {python[1]}" if python else ""
+            lines.append(f"- {filename}{needs}{'' if is_wheel else ', a source'}")
     return sorted(set(lines))
 
 

@@ -1,14 +1,16 @@
 """pip, answering for another interpreter: a script, run by the interpreter that has pip.
 
-pip evaluates environment markers with the interpreter it runs in, and has no option against that.
-And to learn what a source requires, pip runs its build backend with the user's whole environment.
-Both are changed here, inside pip's process; where a pip can't be changed, it is not run.
+pip evaluates environment markers with the interpreter it runs in, and has no option against that;
+old ones do so with `Requires-Python`, too. And to learn what a source requires, pip runs its build
+backend with the user's whole environment. All of that is changed here, inside pip's process; a
+pip that can't be changed is not run.
 
-`python _pip_runner.py SETTINGS ARGUMENT…` does what `pip ARGUMENT…` does. SETTINGS is JSON:
-`markers`, the marker environment to answer for, and `home`, the home folder of build backends,
-or null where none may run. This package need not be importable there: only the standard library
-is used, of any Python that has a pip with `--report` (3.7). What this script itself has to say is
-a line with `PREFIX`, one of the words below, and what it is about.
+`python _pip_runner.py SETTINGS ARGUMENT…` does what `pip ARGUMENT…` does, and says all of it on
+standard output. SETTINGS is JSON: `markers`, the marker environment to answer for; `home`, the
+home folder of build backends, or null where none may run; `unanswered`, a file for the pages of
+indexes that pip could not read, which it keeps to itself. This package need not be importable
+there: only the standard library is used, of any Python that has a pip with `--report` (3.7). What
+this script itself has to say is a line with `PREFIX`, one of the words below, and what it is about.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ if __name__ == "__main__":
     sys.path[:] = [path for path in sys.path if os.path.realpath(path) != _here]
 
 import json
+import logging
 import runpy
 import subprocess
 from pathlib import Path
@@ -39,6 +42,9 @@ NO_PIP, OLD_PIP, NO_MARKERS, SOURCE = "no-pip", "old-pip", "no-markers", "source
 
 # pip 22.2 brought the installation report.
 _OLDEST_PIP = (22, 2)
+# Since then at the latest, an installation's own check of `Requires-Python` has had the version
+# that it was given; before, it had the running one.
+_PYTHON_PASSED_ON = (25, 1)
 # pip starts itself, through a file of this name, to install what a source requires to be built.
 _INNER_PIP = "__pip-runner__.py"
 # What a build backend sees of the environment: what programs need, and what pip sets for it.
@@ -118,7 +124,8 @@ def _without_secrets(environment: Mapping[str, str], home: str) -> dict[str, str
     return {**kept, "HOME": home, "USERPROFILE": home}
 
 
-def _check_pip() -> None:
+def _check_pip() -> tuple[int, ...]:
+    """Give pip's version, as far as it counts here."""
     try:
         import pip  # type: ignore[import-not-found,unused-ignore]
     except ImportError as error:
@@ -126,37 +133,84 @@ def _check_pip() -> None:
     found = tuple(int(part) for part in pip.__version__.split(".")[:2] if part.isdigit())
     if found < _OLDEST_PIP:
         raise _RefusedError(f"{PREFIX}{OLD_PIP} {pip.__version__}")
+    return found
 
 
-def _use_markers(target: Mapping[str, str]) -> None:
-    """Let pip's markers be about `target`, and prove that they are."""
+def _answer_for(target: Mapping[str, str], pip: tuple[int, ...]) -> None:
+    """Let pip's markers and its Python be those of `target`, and prove that they are."""
     try:
-        from pip._vendor.packaging import (  # type: ignore[import-not-found,unused-ignore]
-            markers as of_pip,
-        )
-
-        markers: Any = of_pip
-        evaluate = markers.Marker.evaluate
-
-        def evaluate_for_target(
-            self: Any, environment: Mapping[str, str] | None = None, *args: Any, **options: Any
-        ) -> bool:
-            return bool(evaluate(self, {**target, **(environment or {})}, *args, **options))
-
-        markers.Marker.evaluate = evaluate_for_target
-        # pip's report gives this one, which is compared by who reads the report.
-        markers.default_environment = lambda: dict(target)
-        wrong = [
-            name
-            for name, value in target.items()
-            if not markers.Marker(f"{name} == {value!r}").evaluate()
-            or markers.Marker(f"{name} != {value!r}").evaluate()
-        ]
-    # Whatever a pip to come does differently: markers must not be wrong in silence.
+        wrong = _use_markers(target)
+        if pip < _PYTHON_PASSED_ON:
+            wrong += _use_python(target["python_full_version"])
+    # Whatever a pip to come does differently: nothing must be wrong in silence.
     except Exception as error:
         raise _RefusedError(f"{PREFIX}{NO_MARKERS} {error!r}") from error
     if wrong:
         raise _RefusedError(f"{PREFIX}{NO_MARKERS} {', '.join(wrong)}")
+
+
+def _use_markers(target: Mapping[str, str]) -> list[str]:
+    """Replace what markers are evaluated with, and give those that are wrong nevertheless."""
+    from pip._vendor.packaging import (  # type: ignore[import-not-found,unused-ignore]
+        markers as of_pip,
+    )
+
+    markers: Any = of_pip
+    evaluate = markers.Marker.evaluate
+
+    def evaluate_for_target(
+        self: Any, environment: Mapping[str, str] | None = None, *args: Any, **options: Any
+    ) -> bool:
+        return bool(evaluate(self, {**target, **(environment or {})}, *args, **options))
+
+    markers.Marker.evaluate = evaluate_for_target
+    # pip's report gives this one, which is compared by who reads the report.
+    markers.default_environment = lambda: dict(target)
+    return [
+        name
+        for name, value in target.items()
+        if not markers.Marker(f"{name} == {value!r}").evaluate()
+        or markers.Marker(f"{name} != {value!r}").evaluate()
+    ]
+
+
+def _use_python(version: str) -> list[str]:
+    """Replace the Python that the resolver has where it is given none."""
+    from pip._internal.resolution.resolvelib import (  # type: ignore[import-not-found,unused-ignore]
+        candidates,
+    )
+
+    python: Any = candidates.RequiresPythonCandidate
+    create = python.__init__
+    numbers = tuple(int(part) for part in version.split("."))
+
+    def create_for_target(self: Any, py_version_info: tuple[int, ...] | None) -> None:
+        create(self, py_version_info or numbers)
+
+    python.__init__ = create_for_target
+    return [] if str(python(None).version) == version else ["Requires-Python"]
+
+
+class _Unanswered(logging.FileHandler):
+    """Keeps what pip logs of pages it could not read."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if str(record.msg).startswith("Could not fetch URL"):
+            super().emit(record)
+
+
+def _note_unanswered(path: str) -> None:
+    """Write down what pip logs of indexes: to have it log everything takes as long as all else."""
+    try:
+        from pip._internal.index import (  # type: ignore[import-not-found,unused-ignore]
+            collector,
+        )
+
+        logger: logging.Logger = collector.logger
+    except (ImportError, AttributeError):
+        return  # an error then says less
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(_Unanswered(path, encoding="utf-8", delay=True))
 
 
 def _refuse_sources() -> None:
@@ -180,14 +234,15 @@ def _refuse_sources() -> None:
 
 
 def _main(settings: str, *arguments: str) -> None:
+    os.dup2(1, 2)
     wanted = json.loads(settings)
     _Child.home = wanted["home"]
     subprocess.Popen = _Child  # type: ignore[misc]
     try:
-        _check_pip()
-        _use_markers(wanted["markers"])
+        _answer_for(wanted["markers"], _check_pip())
     except _RefusedError as refused:
         sys.exit(str(refused))
+    _note_unanswered(wanted["unanswered"])
     if _Child.home is None:
         _refuse_sources()
     # The one way to run pip in a process that its documentation names.

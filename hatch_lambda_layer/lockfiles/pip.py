@@ -74,8 +74,7 @@ class PipLockfile:
                 folder=Path(folder).resolve(),
                 sources=self._sources,
             )
-            text = call.lock(path.parent)
-            warnings = call.warnings()
+            text, warnings = call.lock(path.parent)
         if not files.has_hashes:
             listed = ", ".join(f"`{name}`" for name in names)
             unfixed = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -129,6 +128,8 @@ def _new_folder(parent: Path) -> Path:
     hatchling looks for `.gitignore` upwards until it finds a `.git`, and git for `.git`: the
     ignore file of a work folder would leave nothing in a wheel.
     """
+    import tempfile
+
     try:
         parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=parent, prefix="build-")).resolve()

@@ -9,7 +9,7 @@ import os
 import runpy
 import sys
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover  # in interpreters that nobody watches
     log, script = sys.argv[1:3]
     # The first entry is this script's folder, whose modules are not for others.
     sys.path[0] = os.path.dirname(script)  # noqa: PTH120  # quicker than to import pathlib

@@ -30,7 +30,8 @@ class BuildRequest:
     """One source tree to build.
 
     `title` is what errors call the package, `project` the folder of its `pyproject.toml`; `folder`
-    is empty and the builder's own, and is removed with the wheel once that is in the cache.
+    is the builder's own, and is removed with the wheel once that is in the cache. Both lie below
+    one folder that holds nothing else.
     """
 
     title: str

@@ -155,7 +155,8 @@ class BuildEnvironment:
             "HOME": str(home),
             "USERPROFILE": str(home),
             # A build outside a repository must not find one around it, nor write to one.
-            "GIT_CEILING_DIRECTORIES": str(request.folder),
+            "GIT_CEILING_DIRECTORIES": str(request.folder.parent),
+            "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_OPTIONAL_LOCKS": "0",
             "GIT_TERMINAL_PROMPT": "0",
             # Equal sources, equal wheels.

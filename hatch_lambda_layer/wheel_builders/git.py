@@ -46,7 +46,8 @@ def check_out(url: str, commit: str, folder: Path, title: str) -> None:
     """
     if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit) is None:
         raise BuildError(
-            f"The commit {commit!a} of {title} is none: git's have 40 or 64 hex digits"
+            f"{commit!a}, which is locked for {title}, is no commit of git: 40 or 64 hex digits",
+            hint="lock again",
         )
     url, environment = _without_credentials(url.removeprefix("git+"))
     git = _Git(folder, environment)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +62,8 @@ class BuildSystem:
     @classmethod
     def read(cls, project: Path, title: str) -> BuildSystem:
         """Read the table, or what PEP 517 has for a project without; raise `BuildError`."""
+        import tomllib
+
         path = project / "pyproject.toml"
         if not path.is_file() and not (project / "setup.py").is_file():
             raise BuildError(
@@ -121,7 +122,7 @@ class _Backend:
         return path
 
     def _call(self, hook: Callable[[BuildBackendHookCaller], Any]) -> Any:
-        from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, HookMissing
+        from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller
 
         system = self._system
         try:
@@ -137,11 +138,9 @@ class _Backend:
                 warnings.simplefilter("ignore")
                 return hook(hooks)
         except ToolError as error:
-            raise self._failure(f"its backend `{system.backend}` failed") from error
+            raise self._failure(f"its backend `{system.backend}` ended in an error") from error
         except BackendUnavailable as error:
             raise self._failure(f"its backend can't be imported\n\n{error}") from error
-        except HookMissing as error:
-            raise self._failure(f"`{system.backend}` has no `{error.hook_name}`") from error
         # What the hooks' process leaves behind is foreign, too.
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise self._failure(f"its backend `{system.backend}` broke off ({error})") from error
@@ -160,7 +159,7 @@ class _Backend:
     def _failure(self, reason: str) -> BuildError:
         major, minor = self._environment.version
         return BuildError(
-            f"{self._request.title} can't be built with Python {major}.{minor}: "
+            f"The build of {self._request.title} with Python {major}.{minor} failed: "
             f"{redact(reason)}\n\n{_shown(self._log)}".rstrip(),
             hint="the backend ran without your variables, configuration and keys, on a copy of "
             "the source; choose a version that has a wheel if it can't do without",

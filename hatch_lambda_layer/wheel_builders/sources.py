@@ -7,12 +7,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from ..exceptions import DownloadError
 from ..process import redact
-from . import folders, git
-from .unpacking import MAX_UNPACKED_SIZE, inside, unpack
+from . import folders
 
 if TYPE_CHECKING:
     from ..selection import LockedSource
@@ -44,6 +42,10 @@ def obtain(source: LockedSource, folder: Path) -> Path:
 
     Raises `BuildError` and `DownloadError`.
     """
+    # Imported here: a build that finds every wheel in the cache does not need them.
+    from . import git
+    from .unpacking import inside, unpack
+
     named = title(source)
     tree = folder / "tree"
     if source.kind == "directory":
@@ -58,6 +60,8 @@ def obtain(source: LockedSource, folder: Path) -> Path:
 
 def _copied(folder: Path, tree: Path) -> Path:
     """Copy a folder to where it is in its repository: backends ask that for the version."""
+    from . import git
+
     root = folders.repository_root(folder)
     if root is None:
         folders.copy_folder(folder, tree)
@@ -70,6 +74,10 @@ def _copied(folder: Path, tree: Path) -> Path:
 
 
 def _fetch(source: LockedSource, archive: Path) -> None:
+    from urllib.request import url2pathname
+
+    from .unpacking import MAX_UNPACKED_SIZE
+
     url = urlsplit(source.location)
     if url.scheme == "file" or "://" not in source.location:
         path = url2pathname(url.path) if url.scheme == "file" else source.location

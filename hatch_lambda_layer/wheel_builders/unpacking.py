@@ -51,9 +51,7 @@ def unpack(archive: Path, folder: Path, title: str) -> Path:
     ) as error:
         raise _refused(title, f"it is damaged ({error})") from error
     except OSError as error:
-        # Broken gzip, bzip2 and xz streams are OSErrors without a number.
-        reason = "it is damaged" if error.errno is None else "it can't be unpacked"
-        raise _refused(title, f"{reason} ({error.strerror or error})") from error
+        raise _refused(title, f"it can't be unpacked ({error.strerror or error})") from error
     found = list(folder.iterdir())
     return found[0] if len(found) == 1 and found[0].is_dir() else folder
 
@@ -122,7 +120,11 @@ class _Budget:
         self._left = MAX_UNPACKED_SIZE
 
     def read(self, size: int) -> bytes:
-        data = self._stream.read(size)
+        try:
+            data = self._stream.read(size)
+        # Each decompressor has exceptions of its own.
+        except Exception as error:
+            raise _Unsafe(f"it is damaged ({error})") from error
         self._left -= len(data)
         if self._left < 0:
             raise _Unsafe(f"it unpacks to more than {MAX_UNPACKED_SIZE:,} bytes")
@@ -137,7 +139,10 @@ def _unpack_tar(file: BinaryIO, folder: Path) -> None:
     opener = next(
         (open_ for magic, open_ in _DECOMPRESSORS.items() if head.startswith(magic)), None
     )
-    stream = _Budget(opener(file) if opener else file)
+    try:
+        stream = _Budget(opener(file) if opener else file)
+    except ImportError as error:
+        raise _Unsafe(f"this Python can't unpack it ({error})") from error
     links: set[PurePosixPath] = set()
     files: set[PurePosixPath] = set()
     folder.mkdir()
@@ -158,6 +163,9 @@ def _unpack_tar(file: BinaryIO, folder: Path) -> None:
             elif not member.isdir():
                 files.add(path)
             tar.extract(member, folder, filter="data")
+    # Behind the last member, compressed streams have their checksums.
+    while stream.read(_CHUNK):
+        pass
 
 
 def _unpack_zip(file: BinaryIO, folder: Path) -> None:

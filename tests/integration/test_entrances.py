@@ -43,7 +43,8 @@ def test_the_service_has_a_layer_for_each_of_its_targets(orders_api: OrdersApi) 
     digests = set()
     for target in TARGETS:
         manifest = json.loads(orders_api.layer(target).with_suffix(".json").read_text("utf-8"))
-        assert manifest["target"] == target
+        assert manifest["member"] == target
+        assert manifest["layer"] is None
         assert manifest["findings"] == []
         packages = {package["name"]: package["version"] for package in manifest["packages"]}
         assert packages["fastapi"] == "0.121.2"

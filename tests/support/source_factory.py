@@ -15,6 +15,7 @@ import os
 import subprocess
 import tarfile
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_lambda_layer.selection import LockedSource
@@ -22,7 +23,6 @@ from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
 IN_TREE = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 
@@ -219,7 +219,7 @@ def commit(folder: Path, files: Mapping[str, bytes], tag: str | None = None) -> 
 def installed_wheels(*names: str) -> list[WheelSpec]:
     """Distributions of the running environment with what they require, packed into wheels again.
 
-    Build backends for an index on loopback, byte for byte those that are installed.
+    Build backends for an index on loopback: the code is what is installed.
     """
     from packaging.requirements import Requirement
 
@@ -246,9 +246,14 @@ def _packed(distribution: importlib.metadata.Distribution) -> WheelSpec:
         if top == ".." or "__pycache__" in path.parts:
             continue
         if not top.endswith(".dist-info"):
-            files[path.as_posix()] = path.locate().read_bytes()
-        elif rest not in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json"):
-            info[rest] = path.locate().read_bytes()
+            files[path.as_posix()] = Path(path.locate()).read_bytes()
+        elif rest not in ("METADATA", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json"):
+            info[rest] = Path(path.locate()).read_bytes()
     return WheelSpec(
-        name=distribution.name, version=distribution.version, files=files, dist_info_files=info
+        name=distribution.name,
+        version=distribution.version,
+        files=files,
+        dist_info_files=info,
+        requires_dist=distribution.requires or (),
+        requires_python=distribution.metadata["Requires-Python"],
     )

@@ -1,0 +1,125 @@
+"""A place to build sources in, with a target that the running Python can build for."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hatch_lambda_layer.cache import Cache
+from hatch_lambda_layer.console import Console
+from hatch_lambda_layer.exceptions import BuildError, DownloadError, WheelError
+from hatch_lambda_layer.targets import Architecture, Target, runtimes
+from hatch_lambda_layer.wheel_builders import Requirements, build_wheels
+from hatch_lambda_layer.wheels import Wheel, read_member
+from tests.support.source_factory import copying_project, locked_source, sdist, told
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from hatch_lambda_layer.selection import LockedSource
+    from tests.support.wheel_factory import WheelSpec
+
+OWN = f"python{sys.version_info.major}.{sys.version_info.minor}"
+# With its own version of Python, a machine needs no other one to build for it.
+RUNTIME = OWN if OWN in runtimes() else "python3.13"
+X86 = Architecture.X86_64
+TARGET = Target(runtimes()[RUNTIME], X86)
+ARM = Target(runtimes()[RUNTIME], Architecture.ARM64)
+
+
+@dataclass
+class Lines:
+    """A display that remembers."""
+
+    verbosity: int = 0
+    lines: list[str] = field(default_factory=list)
+
+    def display_info(self, message: str = "") -> None:
+        """Remember it."""
+        self.lines.append(message)
+
+    def display_warning(self, message: str = "") -> None:
+        """Remember it."""
+        self.lines.append(message)
+
+    def display_debug(self, message: str = "", level: int = 1) -> None:
+        """Remember it with its level."""
+        self.lines.append(f"{level} {message}")
+
+
+@dataclass
+class Workshop:
+    """A cache and a work folder; `shown` is what a person saw."""
+
+    root: Path
+    shown: Lines = field(default_factory=Lines)
+
+    @property
+    def cache(self) -> Cache:
+        """The cache, which is not the one of the machine."""
+        return Cache(self.root / "wheel-cache")
+
+    def build(self, source: LockedSource, target: Target = TARGET) -> Wheel:
+        """Build one source."""
+        (wheel,) = self.build_all([source], target)
+        return wheel
+
+    def build_all(
+        self, sources: Sequence[LockedSource], target: Target = TARGET, folder: Path | None = None
+    ) -> tuple[Wheel, ...]:
+        """Build sources, with the settings that uv has in `folder`."""
+        return build_wheels(
+            sources,
+            target,
+            self.cache,
+            Console(self.shown),
+            self.root / "work",
+            requirements=Requirements(folder=folder or self.root),
+        )
+
+    def facts(self, source: LockedSource) -> dict[str, object]:
+        """Build a telling project and give what its backend saw."""
+        return told(content(self.build(source), f"{source.name}.py"))
+
+    def refusal(self, source: LockedSource, *words: str, target: Target = TARGET) -> str:
+        """Give what is said when a source comes to nothing, and prove that nothing stays."""
+        with pytest.raises((BuildError, DownloadError, WheelError)) as caught:
+            self.build(source, target)
+        said = str(caught.value)
+        assert [word for word in words if word not in said] == []
+        assert caught.value.hint
+        assert left_in(self.root / "work") == []
+        assert left_in(self.root / "wheel-cache" / "v1" / "wheels") == []
+        return said
+
+
+def left_in(folder: Path) -> list[Path]:
+    """Give everything below a folder that need not be there."""
+    return list(folder.rglob("*")) if folder.exists() else []
+
+
+def content(wheel: Wheel, path: str) -> bytes:
+    """Give the content of one member."""
+    (member,) = (each for each in wheel.members if each.path == path)
+    return read_member(wheel, member)
+
+
+def archive(folder: Path, name: str, data: bytes) -> Path:
+    """Write a file and give its path."""
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def packed(folder: Path, files: Mapping[str, bytes], name: str = "teller") -> LockedSource:
+    """Give a source distribution on disk, as a lockfile names it."""
+    return locked_source("sdist", archive(folder, *sdist(name, "1.0", files)), name, version="1.0")
+
+
+def of_wheel(folder: Path, wheel: WheelSpec) -> LockedSource:
+    """Give a source that is built to exactly this wheel."""
+    return packed(folder, copying_project(wheel), wheel.name)
