@@ -165,6 +165,30 @@ def test_a_group_that_was_not_locked_is_refused_with_the_command_for_it(
 
 
 @pytest.mark.usefixtures("home")
+def test_a_project_without_dependencies_has_an_empty_lock(
+    index: IndexServer, tmp_path: Path
+) -> None:
+    project = lock_project(tmp_path, project_table() + same_set.index_table("pdm", index.url))
+    assert read(project).parse().packages == []
+
+
+@pytest.mark.usefixtures("home")
+def test_what_a_project_computes_is_taken_as_it_is_locked(
+    locked: ToolProject, tmp_path: Path
+) -> None:
+    project = locked.copy_to(tmp_path / "app")
+    text = project.pyproject.read_text("utf-8")
+    text = text.replace(
+        'version = "1.0"\n', 'version = "1.0"\ndynamic = ["optional-dependencies"]\n'
+    )
+    text = re.sub(r"\[project\.optional-dependencies\]\ncli = .*\n", "", text)
+    project.pyproject.write_text(text, encoding="utf-8")
+    project.lock()
+    # Who computes its dependencies has no list of them here: what `tester` needs stays.
+    assert names(read(project)) == same_set.expected("3.13", "x86_64") | {"shim"}
+
+
+@pytest.mark.usefixtures("home")
 def test_a_lock_for_another_platform_does_not_fit(index: IndexServer, tmp_path: Path) -> None:
     text = project_table("native") + same_set.index_table("pdm", index.simple_url)
     project = lock_project(tmp_path, text, "--platform", "windows")
@@ -321,6 +345,32 @@ def test_sources_come_out_as_what_they_are(index: IndexServer, tmp_path: Path) -
     assert wheels["filed"].sha256 == filed.sha256
     assert (wheels["remote"].location, wheels["remote"].sha256) == (url, remote.sha256)
     assert "shim" in wheels
+
+
+def test_a_place_is_a_url_or_a_path_below_the_project() -> None:
+    vcs = {"name": "lib", "revision": "a" * 40, "ref": "main", "subdirectory": "sub"}
+    place = {"name": "lib", "files": [{"file": "x", "hash": "sha256:aa"}], "version": "1"}
+    content = {
+        "metadata": {},
+        "package": [
+            {**vcs, "git": "https://me:CANARY@host.test/lib.git"},
+            {**vcs, "name": "other", "hg": "file:///${PROJECT_ROOT}/my%20lib"},
+            {**place, "path": "./wheels/lib.tar.gz"},
+            {**place, "name": "remote", "url": "https://me:CANARY@host.test/lib.zip"},
+        ],
+    }
+    git, other, local, remote = PdmLock(content, ["default"]).tables(lambda _: [])
+    assert git["vcs"] == {
+        "type": "git",
+        "url": "https://host.test/lib.git",
+        "requested-revision": "main",
+        "commit-id": "a" * 40,
+        "subdirectory": "sub",
+    }
+    assert (other["vcs"]["type"], other["vcs"]["path"]) == ("hg", "my lib")
+    assert local["archive"]["path"] == "wheels/lib.tar.gz"
+    assert remote["archive"]["url"] == "https://host.test/lib.zip"
+    assert remote["archive"]["hashes"] == {"sha256": "aa"}
 
 
 def indexes(folder: Path, name: str, *sources: dict[str, Any]) -> list[str]:
@@ -539,12 +589,23 @@ def test_the_pdm_beside_this_package_comes_first(
     stand_in(nothing_beside, "pdm", "echo 'the wrong one' >&2; exit 1")
     package = tmp_path / "beside" / "pdm"
     package.mkdir(parents=True)
+    (package.parent / "pdm-2.29.3.dist-info").mkdir()
     # The real program, as a package of this interpreter.
     run = f"import os, sys; os.execv({str(locked.program)!r}, ['pdm', *sys.argv[1:]])"
     (package / "__main__.py").write_text(run, encoding="utf-8")
     monkeypatch.setattr(sys, "path", [*sys.path, str(package.parent)])
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
     assert names(read(locked)) == same_set.expected("3.13", "x86_64")
+
+
+def test_a_folder_of_the_project_that_is_called_pdm_is_not_taken_for_it(
+    locked: ToolProject, nothing_beside: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (nothing_beside / "pdm").symlink_to(locked.program)
+    project = locked.copy_to(tmp_path / "app")
+    (project.directory / "pdm").mkdir()
+    monkeypatch.setattr(sys, "path", [str(project.directory), *sys.path])
+    assert names(read(project)) == same_set.expected("3.13", "x86_64")
 
 
 def test_a_pdm_that_is_too_old_is_named_as_such(locked: ToolProject, nothing_beside: Path) -> None:

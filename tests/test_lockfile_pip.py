@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import packaging.requirements  # see `without_pip`
 import packaging.utils
+import platformdirs  # noqa: F401  # see `without_pip`
 import pytest
 
 from hatch_lambda_layer.exceptions import LambdaLayerError, LockfileError
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import Lock, LockRequest, find_lockfile
+from hatch_lambda_layer.lockfiles._pip_report import pylock_text
 from hatch_lambda_layer.lockfiles._requirements import RequirementsFiles
 from hatch_lambda_layer.lockfiles.pip import PipLockfile
 from hatch_lambda_layer.selection import select
@@ -265,6 +267,20 @@ FAKE_PIP = {
         "report = {'install': [], 'environment': {'sys_platform': 'host'}}\n"
         "open(path, 'w').write(json.dumps(report))\n",
     },
+    # It has its own idea of what markers are about, as long as nothing else is said.
+    "to-come": {
+        "__init__": '__version__ = "99.0"',
+        "_vendor/packaging/markers": "class Marker:\n"
+        "    def __init__(self, text): self.words = text.split(None, 2)\n"
+        "    def evaluate(self, environment=None):\n"
+        "        name, operator, value = self.words\n"
+        "        return ((environment or {}).get(name) == value[1:-1]) == (operator == '==')\n",
+        "__main__": "import json, sys\n"
+        "from pip._vendor.packaging import markers\n"
+        "path = sys.argv[sys.argv.index('--report') + 1]\n"
+        "report = {'install': [], 'environment': markers.default_environment()}\n"
+        "open(path, 'w').write(json.dumps(report))\n",
+    },
     "killed": {
         "__init__": '__version__ = "99.0"',
         "_vendor/packaging/markers": "class Marker:\n"
@@ -273,6 +289,17 @@ FAKE_PIP = {
         "__main__": "import os\nos.kill(os.getpid(), 9)\n",
     },
 }
+
+
+def use_fake_pip(monkeypatch: pytest.MonkeyPatch, folder: Path, pip: str) -> None:
+    """Have the interpreter find a pip that no test could install."""
+    for name, text in FAKE_PIP[pip].items():
+        path = folder / "pip" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    for path in (folder / "pip").rglob("*/"):
+        (path / "__init__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
 @pytest.mark.parametrize(
@@ -288,15 +315,17 @@ FAKE_PIP = {
 def test_a_pip_that_can_t_answer_for_the_target_is_an_error(
     project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pip: str, said: str
 ) -> None:
-    for name, text in FAKE_PIP[pip].items():
-        path = tmp_path / "fake" / "pip" / f"{name}.py"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        for folder in path.relative_to(tmp_path / "fake").parents:
-            (tmp_path / "fake" / folder / "__init__.py").touch()
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "fake"))
+    use_fake_pip(monkeypatch, tmp_path / "fake", pip)
     project.write("alpha\n")
     assert said in str(project.failure())
+
+
+def test_a_pip_to_come_will_do_if_it_can_answer_for_the_target(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    use_fake_pip(monkeypatch, tmp_path / "fake", "to-come")
+    project.write("alpha\n")
+    assert project.names() == set()
 
 
 # Platforms
@@ -574,6 +603,8 @@ def test_settings_that_are_about_installing_do_no_harm(
         "PIP_VERBOSE": "3",
         "PIP_LOG": str(tmp_path / "pip.log"),
         "PIP_PYTHON": str(tmp_path / "nowhere"),
+        "PIP_REQUIREMENT": str(tmp_path / "nowhere.txt"),
+        "PIP_USE_FEATURE": "fast-deps inprocess-build-deps",
         "FORCE_COLOR": "1",
     }
     for name, value in settings.items():
@@ -656,6 +687,31 @@ def test_the_password_of_an_index_is_in_nothing_that_is_locked_or_said(
         assert CANARY not in str(project.failure())
 
 
+@pytest.mark.parametrize(
+    ("url", "locked"),
+    [
+        (f"https://user:{CANARY}@example.com/r", "https://example.com/r"),
+        (f"https://{CANARY}@example.com/r", "https://example.com/r"),
+        ("ssh://git@example.com/r", "ssh://git@example.com/r"),
+    ],
+)
+def test_credentials_in_a_report_are_not_locked(tmp_path: Path, url: str, locked: str) -> None:
+    info = {"url": url, "vcs_info": {"vcs": "git", "commit_id": "0" * 40}}
+    report = {"install": [{"metadata": {"name": "A_b"}, "download_info": info}]}
+    (package,) = (
+        Lock(
+            path=tmp_path / "requirements.txt",
+            command="",
+            text=pylock_text(report, tmp_path, tmp_path / "src"),
+        )
+        .parse()
+        .packages
+    )
+    assert package.name == "a-b"
+    assert package.vcs is not None
+    assert package.vcs.url == locked
+
+
 def without_pip(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     """Take pip away from where this package looks for it beside itself."""
     # What is imported late, and lies where pip does, has been imported above.
@@ -703,6 +759,30 @@ def test_the_pip_on_the_path_runs_with_its_own_interpreter(
     assert project.told.exists()
 
 
+def test_a_pip_that_does_not_tell_its_interpreter_is_an_error(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_pip(monkeypatch, tmp_path / "bin")
+    program = tmp_path / "bin" / "pip3"
+    program.write_text("#!/bin/sh\necho nothing\n")
+    program.chmod(0o755)
+    project.write("alpha\n")
+    assert str(project.failure()).startswith(f"{program} does not tell its interpreter")
+
+
+def test_another_pip_on_the_path_makes_another_key(
+    project: Project, index: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_pip(monkeypatch, tmp_path / "bin")
+    program = tmp_path / "bin" / "pip"
+    program.touch(0o755)
+    project.write(hashed(index, "alpha-1.0-py3-none-any.whl"))
+    first = PipLockfile().key(project.request(), X86_64)
+    assert PipLockfile().key(project.request(), X86_64) == first
+    os.utime(program, (0, 0))
+    assert PipLockfile().key(project.request(), X86_64) not in (None, first)
+
+
 def test_an_interpreter_without_pip_is_an_error(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -725,12 +805,14 @@ def sourced(index: IndexServer, project: Project) -> Mapping[str, tuple[str, dic
     index.add_file(
         "only_source-1.0.tar.gz", content := project.sdist("only-source", requires=["deep"])
     )
+    project.source("below", folder="repository/deeper/still", requires=["deep"])
     commit = project.repository("in-git", folder="repository", requires=["deep"])
     project.source("in-folder", folder="folder", requires=["deep"])
     repository = (project.root / "repository").as_uri()
     sha256 = index.files["only_source-1.0.tar.gz"].hashes["sha256"]
     assert content
     url = index.file_url("only_source-1.0.tar.gz")
+    below = {"commit": commit, "location": repository, "subdirectory": "deeper/still"}
     archive = {"sha256": sha256, "location": url}
     folder = {"location": str(project.root / "folder")}
     vcs = {"commit": commit, "location": repository}
@@ -741,6 +823,11 @@ def sourced(index: IndexServer, project: Project) -> Mapping[str, tuple[str, dic
         "directory, editable": ("-e ./folder", folder),
         "vcs": (f"git+{repository}@v1#egg=in-git", vcs),
         "vcs, editable": (f"-e git+{repository}@v1#egg=in-git", vcs),
+        "vcs, below": (f"git+{repository}@v1#egg=below&subdirectory=deeper/still", below),
+        "vcs, below, editable": (
+            f"-e git+{repository}@v1#egg=below&subdirectory=deeper/still",
+            below,
+        ),
     }
 
 
@@ -748,7 +835,7 @@ KINDS = ["sdist", "archive", "directory", "directory, editable", "vcs", "vcs, ed
 
 
 @pytest.mark.fault(19, 21, 58)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "vcs, below", "vcs, below, editable"])
 def test_a_source_is_locked_and_its_backend_sees_no_secret(
     project: Project, index: IndexServer, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
@@ -880,13 +967,19 @@ def test_the_key_is_the_same_as_long_as_nothing_that_decides_has_changed(
     monkeypatch.setenv("PIP_INDEX_URL", index.simple_url)
     assert key() == first
     changed = {key(ARM64), key(sources=True)}
+    project.write("--find-links ${FOLDER}\n-c limits.txt\n-r base.txt\n")
+    for folder in ("wheels", "others"):
+        monkeypatch.setenv("FOLDER", folder)
+        changed.add(key())
+    project.write("-r base.txt\n-c limits.txt\n")
+    assert key() == first
     project.write("alpha<3\n", "limits.txt")
     changed.add(key())
     config.write_text("[global]\nextra-index-url = http://127.0.0.1:9/simple\n")
     changed.add(key())
     monkeypatch.setenv("PIP_TIMEOUT", "1")
     changed.add(key())
-    assert len(changed | {first}) == 6
+    assert len(changed | {first}) == 8
 
 
 @pytest.mark.parametrize(

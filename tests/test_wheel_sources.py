@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_lambda_layer.exceptions import BuildError
 from hatch_lambda_layer.wheel_builders import (
     source_digest,
     unpacking,
@@ -290,11 +291,11 @@ def test_the_work_folder_may_lie_in_a_repository_that_ignores_it(workshop: Works
     assert ".gitignore" not in str(facts["above"])
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root reads everything")
+@pytest.mark.skipif(sys.platform != "linux", reason="a file that nobody can read, not even root")
 def test_a_file_that_can_not_be_read_is_named(workshop: Workshop) -> None:
     folder = write_files(workshop.root / "lib", telling_project())
-    (folder / "backend.py").chmod(0)
-    workshop.refusal(locked_source("directory", folder), "backend.py", "Permission denied")
+    (folder / "memory").symlink_to("/proc/self/mem")
+    workshop.refusal(locked_source("directory", folder), str(folder), "can't be read", "error")
 
 
 # ---- git
@@ -540,11 +541,8 @@ def test_a_wrong_byte_in_an_archive_ends_nowhere_else_than_in_a_refusal(
         try:
             unpacking.unpack(archive(tmp_path, "x", wrong), tmp_path / f"{at}", "the package")
         except BuildError as error:
-            assert "The source of the package is refused" in str(error)
-            outcomes.add("refused")
-        else:
-            outcomes.add("unpacked")
-    assert "refused" in outcomes
+            outcomes.add(str(error).partition(":")[0])
+    assert outcomes == {"The source of the package is refused"}
     assert all(path.is_relative_to(tmp_path) for path in tmp_path.rglob("*"))
 
 

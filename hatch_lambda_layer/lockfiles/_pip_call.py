@@ -32,6 +32,7 @@ _CONTRADICTING = frozenset(
         *("PIP_REQUIREMENT", "PIP_ROOT", "PIP_SRC", "PIP_TARGET", "PIP_USER", "PIP_VERBOSE"),
     }
 )
+_IN_PROCESS = "inprocess-build-deps"
 # Not settings of the call, for there they would contradict it, but of the sources it may take.
 _FORMATS = {"--only-binary": "PIP_ONLY_BINARY", "--no-binary": "PIP_NO_BINARY"}
 
@@ -204,4 +205,8 @@ def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _CONTRADICTING}
     # git would ask at the terminal for what it is not given.
     unasked = {"GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS": "false", "SSH_ASKPASS_REQUIRE": "force"}
+    # What a build requires is for this machine: a process of its own has its own markers.
+    features = [each for each in kept.pop("PIP_USE_FEATURE", "").split() if each != _IN_PROCESS]
+    if features:
+        kept["PIP_USE_FEATURE"] = " ".join(features)
     return {**kept, **unasked, "PIP_REQUIRE_VIRTUALENV": "0"}

@@ -82,7 +82,7 @@ class _Child(_Popen):
             if self.home is None:
                 raise _RefusedError(f"{PREFIX}{SOURCE} (unnamed)")
             environment = options.get("env") or os.environ
-            if Path(args[1]).name == _INNER_PIP:
+            if any(str(word).endswith(_INNER_PIP) for word in args[1:2]):
                 args, options["env"] = _inner_pip(args, environment)
             else:
                 options["env"] = _without_secrets(environment, self.home)
@@ -163,8 +163,9 @@ def _use_markers(target: Mapping[str, str]) -> list[str]:
     ) -> bool:
         return bool(evaluate(self, {**target, **(environment or {})}, *args, **options))
 
+    # As pip is today, each of the two would do. The first asks no more of it than what its
+    # documentation promises; the second is in pip's report, whose reader compares it.
     markers.Marker.evaluate = evaluate_for_target
-    # pip's report gives this one, which is compared by who reads the report.
     markers.default_environment = lambda: dict(target)
     return [
         name

@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..process import redact
 from ._types import read_text
 
 if TYPE_CHECKING:
@@ -33,9 +34,10 @@ _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 class RequirementsFiles:
     """The files that pip reads: those `names` and `constraints` below `root`, and nested ones.
 
-    `texts` has the content by path, in the order pip reads. `has_hashes` says that pip will insist
-    on a hash for everything; `is_settled` that nothing but these files decides what pip gives:
-    each requirement has its hashes, and no file is missing or somewhere else.
+    `texts` has the content by path, in the order pip reads; `expanded` the lines with a variable,
+    without credentials. `has_hashes` says that pip will insist on a hash for everything,
+    `is_settled` that nothing but these files decides what pip gives: each requirement has its
+    hashes, and no file is missing or somewhere else.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class RequirementsFiles:
         environment: Mapping[str, str],
     ) -> None:
         self.texts: dict[Path, bytes] = {}
+        self.expanded: list[str] = []
         self.has_hashes = False
         self.is_settled = True
         self._environment = environment
@@ -68,6 +71,8 @@ class RequirementsFiles:
         self.texts[path] = read_text(path)
         for line in _lines(self.texts[path]):
             expanded = _VARIABLE.sub(self._value, line)
+            if expanded != line:
+                self.expanded.append(redact(expanded))
             if expanded.startswith("-"):
                 self._read_option(path, expanded, constraint=constraint)
             else:

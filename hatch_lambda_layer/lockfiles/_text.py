@@ -52,7 +52,8 @@ def release(
     `files` have `hash` and `file`, or `url` where the lockfile says even that; `indexes` are those
     that can have them, the likeliest first. Raises `LockfileError` where there is nothing.
     """
-    wheels, sdists = [], []
+    wheels: list[dict[str, Any]] = []
+    sdists: list[dict[str, Any]] = []
     for file in files:
         url = file.get("url")
         filename = file.get("file") or (url or "").partition("#")[0].rpartition("/")[2]

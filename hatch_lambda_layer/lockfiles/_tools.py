@@ -19,8 +19,7 @@ def beside(*packages: str) -> list[str] | None:
 
     They are looked for, not imported: that alone would take longer than all of the rest.
     """
-    folders = [Path(entry) for entry in sys.path if entry]
-    if all(any((folder / each).is_dir() for folder in folders) for each in packages):
+    if all(version_of(package) for package in packages):
         # -P: a file of the project must not stand in for a module of the program.
         return [sys.executable, "-P", "-m", packages[0]]
     return None

@@ -101,6 +101,7 @@ class PipLockfile:
             self._sources,
             self._names(request),
             [(os.path.relpath(path, root), _digest(text)) for path, text in files.texts.items()],
+            files.expanded,
             target.marker_environment(),
             target.platforms(),
             pip_identity(),

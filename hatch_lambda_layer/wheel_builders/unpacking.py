@@ -131,41 +131,52 @@ class _Budget:
         return data
 
 
+def _decompressed(file: BinaryIO) -> BinaryIO:
+    head = file.read(6)
+    file.seek(0)
+    for magic, opener in _DECOMPRESSORS.items():
+        if head.startswith(magic):
+            try:
+                return opener(file)
+            except ImportError as error:
+                raise _Unsafe(f"this Python can't unpack it ({error})") from error
+    return file
+
+
 def _unpack_tar(file: BinaryIO, folder: Path) -> None:
     if not hasattr(tarfile, "data_filter"):
         raise _Unsafe("this Python can't unpack it safely, 3.11.4 and newer can")
-    head = file.read(6)
-    file.seek(0)
-    opener = next(
-        (open_ for magic, open_ in _DECOMPRESSORS.items() if head.startswith(magic)), None
-    )
-    try:
-        stream = _Budget(opener(file) if opener else file)
-    except ImportError as error:
-        raise _Unsafe(f"this Python can't unpack it ({error})") from error
+    stream = _Budget(_decompressed(file))
     links: set[PurePosixPath] = set()
     files: set[PurePosixPath] = set()
     folder.mkdir()
     with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]
         for number, member in enumerate(tar):
-            path = PurePosixPath(member.name)
             if number == _MAX_MEMBERS:
                 raise _Unsafe(f"it has more than {_MAX_MEMBERS:,} members")
-            if path.is_absolute() or ".." in path.parts:
-                raise _Unsafe(f"its member {member.name!a} leads out of it")
-            # What is written through a link, or over one, can land anywhere.
-            if not links.isdisjoint((path, *path.parents)):
-                raise _Unsafe(f"its member {member.name!a} lies on or below a link")
-            if member.issym() or member.islnk():
-                if path in files:
-                    raise _Unsafe(f"its member {member.name!a} is in it twice")
-                links.add(path)
-            elif not member.isdir():
-                files.add(path)
+            _check_place(member, links, files)
             tar.extract(member, folder, filter="data")
     # Behind the last member, compressed streams have their checksums.
     while stream.read(_CHUNK):
         pass
+
+
+def _check_place(
+    member: tarfile.TarInfo, links: set[PurePosixPath], files: set[PurePosixPath]
+) -> None:
+    """Refuse a member that would lie outside, whatever `links` and `files` before it are."""
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts:
+        raise _Unsafe(f"its member {member.name!a} leads out of it")
+    # What is written through a link, or over one, can land anywhere.
+    if not links.isdisjoint((path, *path.parents)):
+        raise _Unsafe(f"its member {member.name!a} lies on or below a link")
+    if member.issym() or member.islnk():
+        if path in files:
+            raise _Unsafe(f"its member {member.name!a} is in it twice")
+        links.add(path)
+    elif not member.isdir():
+        files.add(path)
 
 
 def _unpack_zip(file: BinaryIO, folder: Path) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hatch_lambda_layer.selection import LockedSource
+from tests.support.system_parts import MissingPart
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
@@ -229,7 +230,10 @@ def installed_wheels(*names: str) -> list[WheelSpec]:
         name = waiting.pop().lower()
         if name in found:
             continue
-        distribution = importlib.metadata.distribution(name)
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            raise MissingPart(f"{name} is not installed beside the tests") from None
         found[name] = _packed(distribution)
         for text in distribution.requires or ():
             requirement = Requirement(text)
@@ -255,5 +259,10 @@ def _packed(distribution: importlib.metadata.Distribution) -> WheelSpec:
         files=files,
         dist_info_files=info,
         requires_dist=distribution.requires or (),
-        requires_python=distribution.metadata["Requires-Python"],
+        requires_python=_requires_python(distribution),
     )
+
+
+def _requires_python(distribution: importlib.metadata.Distribution) -> str | None:
+    found = distribution.metadata.json.get("requires_python")
+    return found if isinstance(found, str) else None
