@@ -217,10 +217,10 @@ class _Writer:
 
     def add(self, entry: Entry) -> None:
         """Write the local header and the content of a member."""
-        name = entry.path.encode()
-        flags = 0 if entry.path.isascii() else FLAG_UTF8
-        facts = (flags, entry.method, self._clock, self._date)
-        sizes = (entry.crc, entry.compressed_size, entry.size)
+        path, _, _, method, _, _, compressed_size, size, crc, _ = entry
+        name = path.encode()
+        facts = (0 if path.isascii() else FLAG_UTF8, method, self._clock, self._date)
+        sizes = (crc, compressed_size, size)
         offset = self._position
         header = LOCAL_HEADER.pack(LOCAL_SIGNATURE, _VERSION, *facts, *sizes, len(name), 0)
         self._write(header + name)

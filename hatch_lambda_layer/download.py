@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import random
+import re
 import ssl
 import sys
 import threading
@@ -16,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 import requests
 import truststore
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import InvalidHeader, MaxRetryError
 from urllib3.util import Retry
 
@@ -27,27 +29,62 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
+    from .selection import LockedWheel
+
 _ATTEMPTS = 4
 _RETRIED_STATUS = (408, 425, 429, 500, 502, 503, 504)
 _BACKOFF_SECONDS = 0.4
 # A server that wants us to wait for longer is reported instead.
 _LONGEST_RETRY_AFTER_SECONDS = 60
 _CHUNK = 1 << 18
+# To one host: more than there are threads, so that none has to be closed.
+_MOST_CONNECTIONS = 32
+_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+# Pages of large projects have megabytes: only one that has yanked something is parsed.
+_SOMETHING_YANKED = re.compile(rb'"yanked"\s*:\s*(?!false)|data-yanked')
 _JSON_INDEX = "application/vnd.pypi.simple.v1+json"
 _HTML_INDEX = "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 
 
 class _Adapter(HTTPAdapter):
-    """Trusts what the operating system trusts, and what SSL_CERT_FILE adds."""
+    """Trusts what the operating system trusts, and the certificates named by the environment.
+
+    One context for every connection: reading the certificates anew for each takes longer than
+    most downloads.
+    """
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        self._context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        if bundle := os.environ.get("SSL_CERT_FILE"):
-            self._context.load_verify_locations(bundle)
+        self._context = _system_context()
+        for name in _BUNDLES:
+            if bundle := os.environ.get(name):
+                folder = Path(bundle).is_dir()
+                self._context.load_verify_locations(
+                    cafile=None if folder else bundle, capath=bundle if folder else None
+                )
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+
+    def build_connection_pool_key_attributes(
+        self, request: Any, verify: Any, cert: Any = None
+    ) -> Any:
+        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {key: value for key, value in pool.items() if not key.startswith("ca_cert")}
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        # The context has the certificates already; requests would add its own to each connection.
+        pass
+
+
+def _system_context() -> ssl.SSLContext:
+    if sys.platform in ("darwin", "win32"):
+        # There, only the system itself can say what it trusts.
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # Elsewhere the system has files, which need not lie where this OpenSSL looks for them.
+    context = ssl.create_default_context()
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    return context
 
 
 class _Retry(Retry):
@@ -69,7 +106,7 @@ class _Retry(Retry):
 
 def _check_bundles() -> None:
     """Raise `DownloadError` for a file of certificates that can't be used."""
-    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    for name in _BUNDLES:
         bundle = os.environ.get(name)
         if bundle and not Path(bundle).is_dir():
             try:
@@ -82,7 +119,7 @@ def _check_bundles() -> None:
 
 
 class Downloader:
-    """Fetches files over pooled connections, one session for each thread.
+    """Fetches files for several threads, over connections that they share.
 
     Proxies, netrc and `REQUESTS_CA_BUNDLE` work as in requests. Credentials go to the host they
     are for: a redirect to another host is followed without them.
@@ -99,6 +136,7 @@ class Downloader:
             raise DownloadError(
                 f"HATCH_LAMBDA_LAYER_HTTP_TIMEOUT must be a number of seconds, not {default!r}"
             )
+        self._adapter = _adapter()
         self._threads = threading.local()
 
     def fetch(
@@ -128,13 +166,16 @@ class Downloader:
             time.sleep(_BACKOFF_SECONDS * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
         return None
 
-    def yanked(self, index: str, project: str, filename: str) -> str | None:
-        """Ask the index why it has yanked a file; `None` when it has not, or does not say."""
-        url = f"{index.rstrip('/')}/{project}/"
+    def yanked(self, locked: LockedWheel) -> str | None:
+        """Ask the index why it has yanked a wheel; `None` when it has not, or does not say."""
+        if locked.index_url is None:
+            return None
+        filename = locked.filename
+        url = f"{locked.index_url.rstrip('/')}/{locked.name}/"
         try:
             accept = f"{_JSON_INDEX}, {_HTML_INDEX}"
             answer = self._session().get(url, headers={"Accept": accept}, timeout=self._timeout)
-            if not answer.ok:
+            if not answer.ok or _SOMETHING_YANKED.search(answer.content) is None:
                 return None
             if "json" in answer.headers.get("Content-Type", ""):
                 return _yanked_in_json(answer.json(), filename)
@@ -171,23 +212,27 @@ class Downloader:
         if session is None:
             session = requests.Session()
             session.headers["User-Agent"] = f"hatch-lambda-layer/{__version__}"
-            retries = _Retry(
-                total=_ATTEMPTS,
-                connect=_ATTEMPTS - 1,
-                read=_ATTEMPTS - 1,
-                other=0,  # a certificate does not become trusted
-                status_forcelist=_RETRIED_STATUS,
-                backoff_factor=_BACKOFF_SECONDS,
-                backoff_jitter=_BACKOFF_SECONDS,
-                # `_Retry` reports what is too long; urllib3 would wait for less than asked.
-                retry_after_max=sys.maxsize,
-                raise_on_status=False,
-            )
-            adapter = _Adapter(max_retries=retries)
-            session.mount("https://", adapter)
-            session.mount("http://", adapter)
+            session.mount("https://", self._adapter)
+            session.mount("http://", self._adapter)
             self._threads.session = session
         return session
+
+
+def _adapter() -> _Adapter:
+    """Give the pool of connections that all threads share."""
+    retries = _Retry(
+        total=_ATTEMPTS,
+        connect=_ATTEMPTS - 1,
+        read=_ATTEMPTS - 1,
+        other=0,  # a certificate does not become trusted
+        status_forcelist=_RETRIED_STATUS,
+        backoff_factor=_BACKOFF_SECONDS,
+        backoff_jitter=_BACKOFF_SECONDS,
+        # `_Retry` reports what is too long; urllib3 would wait for less than asked.
+        retry_after_max=sys.maxsize,
+        raise_on_status=False,
+    )
+    return _Adapter(max_retries=retries, pool_maxsize=_MOST_CONNECTIONS)
 
 
 def _passing(error: Exception) -> bool:

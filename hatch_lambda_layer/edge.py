@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import traceback
 from contextlib import contextmanager
@@ -58,11 +59,25 @@ def _terminable() -> Iterator[None]:
         yield
         return
 
+    terminated = False
+
     def terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+        nonlocal terminated
+        terminated = True
         raise Interrupted(_SIGTERM_EXIT_CODE)
 
+    def report_unraisable(args: sys.UnraisableHookArgs) -> None:
+        # The signal came while Python called back (from an import, say), where no exception gets
+        # out: it is raised at the end of the block instead.
+        if not isinstance(args.exc_value, Interrupted):
+            hook(args)
+
     previous = signal.signal(signal.SIGTERM, terminate)
+    hook, sys.unraisablehook = sys.unraisablehook, report_unraisable
     try:
         yield
+        if terminated:
+            raise Interrupted(_SIGTERM_EXIT_CODE)
     finally:
         signal.signal(signal.SIGTERM, previous)
+        sys.unraisablehook = hook

@@ -13,8 +13,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def begin(work: Callable[[], Result]) -> Callable[[], Result]:
-    """Begin `work` in a thread, and give the function that waits for its result or exception."""
+def begin(work: Callable[[], Result]) -> Callable[..., Result]:
+    """Begin `work` in a thread, and give the function that waits for its result or exception.
+
+    That function takes the longest time to wait, in seconds; it raises `TimeoutError` then.
+    """
     done: queue.SimpleQueue[tuple[Result | None, BaseException | None]] = queue.SimpleQueue()
 
     def worker() -> None:
@@ -23,8 +26,11 @@ def begin(work: Callable[[], Result]) -> Callable[[], Result]:
         except BaseException as error:  # noqa: BLE001  # it is raised again where it is waited for
             done.put((None, error))
 
-    def wait() -> Result:
-        result, error = done.get()
+    def wait(seconds: float | None = None) -> Result:
+        try:
+            result, error = done.get(timeout=seconds)
+        except queue.Empty:
+            raise TimeoutError from None
         if error is not None:
             raise error
         return result  # type: ignore[return-value]  # without an error there is a result

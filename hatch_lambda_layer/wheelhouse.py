@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # Enough to hide the latency of an index, few enough that none takes it for an attack.
 _WORKERS = 12
+_PATIENCE_SECONDS = 3.0
 
 
 def collect_wheels(
@@ -42,7 +44,7 @@ def _fetch(
     missing: Sequence[LockedWheel], cache: Cache, console: Console
 ) -> dict[LockedWheel, Wheel]:
     from .download import Downloader
-    from .parallel import run_parallel
+    from .parallel import begin, run_parallel
 
     downloader = Downloader()
     # The largest first: the last thing to wait for is then a small one.
@@ -54,9 +56,18 @@ def _fetch(
         def work(locked: LockedWheel) -> Wheel:
             return _fetch_wheel(locked, own_cache, downloader, progress.moved)
 
+        def ask() -> None:
+            for locked, reason in run_parallel(downloader.yanked, missing, _WORKERS):
+                if reason is not None:
+                    own_cache.remember_yanked(locked, reason)
+
+        asked = begin(ask)
         for locked, wheel in run_parallel(work, missing, _WORKERS):
             fetched[locked] = wheel
             progress.done()
+        # A second opinion, which the lockfile does not ask for: worth a moment, not a build.
+        with suppress(TimeoutError):
+            asked(_PATIENCE_SECONDS)
     return fetched
 
 
@@ -79,12 +90,7 @@ def _fetch_wheel(
             _copy(locked, temporary)
         _check_hash(locked, temporary)
         wheel = prove(temporary.path, locked.filename, locked.sha256)
-        inserted = cache.insert(temporary, wheel)
-    if locked.index_url is not None:
-        reason = downloader.yanked(locked.index_url, locked.name, locked.filename)
-        if reason is not None:
-            cache.remember_yanked(locked, reason)
-    return inserted
+        return cache.insert(temporary, wheel)
 
 
 def _copy(locked: LockedWheel, temporary: TemporaryFile) -> None:

@@ -292,4 +292,5 @@ def test_the_folders_of_machines_are_told_from_paths_of_a_layer() -> None:
     assert PERSONAL.search(f'"{slash}root{slash}.pyenv"')
     assert PERSONAL.search(f"cd {slash}work{slash}main")
     assert PERSONAL.search(f"C:{slash}Users{slash}me")
-    assert not PERSONAL.search("build/work/x, {root}/home/x, https://host.test/root/x, ~/work/x")
+    others = "build/work/x, {root}/home/x, https://host.test/root/x, ~" + f"{slash}work{slash}x"
+    assert not PERSONAL.search(others)

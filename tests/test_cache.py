@@ -262,7 +262,7 @@ def test_a_reason_that_can_not_be_read_does_not_stop_a_build(cache: Cache) -> No
     cache.remember_yanked(LOCKED, "bad")
     (path,) = cache.root.rglob("*.yanked")
     path.write_bytes(b"\xff\xfe")
-    cache.yanked(LOCKED)
+    assert cache.yanked(LOCKED) is not None
 
 
 def test_a_temporary_file_goes_with_its_block(cache: Cache) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -209,3 +210,15 @@ def test_a_real_signal_ends_a_real_process_with_its_code(
     assert process.returncode == code
     assert "Interrupted" in stdout
     assert stderr == ""
+
+
+def test_a_signal_that_comes_in_a_callback_is_not_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    class Noisy:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+
+    with pytest.raises(SystemExit) as caught, reported(Screen()):
+        Noisy()
+    assert caught.value.code == 143
+    assert "Traceback" not in capsys.readouterr().err

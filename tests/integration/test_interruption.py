@@ -45,9 +45,14 @@ SMALL = WheelSpec(name="small")
 _WITH_LITTLE_ROOM = """
 import resource, sys
 limit = int(sys.argv.pop(1))
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+before = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
 from hatch_lambda_layer.cli import main
-main(["build"])
+try:
+    main(["build"])
+finally:
+    # What measures coverage writes its file when the process ends.
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 """
 
 

@@ -1,0 +1,124 @@
+"""The projects that are built: three sets of real packages, an empty project, and local wheels."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from uv import find_uv_bin
+
+from tests.support.wheel_factory import WheelSpec
+
+from .measure import BenchmarkError, clean_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SETS = {
+    "SMALL": ("requests", "pydantic", "aws-lambda-powertools"),
+    "MEDIUM": (
+        "fastapi",
+        "mangum",
+        "sqlalchemy",
+        "psycopg2-binary",
+        "httpx",
+        "orjson",
+        "cryptography",
+        "pydantic-settings",
+        "jinja2",
+    ),
+    "LARGE": ("pandas", "numpy", "scipy", "requests"),
+}
+# The runtime that `tool.lambda-layer` names, as the uv recipe has to spell it.
+PYTHON = "3.12"
+PLATFORM = "x86_64-manylinux_2_34"
+
+# One local wheel: as many files as a usual package has, of which about half compresses away.
+_FILES = 60
+_FILE_BYTES = 8_000
+
+_PYPROJECT = """\
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "{name}"
+version = "1.0"
+# As wide as this tool's own, so that whatever runs the benchmark can lock and export.
+requires-python = ">=3.11"
+dependencies = [{dependencies}]
+
+[tool.hatch.build.targets.wheel]
+bypass-selection = true
+"""
+_LAYER = """
+[tool.lambda-layer]
+runtimes = ["python3.12"]
+architectures = ["x86_64"]
+"""
+
+
+def make_set(folder: Path, name: str) -> tuple[Path, Path]:
+    """Make two equal projects with the packages of a set, locked by uv: for this tool, for uv."""
+    ours, theirs = folder / "tool", folder / "recipe"
+    dependencies = ", ".join(f'"{package}"' for package in SETS[name])
+    _project(ours, name.lower(), dependencies, _LAYER)
+    argv = [find_uv_bin(), "lock", "--quiet", "--no-progress", "--python", sys.executable]
+    locking = subprocess.run(
+        argv, cwd=ours, env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    if locking.returncode:
+        raise BenchmarkError(f"{name} can't be locked:\n{locking.stderr}")
+    _project(theirs, name.lower(), dependencies, _LAYER)
+    shutil.copyfile(ours / "uv.lock", theirs / "uv.lock")
+    return ours, theirs
+
+
+def make_empty(folder: Path) -> Path:
+    """Make a project that has nothing in it: building it is the floor under every Hatch plugin."""
+    _project(folder, "empty", "", "")
+    return folder
+
+
+def make_local(folder: Path, count: int) -> Path:
+    """Make a project whose `pylock.toml` names `count` wheels that lie beside it."""
+    _project(folder, f"local-{count}", "", _LAYER)
+    wheels = folder / "wheels"
+    wheels.mkdir(exist_ok=True)
+    lines = ['lock-version = "1.0"', 'created-by = "tests.benchmarks"']
+    for number in range(count):
+        spec = _local_wheel(number)
+        path = spec.write(wheels)
+        lines += [
+            "",
+            "[[packages]]",
+            f'name = "{spec.name}"',
+            f'version = "{spec.version}"',
+            "[[packages.wheels]]",
+            f'path = "wheels/{path.name}"',
+            f"size = {path.stat().st_size}",
+            f'hashes.sha256 = "{spec.sha256}"',
+        ]
+    text = "\n".join(lines) + "\n"
+    (folder / "pylock.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def _local_wheel(number: int) -> WheelSpec:
+    name = f"local{number:03}"
+    chance = random.Random(number)  # noqa: S311  # the same bytes in every run
+    files = {
+        f"{name}/module_{index:02}.py": f'DATA = "{chance.randbytes(_FILE_BYTES).hex()}"\n'.encode()
+        for index in range(_FILES)
+    }
+    return WheelSpec(name=name, files=files)
+
+
+def _project(folder: Path, name: str, dependencies: str, more: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    text = _PYPROJECT.format(name=name, dependencies=dependencies) + more
+    (folder / "pyproject.toml").write_text(text, encoding="utf-8")
