@@ -10,6 +10,7 @@ import ssl
 import sys
 import threading
 import time
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -23,12 +24,14 @@ from urllib3.util import Retry
 
 from . import __version__
 from .exceptions import DownloadError
+from .index_pages import read_links
 from .process import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
+    from .index_pages import Link
     from .selection import LockedWheel
 
 _ATTEMPTS = 4
@@ -44,6 +47,8 @@ _BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _SOMETHING_YANKED = re.compile(rb'"yanked"\s*:\s*(?!false)|data-yanked')
 _JSON_INDEX = "application/vnd.pypi.simple.v1+json"
 _HTML_INDEX = "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+# Before the page of a project and the name of a file, where a lockfile has no URL of the file.
+_LISTED = "index+"
 
 
 class _Adapter(HTTPAdapter):
@@ -138,6 +143,8 @@ class Downloader:
             )
         self._adapter = _adapter()
         self._threads = threading.local()
+        self._links: dict[str, Link] = {}
+        self._locating: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def fetch(
         self,
@@ -149,6 +156,9 @@ class Downloader:
         moved: Callable[[int], None],
     ) -> None:
         """Write what `url` serves to the empty `file`.
+
+        `index+PAGE#FILENAME` is the file that the page of its project links; where several pages,
+        with spaces between them, can have it, the first of them that does.
 
         `moved` is called with the bytes as they come, and with what a failed attempt had
         brought, negative. Raises `DownloadError` after bounded attempts, and when the body has
@@ -170,19 +180,48 @@ class Downloader:
         """Ask the index why it has yanked a wheel; `None` when it has not, or does not say."""
         if locked.index_url is None:
             return None
-        filename = locked.filename
-        url = f"{locked.index_url.rstrip('/')}/{locked.name}/"
+        page = f"{locked.index_url.rstrip('/')}/{locked.name}/"
         try:
-            accept = f"{_JSON_INDEX}, {_HTML_INDEX}"
-            answer = self._session().get(url, headers={"Accept": accept}, timeout=self._timeout)
+            if locked.location.startswith(_LISTED):
+                return self._link(locked.location, locked.index_url).yanked
+            answer = self._page(page)
             if not answer.ok or _SOMETHING_YANKED.search(answer.content) is None:
                 return None
-            if "json" in answer.headers.get("Content-Type", ""):
-                return _yanked_in_json(answer.json(), filename)
-            return _yanked_in_html(answer.text, filename)
+            links = read_links(answer.url, answer.headers, answer.content)
         # The build must not depend on a second opinion that the lockfile does not ask for.
-        except (requests.RequestException, OSError, ValueError, KeyError, TypeError):
+        except (DownloadError, requests.RequestException, OSError):
             return None
+        return next((each.yanked for each in links if each.filename == locked.filename), None)
+
+    def _link(self, location: str, index: str | None) -> Link:
+        """Give what the first page that lists a file says of it.
+
+        Two threads want that: the one that fetches the file, and the one that asks for yanks.
+        """
+        with self._locating[location]:
+            if location not in self._links:
+                self._links[location] = self._found(location, index)
+            return self._links[location]
+
+    def _found(self, location: str, index: str | None) -> Link:
+        pages, _, name = location.removeprefix(_LISTED).partition("#")
+        for page in pages.split():
+            answer = self._page(page)
+            if answer.status_code == requests.codes.not_found:
+                continue
+            if not answer.ok:
+                raise _refused(page, None, answer.status_code)
+            for link in read_links(answer.url, answer.headers, answer.content):
+                if link.filename == unquote(name):
+                    return link
+        raise DownloadError(
+            f"{_named(index, pages)} does not list `{unquote(name)}` (any more)",
+            hint="lock again, or ask who runs the index",
+        )
+
+    def _page(self, url: str) -> requests.Response:
+        accept = f"{_JSON_INDEX}, {_HTML_INDEX}"
+        return self._session().get(url, headers={"Accept": accept}, timeout=self._timeout)
 
     def _fetch_once(
         self,
@@ -192,6 +231,8 @@ class Downloader:
         index: str | None,
         moved: Callable[[int], None],
     ) -> None:
+        if url.startswith(_LISTED):
+            url = self._link(url, index).url
         # Wheels are compressed already, and their size is checked: no content coding.
         headers = {"Accept-Encoding": "identity"}
         with self._session().get(
@@ -289,26 +330,3 @@ def _unreachable(url: str, index: str | None, error: Exception) -> DownloadError
     return DownloadError(
         f"{redact(url)} could not be fetched from {where}: {what} ({text})", hint=hint
     )
-
-
-def _yanked_in_json(page: dict[str, Any], filename: str) -> str | None:
-    for file in page["files"]:
-        if file["filename"] == filename and (reason := file.get("yanked")):
-            return reason if isinstance(reason, str) else ""
-    return None
-
-
-def _yanked_in_html(page: str, filename: str) -> str | None:
-    from html.parser import HTMLParser
-
-    reasons: list[str] = []
-
-    class Anchors(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            found = dict(attrs)
-            name = unquote(urlsplit(found.get("href") or "").path.rsplit("/", 1)[-1])
-            if tag == "a" and "data-yanked" in found and name == filename:
-                reasons.append(found["data-yanked"] or "")
-
-    Anchors().feed(page)
-    return reasons[0] if reasons else None

@@ -39,6 +39,7 @@ ORDER = """
     locking parallel console findings
     exclusion
     cache
+    index_pages
     download
     wheelhouse wheel_builders
     tree

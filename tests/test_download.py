@@ -18,6 +18,7 @@ from hatch_lambda_layer import download
 from hatch_lambda_layer.download import Downloader
 from hatch_lambda_layer.exceptions import DownloadError
 from hatch_lambda_layer.parallel import run_parallel
+from hatch_lambda_layer.selection import LockedWheel
 from tests.support.index_server import (
     Answer,
     Close,
@@ -340,3 +341,89 @@ def test_backoffs_grow_and_differ_between_runs(
     assert all(waits[0] < waits[-1] for waits in runs)
     last = [waits[-1] for waits in runs]
     assert max(last) - min(last) > 0.015
+
+
+# Files that a lockfile names without a URL: by the page of their project.
+
+
+def listed(*servers: IndexServer, filename: str = WHEEL.filename) -> str:
+    pages = " ".join(f"{server.simple_url}alpha/" for server in servers)
+    return f"index+{pages}#{filename}"
+
+
+def test_a_file_without_a_url_is_found_on_the_page_of_its_project(server: TimedServer) -> None:
+    assert fetch(listed(server), index=server.simple_url) == WHEEL.data
+    assert [request.path for request in server.requests] == ["/simple/alpha/", PATH]
+
+
+@pytest.mark.parametrize("href", ["../../files/{}#sha256=0", "/files/{}", "{origin}/files/{}?x=1"])
+def test_links_of_a_page_may_be_relative_and_have_more_in_them(
+    server: TimedServer, href: str
+) -> None:
+    filename = WHEEL.filename.replace("-", "%2D")
+    link = href.replace("{}", filename).replace("{origin}", server.url)
+    body = f'<!DOCTYPE html><a>no link</a><a href="{link}">alpha</a>'.encode()
+    server.script("/simple/alpha/", Status(200, {"Content-Type": "text/html"}, body))
+    assert fetch(listed(server), index=server.simple_url) == WHEEL.data
+
+
+def test_the_first_page_that_has_the_file_counts(
+    server: TimedServer, other_host: IndexServer
+) -> None:
+    with IndexServer() as empty:
+        assert fetch(listed(empty, other_host, server)) == WHEEL.data
+        assert [request.path for request in empty.requests] == ["/simple/alpha/"]
+    assert server.requests == []
+
+
+@pytest.mark.fault(59)
+def test_the_next_index_is_not_asked_where_one_does_not_answer(
+    server: TimedServer, other_host: IndexServer
+) -> None:
+    server.always("/simple/alpha/", Status(401))
+    with pytest.raises(DownloadError, match=r"answers 401: host 127\.0\.0\.1 asks for"):
+        fetch(listed(server, other_host))
+    assert other_host.requests == []
+
+
+@pytest.mark.fault(49)
+def test_a_file_that_no_page_lists_is_named_with_its_index(server: TimedServer) -> None:
+    url = listed(server, filename="alpha-9-py3-none-any.whl")
+    with pytest.raises(DownloadError) as raised:
+        fetch(url, index=server.simple_url)
+    assert raised.value.message == (
+        f"index {server.simple_url} does not list `alpha-9-py3-none-any.whl` (any more)"
+    )
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b'{"files": [{"filename": "alpha"}]}'])
+def test_what_is_no_page_of_an_index_is_reported(server: TimedServer, body: bytes) -> None:
+    answer = Status(200, {"Content-Type": "application/vnd.pypi.simple.v1+json"}, body)
+    server.always("/simple/alpha/", answer)
+    with pytest.raises(DownloadError, match="is no page of an index"):
+        fetch(listed(server))
+
+
+@pytest.mark.parametrize("answer", [Truncate(), Status(503), Close()])
+def test_a_page_that_breaks_is_asked_for_again(server: TimedServer, answer: Answer) -> None:
+    server.script("/simple/alpha/", answer)
+    assert fetch(listed(server)) == WHEEL.data
+
+
+@pytest.mark.fault(15)
+def test_a_page_is_asked_for_once_by_who_fetches_and_who_asks_for_yanks() -> None:
+    with TimedServer() as server:
+        server.add(WHEEL, yanked="broken")
+        location, index = listed(server), server.simple_url
+        locked = LockedWheel("alpha", "1.0", WHEEL.filename, WHEEL.sha256, None, location, index)
+        downloader = Downloader()
+
+        def ask(number: int) -> str | None:
+            if number:
+                return downloader.yanked(locked)
+            file = io.BytesIO()
+            downloader.fetch(location, file, largest=1_000_000, index=index, moved=lambda _: None)
+            return None
+
+        assert dict(run_parallel(ask, range(2), 2)) == {0: None, 1: "broken"}
+        assert len(server.requests_for("/simple/alpha/")) == 1

@@ -313,6 +313,21 @@ def test_the_reason_of_a_yank_is_read_from_both_kinds_of_page(
 
 @pytest.mark.fault(15)
 @pytest.mark.parametrize("kind", [IndexServer, HtmlServer])
+def test_a_wheel_without_a_url_is_found_on_its_page_and_its_yank_too(
+    kind: type[IndexServer], cache: Cache
+) -> None:
+    local = WheelSpec(name="alpha", version="1.2+cpu")
+    with kind() as server:
+        server.add(local, yanked="too slow")
+        page = f"{server.simple_url}alpha/"
+        wheel = locked(local, f"index+{page}#{local.filename}", server.simple_url.rstrip("/"))
+        assert collect(cache, wheel) == ["alpha"]
+        assert len(server.requests_for("/simple/alpha/")) == 1
+    assert cache.yanked(wheel) == "too slow"
+
+
+@pytest.mark.fault(15)
+@pytest.mark.parametrize("kind", [IndexServer, HtmlServer])
 def test_a_yank_is_found_where_the_link_is_percent_encoded(kind: type[IndexServer]) -> None:
     local = WheelSpec(name="alpha", version="1.2+cpu")
     with kind() as server:
