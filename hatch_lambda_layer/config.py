@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from itertools import groupby
+from typing import TYPE_CHECKING
 
 from .exceptions import ConfigError
+from .tables import TableReader, listed, toml
 from .targets import Architecture, Runtime, Target, runtimes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
-
-T = TypeVar("T")
+    from collections.abc import Collection, Mapping
 
 TABLE = "tool.lambda-layer"
 # "250 MB" in AWS's documentation, 262,144,000 bytes in its error text; the layers of a function
@@ -21,10 +20,6 @@ TABLE = "tool.lambda-layer"
 LAMBDA_UNPACKED_LIMIT = 262_144_000
 TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
 BUILD_POLICIES = ("local", "never")
-
-_UNITS = {"": 1, "b": 1}
-_UNITS |= {f"{prefix}b": 1000**power for power, prefix in enumerate("kmg", 1)}
-_UNITS |= {f"{prefix}ib": 1024**power for power, prefix in enumerate("kmg", 1)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,7 +109,7 @@ def _read_layers(
     shared = {key: value for key, value in table.items() if key != "layers"}
     named = table.get("layers", {})
     problems: list[str] = []
-    layers = [_Reader(None, {**shared, **overrides}, shared, problems).read()]
+    layers = [_LayerReader(None, {**shared, **overrides}, shared, problems).read()]
     if not isinstance(named, dict):
         problems.append(f"Field `{TABLE}.layers` must be a table of tables")
         named = {}
@@ -127,167 +122,89 @@ def _read_layers(
                 "letters, digits, `-` and `_` only"
             )
         else:
-            layers.append(_Reader(name, {**shared, **own, **overrides}, own, problems).read())
+            table_of_layer = {**shared, **own, **overrides}
+            written = own.keys() - overrides.keys()
+            layers.append(_LayerReader(name, table_of_layer, written, problems).read())
+    # Not every file system tells the files of two such layers apart.
+    for _, others in groupby(sorted(named, key=str.lower), key=str.lower):
+        if len(alike := list(others)) > 1:
+            names = " and ".join(f"`{each}`" for each in alike)
+            problems.append(f"Field `{TABLE}.layers` has {names}, which differ in case only")
     if problems:
         raise ConfigError(problems)
     return tuple(layers)
 
 
-class _Reader:
-    """Takes the keys of a layer's table one by one and gathers what is wrong with them.
-
-    `table` is what counts, `own` the part of it that is written in this layer's own table: what
-    is wrong with the rest has been said where it is written.
-    """
+class _LayerReader(TableReader):
+    """Reads the table of one layer; `own` are the keys that are written in it, not inherited."""
 
     def __init__(
         self,
         name: str | None,
         table: Mapping[str, object],
-        own: Mapping[str, object],
+        own: Collection[str],
         problems: list[str],
     ) -> None:
+        super().__init__(
+            TABLE if name is None else f"{TABLE}.layers.{name}",
+            table,
+            problems,
+            written=None if name is None else own,
+        )
         self._name = name
-        self._prefix = TABLE if name is None else f"{TABLE}.layers.{name}"
-        self._rest = dict(table)
-        self._own = own
-        self._problems = problems
 
     def read(self) -> LayerConfig:
-        known = sorted(
-            field.replace("_", "-")
-            for field in LayerConfig.__dataclass_fields__  # the fields are the keys
-            if field != "name"
-        )
-        for key in self._rest:
-            if key not in known:
-                self._say(key, f"is unknown{_nearest(key, known)}")
+        fields = LayerConfig.__dataclass_fields__
+        self.check_known(field.replace("_", "-") for field in fields if field != "name")
         return LayerConfig(
             name=self._name,
-            tool=self._choice("tool", TOOLS),
-            requirements=self._strings("requirements"),
+            tool=self.choice("tool", TOOLS),
+            requirements=self.strings("requirements"),
             runtimes=self._runtimes(),
             architectures=self._architectures(),
-            groups=self._strings("groups"),
-            extras=self._strings("extras"),
-            include_project=self._flag("include-project"),
-            exclude=self._strings("exclude"),
-            allow_missing=self._strings("allow-missing"),
-            build=self._choice("build", BUILD_POLICIES) or BUILD_POLICIES[0],
-            prune=self._strings("prune"),
+            groups=self.strings("groups"),
+            extras=self.strings("extras"),
+            include_project=self.flag("include-project"),
+            exclude=self.strings("exclude"),
+            allow_missing=self.strings("allow-missing"),
+            build=self.choice("build", BUILD_POLICIES) or BUILD_POLICIES[0],
+            prune=self.strings("prune"),
             force_include=self._force_include(),
-            max_size=self._size("max-size", LAMBDA_UNPACKED_LIMIT),
+            max_size=self.size("max-size", LAMBDA_UNPACKED_LIMIT),
         )
-
-    def _say(self, key: str, problem: str) -> None:
-        """Gather a problem with a key, unless it is inherited and has been gathered there."""
-        top = re.split(r"[.\[]", key)[0]
-        if self._name is None or top in self._own:
-            self._problems.append(f"Field `{self._prefix}.{key}` {problem}")
-
-    def _wrong(self, key: str, must: str, value: object, near: Collection[str] = ()) -> None:
-        suggestion = _nearest(value, near) if isinstance(value, str) else ""
-        self._say(key, f"must be {must}, not {_toml(value)}{suggestion}")
-
-    def _choice(self, key: str, allowed: Collection[str]) -> str | None:
-        value = self._rest.pop(key, None)
-        if value is None or (isinstance(value, str) and value in allowed):
-            return value
-        self._wrong(key, f"one of {_listed(allowed)}", value, near=allowed)
-        return None
-
-    def _flag(self, key: str) -> bool:
-        value = self._rest.pop(key, False)
-        if not isinstance(value, bool):
-            self._wrong(key, "true or false", value)
-            return False
-        return value
-
-    def _strings(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
-        return tuple(self._items(key, default).values())
-
-    def _items(self, key: str, default: tuple[str, ...] = ()) -> dict[int, str]:
-        """Give the strings of an array by their number, without those that are wrong."""
-        value = self._rest.pop(key, None)
-        if value is None:
-            return dict(enumerate(default))
-        if not isinstance(value, list):
-            self._wrong(key, "an array of strings", value)
-            return {}
-        for number, item in enumerate(value):
-            if not isinstance(item, str) or not item.strip():
-                self._wrong(f"{key}[{number}]", "a string that is not empty", item)
-        items = {n: item for n, item in enumerate(value) if isinstance(item, str) and item.strip()}
-        strings = list(items.values())
-        for item in sorted({item for item in strings if strings.count(item) > 1}):
-            self._say(key, f"has {_toml(item)} more than once")
-        return items
-
-    def _parsed(
-        self,
-        key: str,
-        items: Mapping[int, str],
-        parse: Callable[[str], T],
-        allowed: Collection[str],
-    ) -> tuple[T, ...]:
-        parsed = []
-        for number, value in items.items():
-            try:
-                parsed.append(parse(value))
-            except (KeyError, ValueError):
-                self._wrong(f"{key}[{number}]", f"one of {_listed(allowed)}", value, near=allowed)
-        return tuple(parsed)
 
     def _runtimes(self) -> tuple[Runtime, ...]:
         known = runtimes()
-        if self._rest.get("runtimes", []) == []:
-            self._rest.pop("runtimes", None)
-            self._say("runtimes", f"must name at least one of {_listed(known)}")
+        if self.value("runtimes", []) == []:
+            self.say("runtimes", f"must name at least one of {listed(known)}")
             return ()
-        return self._parsed("runtimes", self._items("runtimes"), known.__getitem__, known)
+        return self.parsed("runtimes", self.items("runtimes"), known.__getitem__, known)
 
     def _architectures(self) -> tuple[Architecture, ...]:
         names = [architecture.value for architecture in Architecture]
-        if self._rest.get("architectures") == []:
-            self._rest.pop("architectures")
-            self._say("architectures", f"must name at least one of {_listed(names)}")
+        if self.value("architectures") == []:
+            self.say("architectures", f"must name at least one of {listed(names)}")
             return ()
-        items = self._items("architectures", ("x86_64",))
-        found = self._parsed("architectures", items, Architecture.parse, names)
+        items = self.items("architectures", ("x86_64",))
+        found = self.parsed("architectures", items, Architecture.parse, names)
         if len(set(found)) < len(found) and len(set(items.values())) == len(items):
-            self._say("architectures", "names one architecture twice")
+            self.say("architectures", "names one architecture twice")
         return found
 
-    def _size(self, key: str, largest: int) -> int:
-        value = self._rest.pop(key, largest)
-        must = f"a size of at most {largest:,} bytes (Lambda's limit), such as '250 MiB'"
-        if isinstance(value, int) and not isinstance(value, bool):
-            size = value
-        else:
-            match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(value).lower())
-            if match is None or match[2] not in _UNITS or not isinstance(value, str):
-                self._wrong(key, must, value)
-                return largest
-            # Not above the limit, because infinity is no integer.
-            size = int(min(float(match[1]) * _UNITS[match[2]], largest + 1))
-        if not 0 < size <= largest:
-            self._wrong(key, must, value)
-        return size
-
     def _force_include(self) -> tuple[tuple[str, str], ...]:
-        value = self._rest.pop("force-include", {})
+        value = self.value("force-include", {})
         if not isinstance(value, dict):
-            self._wrong("force-include", "a table of source = path in the layer", value)
+            self.wrong("force-include", "a table of source = path in the layer", value)
             return ()
         pairs = []
         for source, path in value.items():
-            key = f"force-include.{_toml(source)}"
+            key = f"force-include.{toml(source)}"
             if not source:
-                self._say(key, "names no file of the project")
+                self.say(key, "names no file of the project")
             elif not isinstance(path, str) or not path.strip("/"):
-                self._wrong(key, "a path in the layer, such as 'python/config'", path)
+                self.wrong(key, "a path in the layer, such as 'python/config'", path)
             elif _unsafe(path):
-                self._wrong(key, "a path that stays in the layer, with `/` between its parts", path)
+                self.wrong(key, "a path that stays in the layer, with `/` between its parts", path)
             else:
                 pairs.append((source, path.strip("/")))
         return tuple(sorted(pairs))
@@ -297,18 +214,3 @@ def _unsafe(path: str) -> bool:
     parts = path.strip("/").split("/")
     bad_part = any(part in ("", ".", "..") for part in parts)
     return bad_part or "\\" in path or ":" in parts[0] or not path.isprintable()
-
-
-def _nearest(text: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(text, list(known), n=1, cutoff=0.5)
-    return f" (did you mean `{near[0]}`?)" if near else ""
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return repr(value) if isinstance(value, (str, int, float)) else f"`{value}`"

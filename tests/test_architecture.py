@@ -27,7 +27,7 @@ TESTS = Path(__file__).parent
 ORDER = """
     exceptions
     process zipformat uvtool project
-    targets
+    targets tables
     config elf
     layout
     lockfiles

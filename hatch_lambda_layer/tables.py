@@ -1,0 +1,147 @@
+"""A table of `pyproject.toml`, read key by key; what is wrong with it is gathered, not raised."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+T = TypeVar("T")
+
+_UNITS = {"": 1, "b": 1}
+_UNITS |= {f"{prefix}b": 1000**power for power, prefix in enumerate("kmg", 1)}
+_UNITS |= {f"{prefix}ib": 1024**power for power, prefix in enumerate("kmg", 1)}
+
+
+class TableReader:
+    """Reads the keys of a table one by one and gathers what is wrong with them in `problems`.
+
+    `name` is the table's full name, which every problem begins with. `written` are the keys that
+    are written in this very table, where others are inherited: what is wrong with those has been
+    said where they are written.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        table: Mapping[str, object],
+        problems: list[str],
+        written: Collection[str] | None = None,
+    ) -> None:
+        self._prefix = name
+        self._table = table
+        self._problems = problems
+        self._written = written
+
+    def check_known(self, known: Iterable[str]) -> None:
+        """Gather every key that is not known, with the nearest that is."""
+        known = sorted(known)
+        for key in self._table:
+            if key not in known:
+                self.say(key, f"is unknown{nearest(key, known)}")
+
+    def value(self, key: str, default: object = None) -> Any:
+        """Give the value of a key, whatever it is."""
+        return self._table.get(key, default)
+
+    def say(self, key: str, problem: str) -> None:
+        """Gather a problem with a key, unless the key is inherited."""
+        top = re.split(r"[.\[]", key)[0]
+        if self._written is None or top in self._written:
+            self._problems.append(f"Field `{self._prefix}.{key}` {problem}")
+
+    def wrong(self, key: str, must: str, value: object, near: Collection[str] = ()) -> None:
+        """Gather a value that is not what it must be, with the nearest of the names in `near`."""
+        suggestion = nearest(value, near) if isinstance(value, str) else ""
+        self.say(key, f"must be {must}, not {toml(value)}{suggestion}")
+
+    def choice(self, key: str, allowed: Collection[str]) -> str | None:
+        """Give one of the `allowed` strings; `None` where there is none, or another."""
+        value = self.value(key, None)
+        if value is None or (isinstance(value, str) and value in allowed):
+            return value
+        self.wrong(key, f"one of {listed(allowed)}", value, near=allowed)
+        return None
+
+    def flag(self, key: str) -> bool:
+        """Give true or false; false where there is none."""
+        value = self.value(key, False)
+        if not isinstance(value, bool):
+            self.wrong(key, "true or false", value)
+            return False
+        return value
+
+    def strings(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Give an array of strings, without those that are wrong."""
+        return tuple(self.items(key, default).values())
+
+    def items(self, key: str, default: tuple[str, ...] = ()) -> dict[int, str]:
+        """Give the strings of an array by their number, without those that are wrong."""
+        value = self.value(key, None)
+        if value is None:
+            return dict(enumerate(default))
+        if not isinstance(value, list):
+            self.wrong(key, "an array of strings", value)
+            return {}
+        for number, item in enumerate(value):
+            if not isinstance(item, str) or not item.strip():
+                self.wrong(f"{key}[{number}]", "a string that is not empty", item)
+        items = {n: item for n, item in enumerate(value) if isinstance(item, str) and item.strip()}
+        strings = list(items.values())
+        for item in sorted({item for item in strings if strings.count(item) > 1}):
+            self.say(key, f"has {toml(item)} more than once")
+        return items
+
+    def parsed(
+        self,
+        key: str,
+        items: Mapping[int, str],
+        parse: Callable[[str], T],
+        allowed: Collection[str],
+    ) -> tuple[T, ...]:
+        """Parse each of `items`; `KeyError` and `ValueError` mean that it is none of `allowed`."""
+        parsed = []
+        for number, value in items.items():
+            try:
+                parsed.append(parse(value))
+            except (KeyError, ValueError):
+                self.wrong(f"{key}[{number}]", f"one of {listed(allowed)}", value, near=allowed)
+        return tuple(parsed)
+
+    def size(self, key: str, largest: int) -> int:
+        """Give a size in bytes: a number, or a string with a unit."""
+        value = self.value(key, largest)
+        must = f"a size of at most {largest:,} bytes (Lambda's limit), such as '250 MiB'"
+        if isinstance(value, int) and not isinstance(value, bool):
+            size = value
+        else:
+            match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(value).lower())
+            if match is None or match[2] not in _UNITS or not isinstance(value, str):
+                self.wrong(key, must, value)
+                return largest
+            # Not above the limit, because infinity is no integer.
+            size = int(min(float(match[1]) * _UNITS[match[2]], largest + 1))
+        if not 0 < size <= largest:
+            self.wrong(key, must, value)
+        return size
+
+
+def nearest(text: str, known: Iterable[str]) -> str:
+    """Ask whether the nearest of the known names was meant; empty where none is near."""
+    near = difflib.get_close_matches(text, list(known), n=1, cutoff=0.5)
+    return f" (did you mean `{near[0]}`?)" if near else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Give names as a sentence has them."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def toml(value: object) -> str:
+    """Give a value as TOML writes it, nearly."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, (str, int, float)) else f"`{value}`"
