@@ -47,7 +47,7 @@ ORDER = """
     composition
     project_wheel
     archive
-    manifest
+    manifest published
     report
     budget
     pipeline
