@@ -57,6 +57,15 @@ class BuiltLayer:
     seconds: Mapping[str, float]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildPlan:
+    """What a layer would be made from: its input digest, and the sha256 of each locked wheel."""
+
+    zip_path: Path
+    input_digest: str
+    wheels: frozenset[str]
+
+
 @dataclass
 class LayerBuild:
     """One build of one project, and what the members of its matrix share.
@@ -84,7 +93,7 @@ class LayerBuild:
             self.console.warning(warning)
         alone = len(self.matrix.members) == 1
         with locked(self._lock_paths(), self._say_waiting):
-            built = _MemberBuild(self, member).run(None if alone else member.id)
+            built = _MemberBuild(self, member).run(self._name(member))
         # One table is what a person wants to see; the tables of a matrix are nearly the same.
         if built.rebuilt and (alone or self.console.verbose):
             self.console.info(report.layer_table(built.manifest))
@@ -97,6 +106,18 @@ class LayerBuild:
             else f"{built.zip_path.name} is up to date"
         )
         return built
+
+    def plan(self, member: Member) -> BuildPlan:
+        """Say what a member would be made from; nothing is fetched, and no layer is written."""
+        with locked(self._lock_paths(), self._say_waiting):
+            return _MemberBuild(self, member).plan(self.zip_path(member))
+
+    def zip_path(self, member: Member) -> Path:
+        """Give the path of a member's layer."""
+        return self.layout.path_layer_zip(self._name(member))
+
+    def _name(self, member: Member) -> str | None:
+        return None if len(self.matrix.members) == 1 else member.id
 
     def build_all(
         self, members: Sequence[Member], on_failure: Callable[[str, LambdaLayerError], None]
@@ -168,6 +189,16 @@ class _MemberBuild:
         self._layout = build.layout
         self._cache = build.cache
         self._clock = _Clock()
+
+    def plan(self, zip_path: Path) -> BuildPlan:
+        """Read the lockfile, and what of the project goes into the layer."""
+        with self._work_folder():
+            selection = self._selection()
+            return BuildPlan(
+                zip_path=zip_path,
+                input_digest=self._input_digest(selection, self._own_wheel()),
+                wheels=frozenset(locked.sha256 for locked in selection.wheels),
+            )
 
     def run(self, name: str | None) -> BuiltLayer:
         """Build the layer under the `name` it has in its matrix, or find that it is current."""
