@@ -48,7 +48,7 @@ ORDER = """
     project_wheel
     archive
     manifest published
-    report
+    report outputs
     budget
     pipeline
     edge
