@@ -49,7 +49,7 @@ ORDER = """
     archive
     manifest published
     report outputs
-    budget
+    aws budget
     pipeline
     edge
     builder build_hook cli
@@ -61,7 +61,7 @@ ADAPTERS = {"edge", "builder", "build_hook", "cli", "hooks"}
 # The one door to each outside world.
 DOORS = {
     "boto3": set(),
-    "botocore": set(),
+    "botocore": {"aws"},
     "click": {"cli"},
     "hatchling": {"builder", "build_hook", "hooks", "project_wheel"},
     "http": set(),
