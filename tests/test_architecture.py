@@ -48,8 +48,8 @@ ORDER = """
     project_wheel
     archive
     manifest published
-    report
-    budget
+    report outputs
+    aws budget
     pipeline
     edge
     builder build_hook cli
@@ -61,7 +61,7 @@ ADAPTERS = {"edge", "builder", "build_hook", "cli", "hooks"}
 # The one door to each outside world.
 DOORS = {
     "boto3": set(),
-    "botocore": set(),
+    "botocore": {"aws"},
     "click": {"cli"},
     "hatchling": {"builder", "build_hook", "hooks", "project_wheel"},
     "http": set(),
