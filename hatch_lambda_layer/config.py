@@ -155,7 +155,8 @@ class _LayerReader(TableReader):
 
     def read(self) -> LayerConfig:
         fields = LayerConfig.__dataclass_fields__
-        self.check_known(field.replace("_", "-") for field in fields if field != "name")
+        # What is said of publishing is read when something is published.
+        self.check_known(["publish", *(field.replace("_", "-") for field in fields if field != "name")])
         return LayerConfig(
             name=self._name,
             tool=self.choice("tool", TOOLS),

@@ -1,12 +1,14 @@
-"""Where things lie on disk, and under which name: the one place that knows."""
+"""Where things lie on disk and on S3, and under which name: the one place that knows."""
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
 # Also what a killed build has left.
@@ -31,11 +33,6 @@ class LayerPathLayout:
         return self.path_pyproject_toml.parent
 
     @property
-    def path_uv_lock(self) -> Path:
-        """The lockfile of uv."""
-        return self.dir_project_root / "uv.lock"
-
-    @property
     def dir_build_lambda(self) -> Path:
         """The folder of everything made for Lambda; it ignores itself in git."""
         return self.dir_project_root / "build" / "lambda"
@@ -49,6 +46,11 @@ class LayerPathLayout:
     def dir_artifacts(self) -> Path:
         """Where the project's own wheel is made before it goes into the layer."""
         return self.dir_build_lambda_layer / "artifacts"
+
+    @property
+    def dir_sources(self) -> Path:
+        """Where sources are built to wheels."""
+        return self.dir_artifacts / "sources"
 
     @property
     def path_included_pack(self) -> Path:
@@ -73,3 +75,35 @@ class LayerPathLayout:
         if not self.dir_output.is_dir():
             return []
         return sorted(path for path in self.dir_output.iterdir() if _BUILT.fullmatch(path.name))
+
+
+@dataclass(frozen=True, slots=True)
+class LayerS3Layout:
+    """The keys of one layer's objects, all below `folder`, which ends without a slash.
+
+    The folder is of one layer on one set of architectures: two layers never share a key.
+    """
+
+    folder: str
+
+    @classmethod
+    def below(
+        cls, prefix: str, layer_name: str, architectures: Sequence[str], named: Collection[str]
+    ) -> LayerS3Layout:
+        """Give the layout below a prefix that has the parts in `named` already."""
+        parts = {"layer-name": layer_name, "architecture": "-".join(sorted(architectures))}
+        rest = [part for name, part in parts.items() if name not in named]
+        return cls("/".join(filter(None, [prefix.strip("/"), *rest])))
+
+    def key_layer_zip(self, content_digest: str, code_sha256: str) -> str:
+        """Give the key of the zip; it tells the content, and the bytes where zlibs differ."""
+        bytes_mark = base64.b64decode(code_sha256).hex()[:12]
+        return f"{self.folder}/layer/layer-{content_digest.partition(':')[2]}-{bytes_mark}.zip"
+
+    def key_manifest(self, version: int, filename: str) -> str:
+        """Give the key of a manifest of a version."""
+        return f"{self.folder}/layer/{version:06}/{filename}"
+
+    def key_last_manifest(self, filename: str) -> str:
+        """Give the key of the newest version's manifest."""
+        return f"{self.folder}/layer/last-{filename}"

@@ -18,8 +18,8 @@ from hatch_lambda_layer.exceptions import (
 from hatch_lambda_layer.project_wheel import build_project_wheel, read_project_wheel
 from hatch_lambda_layer.targets import Architecture, Target, runtimes
 from tests.support.index_server import IndexServer
+from tests.support.layer_project import Project, names
 from tests.support.wheel_factory import WheelSpec
-from tests.test_pipeline import Project, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

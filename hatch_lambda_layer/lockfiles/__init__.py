@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ._types import Lockfile
 
-__all__ = ["LOCKFILES", "Lock", "LockRequest", "find_lockfile", "read_text"]
+__all__ = ["LOCKFILES", "Lock", "LockRequest", "find_lockfile"]
 
 LOCKFILES: Mapping[str, Lockfile] = {
     lockfile.tool: lockfile

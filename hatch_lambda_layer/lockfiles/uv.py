@@ -48,8 +48,17 @@ class UvLockfile:
     per_target = False
 
     def find(self, request: LockRequest) -> list[Path]:
-        """Give `uv.lock`."""
-        return [path] if (path := request.layout.path_uv_lock).is_file() else []
+        """Give `uv.lock`, the project's own or that of the workspace it is in."""
+        root = request.layout.dir_project_root
+        for folder in (root, *root.absolute().parents):
+            path = folder / self.filename
+            if path.is_file() and (folder == root or _is_workspace(folder)):
+                return [path]
+        return []
+
+    def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
+        """Give `None`: uv is quicker than to find out which files it would read."""
+        return None
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
         """Export the lock; a stale one fails at once, without the network being asked."""
@@ -64,7 +73,16 @@ class UvLockfile:
             text = run(argv, cwd=request.layout.dir_project_root, env=env)
         except ToolError as error:
             raise _explained(error, path) from error
-        return Lock(path=path, command=self.command, text=text)
+        root = request.layout.dir_project_root
+        return Lock(path=path, command=self.command, text=text, folder=root)
+
+
+def _is_workspace(folder: Path) -> bool:
+    """Say whether the project in `folder` has members elsewhere; uv knows which."""
+    try:
+        return b"[tool.uv.workspace]" in (folder / "pyproject.toml").read_bytes()
+    except OSError:
+        return False
 
 
 def _interpreter(lock: bytes) -> list[str]:
