@@ -48,7 +48,7 @@ ORDER = """
     project_wheel
     archive
     manifest published
-    report outputs
+    report outputs iam
     aws budget
     pipeline
     edge
