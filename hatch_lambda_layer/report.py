@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 # Larger zips can't be sent to Lambda directly, they go through S3.
 LAMBDA_DIRECT_UPLOAD_LIMIT = 52_428_800
-_TEXT_COLUMNS = 2
 
 
 def layer_table(manifest: LayerManifest) -> str:
@@ -54,16 +53,23 @@ def largest_packages(packages: Iterable[LayerPackage], count: int) -> str:
     return "\n".join(_aligned(("package", "version", "unpacked"), rows))
 
 
+def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Give a table of text, its columns on the left."""
+    return "\n".join(_aligned(header, rows, len(header)))
+
+
 def _sizes(unpacked: int, zipped: int) -> tuple[str, str]:
     return megabytes(unpacked), megabytes(zipped)
 
 
-def _aligned(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterable[str]:
-    """Give lines with two columns of text on the left and columns of numbers on the right."""
+def _aligned(
+    header: tuple[str, ...], rows: Sequence[tuple[str, ...]], text_columns: int = 2
+) -> Iterable[str]:
+    """Give lines with columns of text on the left and columns of numbers on the right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     for row in (header, *rows):
         cells = [
-            cell.ljust(width) if column < _TEXT_COLUMNS else cell.rjust(width)
+            cell.ljust(width) if column < text_columns else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         yield "  ".join(cells).rstrip()
