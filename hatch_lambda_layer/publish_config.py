@@ -25,6 +25,10 @@ _NOT_EMPTY = (r"[^\r\n]*\S[^\r\n]*", "a line of text")
 # Lambda's own limits of these are checked against its service model, by `aws.service_model`.
 _LAYER_NAME = (r"[A-Za-z0-9_{}-]+", "letters, digits, `-`, `_` and placeholders")
 _PARAMETER = (r"[A-Za-z0-9_./{}-]+", "a parameter's name, such as '/layers/{layer-name}'")
+# After S3's page "Categorizing your objects using tags" (as of 2026-11).
+_TAG_KEY, _TAG = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}"), re.compile(r"[\w .:/=+@-]{0,256}")
+_TAG_MUST = "a text of letters, digits, spaces and any of + - = . _ : / @, as its key"
+_MOST_TAGS = 10
 
 _IN_NAME = ("layer", "runtime", "architecture")
 _IN_S3_DIR = ("layer-name", "architecture", "region")
@@ -211,8 +215,10 @@ class _PublishReader(TableReader):
     def _tags(self) -> tuple[tuple[str, str], ...]:
         table = self.table("tags")
         for key, value in table.items():
-            if not isinstance(value, str):
-                self.wrong(f"tags.{key}", "a string", value)
+            if not isinstance(value, str) or not _TAG.fullmatch(value) or not _TAG_KEY.fullmatch(key):
+                self.wrong(f"tags.{key}", _TAG_MUST, value)
+        if len(table) > _MOST_TAGS:
+            self.say("tags", f"has {len(table)} tags, S3 takes {_MOST_TAGS} on an object")
         return tuple(sorted((key, str(value)) for key, value in table.items()))
 
     def _destinations(self) -> tuple[Destination, ...]:

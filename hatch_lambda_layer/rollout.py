@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .aws.session import AwsSession
     from .console import Console
-    from .outlet import Outlet
+    from .outlet import LiveVersion, Outlet
     from .pipeline import BuildPlan
     from .publish_config import Destination
     from .published import PublishedVersion
@@ -57,6 +57,7 @@ class Rollout:
         """Begin with nothing that has failed."""
         self.failed: list[str] = []
         self.outlets: list[Outlet] = []
+        self._live: dict[Outlet, LiveVersion] = {}
         self._wanted = 0
         self._lock = threading.Lock()
 
@@ -96,20 +97,18 @@ class Rollout:
         mark = inputs_mark([plan.input_digest for plan in plans.values()])
         if self.options.force:
             return False
-        return all(
-            (live := outlet.live(lambda tag: tag.inputs == mark)) is not None
-            and outlet.has_manifests(live.version.number)
-            for outlet in self._of(release)
-        )
+        for outlet in self._of(release):
+            live = outlet.live(lambda tag: tag.inputs == mark)
+            if live is None or not outlet.has_manifests(live.version.number):
+                return False
+            self._live[outlet] = live
+        return True
 
     def complete(self, release: Release, zip_path: Path) -> Iterator[PublishedVersion]:
-        """Complete what is live already, without its zip."""
+        """Complete a release that is `unchanged` everywhere, without its zip."""
 
         def complete(outlet: Outlet) -> PublishedVersion:
-            live = outlet.live(lambda _tag: True)
-            if live is None:
-                raise PublishError(f"{outlet.label}: the newest version has changed meanwhile")
-            return outlet.complete(live, zip_path)
+            return outlet.complete(self._live[outlet], zip_path)
 
         yield from self._told(complete, self._of(release))
 
