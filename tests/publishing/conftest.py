@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import botocore.loaders
+import botocore.session
 import pytest
 
 from tests.publishing.shop import HOME, Shop
@@ -44,7 +45,8 @@ def shared_models() -> Iterator[None]:
     """Read botocore's service models once: they are most of the time of a short test."""
     loader = botocore.loaders.create_loader()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.loaders, "create_loader", lambda *_: loader)
+        for module in (botocore.loaders, botocore.session):
+            patch.setattr(module, "create_loader", lambda *_: loader)
         yield
 
 

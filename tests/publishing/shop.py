@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -42,6 +43,18 @@ def written(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(written, value))}]"
     return json.dumps(value)
+
+
+@cache
+def _client(service: str, region: str, endpoint: str) -> Any:
+    make: Callable[..., Any] = boto3.client
+    return make(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
 
 
 @dataclass
@@ -125,8 +138,7 @@ class Shop:
 
     def client(self, service: str, region: str = HOME) -> Any:
         """Give a client that asks moto's server itself."""
-        make: Callable[..., Any] = boto3.client
-        return make(service, region_name=region, endpoint_url=f"http://{self.server}")
+        return _client(service, region, f"http://{self.server}")
 
     def functions(self, region: str = HOME) -> LambdaClient:
         return self.client("lambda", region)  # type: ignore[no-any-return]

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Fault = Literal["throttle", "error", "error after", "reset", "reset after", "timeout after"]
 FAULTS: tuple[Fault, ...] = (
@@ -40,6 +40,14 @@ _THROTTLED = {
     "ssm": (400, "application/json", b'{"__type": "ThrottlingException"}'),
     "sts": (400, "text/xml", b"<E><Error><Code>Throttling</Code></Error></E>"),
 }
+# Every request looks for moto's modules on disk, which is a third of its time.
+_SERVER = """
+import moto.backends
+modules = list(moto.backends.list_of_moto_modules())
+moto.backends.list_of_moto_modules = lambda: modules
+from moto.server import main
+main()
+"""
 _HOP = {"connection", "transfer-encoding", "content-length", "server", "date"}
 
 
@@ -89,7 +97,7 @@ class Aws:
 
     endpoint: str
     requests: list[Request] = field(default_factory=list)
-    fault: Injected | None = None
+    faults: Sequence[Injected] = ()
 
     def calls(self, service: str | None = None) -> list[str]:
         """Give what was asked, in order."""
@@ -154,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:  # type: ignore[attr-defined]
             number = len(aws.requests)
             aws.requests.append(self._noted(body))
-        injected = aws.fault if aws.fault and aws.fault.number == number else None
+        injected = next((each for each in aws.faults if each.number == number), None)
         if injected is None:
             self._answer(*self._forward(body))
         elif callable(injected.fault):
@@ -259,7 +267,7 @@ def moto_server() -> Iterator[str]:
     environment = {name: value for name, value in os.environ.items() if "PROXY" not in name.upper()}
     environment["MOTO_ENABLE_ISO_REGIONS"] = "false"
     process = subprocess.Popen(
-        [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)],
+        [sys.executable, "-c", _SERVER, "-H", "127.0.0.1", "-p", str(port)],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
