@@ -49,7 +49,7 @@ ORDER = """
     archive
     manifest published
     report outputs iam
-    aws budget
+    differences aws budget
     pipeline
     edge
     builder build_hook cli
