@@ -137,7 +137,7 @@ def test_a_key_may_be_used_through_s3_only(kms: str, resource: str, alias: str |
 
     assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
     assert statement["Resource"] == [resource]
-    condition = {"StringEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}}
+    condition = {"StringLike": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}}
     if alias:
         condition["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": alias}
     assert statement["Condition"] == condition
@@ -153,8 +153,23 @@ def test_functions_are_listed_in_the_regions_where_something_is_retained() -> No
     )
 
     assert statement["Condition"] == {
-        "StringEquals": {"aws:RequestedRegion": ["eu-north-1", "us-east-1"]}
+        "StringLike": {"aws:RequestedRegion": ["eu-north-1", "us-east-1"]}
     }
+
+
+def test_an_account_and_a_region_that_are_not_known_are_open() -> None:
+    grant = replace(ALL, account="*", region="*", bucket="layers-*", kms="1234abcd")
+
+    assert allowed(grant)["lambda:PublishLayerVersion"] == ["arn:aws:lambda:*:*:layer:orders"]
+    assert allowed(grant)["s3:ListBucket"] == ["arn:aws:s3:::layers-*"]
+    # In the other operators an asterisk is nothing but itself.
+    conditions = [each["Condition"] for each in statements(grant) if "Condition" in each]
+    assert [
+        {operator: "*" in str(keys)} for each in conditions for operator, keys in each.items()
+    ] == [
+        {"StringLike": True},
+        {"StringLike": True},
+    ]
 
 
 def test_another_partition_is_in_every_arn() -> None:
