@@ -156,7 +156,9 @@ class _LayerReader(TableReader):
     def read(self) -> LayerConfig:
         fields = LayerConfig.__dataclass_fields__
         # What is said of publishing is read when something is published.
-        self.check_known(["publish", *(field.replace("_", "-") for field in fields if field != "name")])
+        self.check_known(
+            ["publish", *(field.replace("_", "-") for field in fields if field != "name")]
+        )
         return LayerConfig(
             name=self._name,
             tool=self.choice("tool", TOOLS),

@@ -11,8 +11,6 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-# Lambda allows 256; `aws.service_model` checks the whole against what botocore knows.
-MOST_CHARACTERS = 256
 _TAG = re.compile(
     r"\[hatch-lambda-layer 1 (?P<digest>sha256:[0-9a-f]{64}) "
     r"(?P<code>[\w-]{12})\.(?P<inputs>[\w-]{16})\.(?P<project>[0-9a-f]{8})(?P<forced>\.forced)?\]\Z"
@@ -78,15 +76,3 @@ def inputs_mark(input_digests: list[str]) -> str:
 def project_mark(project: str) -> str:
     """Give the mark of a project, by its normalised name."""
     return hashlib.sha256(project.encode()).hexdigest()[:8]
-
-
-# The longest tag, with the space before it: what is left is the user's.
-MOST_TEXT = MOST_CHARACTERS - 1 - len(
-    VersionTag(
-        content_digest=f"sha256:{'0' * 64}",
-        code="0" * 12,
-        inputs="0" * 16,
-        project="0" * 8,
-        forced=True,
-    ).describe("")
-)

@@ -71,6 +71,7 @@ class Outlet:
         self._registry = LayerRegistry(session, region, pause)
         self._layout, self._bucket = self._find_bucket()
         self._versions = self._registry.versions(release.layer_name)
+        self._codes: dict[int, str] = {}
         if not take_over:
             self._refuse_foreign()
 
@@ -110,8 +111,7 @@ class Outlet:
             if tag.forced:
                 break
         for version, tag in reversed(row):
-            code_sha256, _ = self._registry.code(self.release.layer_name, version.number)
-            if code_mark(code_sha256) == tag.code:
+            if code_mark(code_sha256 := self._code(version.number)) == tag.code:
                 return LiveVersion(version, tag, code_sha256)
         return None
 
@@ -189,7 +189,7 @@ class Outlet:
             yield f"publish a version of {self.release.layer_name}{after}"
         else:
             yield f"leave version {live.version.number} as it is: {live.version.arn}"
-        number = live and live.version.number
+        number = live.version.number if live else None
         grants = self._wanted_grants() if number is None else self._missing_grants(number)
         for grant in grants:
             yield f"grant its use: {grant.statement}"
@@ -245,6 +245,7 @@ class Outlet:
                 f"CodeSha256 is {made.code_sha256}, not {manifest.code_sha256}",
                 hint="don't use that version; publish again, which makes another one",
             )
+        self._codes[made.version.number] = made.code_sha256
         listed = self._registry.versions(name)
         # The list may be behind for a moment.
         others = [each for each in listed if each.number != made.version.number]
@@ -336,6 +337,11 @@ class Outlet:
         if wanted.public:
             grants.append(Grant(statement="public", principal="*"))
         return grants
+
+    def _code(self, number: int) -> str:
+        if number not in self._codes:
+            self._codes[number], _ = self._registry.code(self.release.layer_name, number)
+        return self._codes[number]
 
     def _missing_grants(self, number: int) -> list[Grant]:
         wanted = self._wanted_grants()

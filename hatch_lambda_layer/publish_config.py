@@ -269,7 +269,7 @@ class _PublishReader(TableReader):
         """Give the reader of a table in this one, which says nothing where it is inherited."""
         inner = _PublishReader(self._layer, table, (), self._all_problems)
         inner._prefix = f"{self._prefix}.{key}"
-        inherited = self._written is not None and key.split(".")[0] not in self._written
+        inherited = self._written is not None and key.split(".", maxsplit=1)[0] not in self._written
         inner._written = () if inherited else own
         return inner
 

@@ -1,205 +1,153 @@
-"""The order of a publication: look, build if need be, compare, publish, everywhere side by side."""
+"""The order of a publication, from layers on disk or from the lockfile to layer versions."""
 
 from __future__ import annotations
 
-import threading
-import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .descriptions import inputs_mark
-from .exceptions import LambdaLayerError, PublishError
-from .parallel import run_parallel
+from . import outputs
+from .descriptions import VersionTag
+from .exceptions import ConfigError
+from .releases import Artifact, Candidate, Release, refuse_different
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
-    from .aws.session import AwsSession
-    from .console import Console
-    from .outlet import Outlet
-    from .pipeline import BuildPlan
-    from .publish_config import Destination
+    from .config import Member
+    from .exceptions import LambdaLayerError
+    from .pipeline import BuildPlan, LayerBuild
+    from .publish_config import PublishConfig
     from .published import PublishedVersion
-    from .releases import Candidate, Release
+    from .rollout import Rollout
 
-_AT_ONCE = 8
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
-    """What a person asks for, beside the configuration.
-
-    `force` publishes what has not changed, `take_over` a layer that somebody else has made.
-    """
-
-    force: bool = False
-    take_over: bool = False
+# As long as every tag is, to see before the build whether the Description is short enough.
+_SOME_TAG = VersionTag(
+    content_digest=f"sha256:{'0' * 64}",
+    code="0" * 12,
+    inputs="0" * 16,
+    project="0" * 8,
+    forced=True,
+)
 
 
 @dataclass
-class Publisher:
-    """Publishes releases at all their destinations; one that fails leaves the others done.
+class Publication:
+    """The publication of one project's layers; `versions` are those that are live so far."""
 
-    `on_failure` is told of each destination that fails, when it does. `sessions` has those that
-    the caller has already, by profile and role.
-    """
-
-    console: Console
-    on_failure: Callable[[str, LambdaLayerError], None]
-    options: Options = field(default_factory=Options)
-    pause: Callable[[float], None] = time.sleep
-    sessions: dict[tuple[str | None, str | None], AwsSession] = field(default_factory=dict)
+    build: LayerBuild
+    configs: Mapping[str | None, PublishConfig]
+    rollout: Rollout
+    dry_run: bool = False
 
     def __post_init__(self) -> None:
-        """Begin with nothing that has failed."""
-        self.failed: list[str] = []
-        self.outlets: list[Outlet] = []
-        self._wanted = 0
-        self._lock = threading.Lock()
+        """Begin with nothing published."""
+        self.versions: list[PublishedVersion] = []
 
-    def look(self, releases: Sequence[Release]) -> None:
-        """See what is live at every destination, and whether something can be published there.
+    def from_zips(self, zip_paths: Sequence[Path]) -> Iterator[PublishedVersion]:
+        """Publish layers that are built; a folder stands for those of the matrix in it.
 
-        Raises `LambdaLayerError` where nothing can be published anywhere.
+        Raises `LambdaLayerError` before anything is asked or uploaded where a zip is not the one
+        its manifest was written for, or Lambda would not take it.
         """
-        from .aws import needed
+        paths = [each for path in zip_paths for each in self._zips_of(path)]
+        candidates = Candidate.of_artifacts(map(Artifact.read, paths), self.configs)
+        _check([each.release for each in candidates], candidates)
+        self.rollout.look([each.release for each in candidates])
+        yield from self._publish(candidates)
+        self.rollout.raise_failures()
 
-        with needed():
-            from .outlet import Outlet
-
-        def outlet(place: tuple[Release, Destination]) -> Outlet:
-            release, destination = place
-            return Outlet(
-                release,
-                destination,
-                self._session(destination),
-                take_over=self.options.take_over,
-                pause=self.pause,
-            )
-
-        def label(place: tuple[Release, Destination]) -> str:
-            return f"{place[1].label}: {place[0].layer_name}"
-
-        places = [(each, place) for each in releases for place in each.config.destinations]
-        self._wanted = len(places)
-        found = dict(self._each(outlet, places, label))
-        self.outlets = [found[place] for place in places if place in found]
-        if not self.outlets:
-            raise PublishError("Nothing can be published: every destination failed")
-        self._refuse_twice()
-
-    def unchanged(self, release: Release, plans: Mapping[str, BuildPlan]) -> bool:
-        """Say whether every destination has what would be built, so that nothing need be built."""
-        mark = inputs_mark([plan.input_digest for plan in plans.values()])
-        if self.options.force:
-            return False
-        return all(
-            (live := outlet.live(lambda tag: tag.inputs == mark)) is not None
-            and outlet.has_manifests(live.version.number)
-            for outlet in self._of(release)
-        )
-
-    def complete(self, release: Release, zip_path: Path) -> Iterator[PublishedVersion]:
-        """Complete what is live already, without its zip."""
-
-        def complete(outlet: Outlet) -> PublishedVersion:
-            live = outlet.live(lambda _tag: True)
-            if live is None:
-                raise PublishError(f"{outlet.label}: the newest version has changed meanwhile")
-            return outlet.complete(live, zip_path)
-
-        yield from self._told(complete, self._of(release))
-
-    def publish(self, candidates: Sequence[Candidate]) -> Iterator[PublishedVersion]:
-        """Publish candidates, and give each version when it is there.
-
-        Raises `PublishError` before anything is uploaded where a zip is too large for one of the
-        destinations.
-        """
-        work = [(outlet, each) for each in candidates for outlet in self._of(each.release)]
-        for outlet, candidate in work:
-            outlet.check_size(candidate.first.manifest.zipped_size)
-        names = ", ".join(each.release.layer_name for each in candidates)
-        candidate_of = dict(work)
-        with self.console.progress(f"Publishing {names}", len(work)) as progress:
-
-            def publish(outlet: Outlet) -> PublishedVersion:
-                version = outlet.publish(candidate_of[outlet], progress, force=self.options.force)
-                progress.done()
-                return version
-
-            yield from self._told(publish, list(candidate_of))
-
-    def preview(self, candidates: Sequence[Candidate]) -> Iterator[str]:
-        """Say what `publish` would do, a line each."""
-        for candidate in candidates:
-            for outlet in self._of(candidate.release):
-                outlet.check_size(candidate.first.manifest.zipped_size)
-                for line in outlet.preview(candidate, force=self.options.force):
-                    yield f"{outlet.label}: would {line}"
-
-    def raise_failures(self) -> None:
-        """Raise `PublishError` where some destination has failed."""
-        if self.failed:
-            done = self._wanted - len(self.failed)
-            raise PublishError(
-                f"{len(self.failed)} of {self._wanted} destinations failed "
-                f"({', '.join(self.failed)}); {done} done",
-                hint="run it again: what is done is not done twice",
-            )
-
-    def _of(self, release: Release) -> list[Outlet]:
-        return [outlet for outlet in self.outlets if outlet.release == release]
-
-    def _told(
-        self, work: Callable[[Outlet], PublishedVersion], outlets: Sequence[Outlet]
+    def with_build(
+        self, members: Sequence[Member], on_failure: Callable[[str, LambdaLayerError], None]
     ) -> Iterator[PublishedVersion]:
-        for outlet, version in self._each(work, outlets, lambda outlet: outlet.label):
-            self.console.info(f"{outlet.label} version {version.version} {version.status}")
+        """Build what is not live everywhere, and publish it.
+
+        What is wrong with the configuration, the credentials, the Regions or the buckets is said
+        before the build.
+        """
+        releases = Release.of_members(members, self.configs)
+        _check(releases)
+        plans = {member.id: self.build.plan(member) for member in members}
+        excludes = any(member.config.exclude for member in members)
+        for release in releases:
+            # What is excluded may be all that they differ in.
+            if not excludes:
+                contents = {each: plans[each].distributions for each in release.members}
+                refuse_different(release, contents)
+        self.rollout.look(releases)
+        to_build: list[str] = []
+        for release in releases:
+            own = {each: plans[each] for each in release.members}
+            if not self.dry_run and self.rollout.unchanged(release, own):
+                yield from self._complete(release, own)
+            else:
+                to_build += release.members
+        wanted = [member for member in members if member.id in to_build]
+        built = self.build.build_all(wanted, on_failure) if wanted else ()
+        artifacts = [Artifact(each.zip_path, each.manifest) for each in built]
+        candidates = Candidate.of_artifacts(artifacts, self.configs)
+        _check([each.release for each in candidates], candidates)
+        yield from self._publish(candidates)
+        self.rollout.raise_failures()
+
+    def write_outputs(self) -> None:
+        """Write what is live for the programs that come next."""
+        if not self.versions:
+            return
+        path = self.build.layout.dir_output / outputs.FILE_NAME
+        path.parent.mkdir(parents=True, exist_ok=True)
+        outputs.write_layer_versions(path, self.versions)
+        if github := os.environ.get("GITHUB_OUTPUT"):
+            outputs.append_github_output(Path(github), self.versions)
+
+    def _publish(self, candidates: Sequence[Candidate]) -> Iterator[PublishedVersion]:
+        if not candidates:
+            return
+        if self.dry_run:
+            for line in self.rollout.preview(candidates):
+                self.rollout.console.info(line)
+            return
+        for version in self.rollout.publish(candidates):
+            self.versions.append(version)
             yield version
 
-    def _each(
-        self,
-        work: Callable[[Item], Result],
-        items: Sequence[Item],
-        label: Callable[[Item], str],
-    ) -> Iterator[tuple[Item, Result]]:
-        """Give each item with its result, as they come; tell of those that fail."""
+    def _complete(
+        self, release: Release, plans: Mapping[str, BuildPlan]
+    ) -> Iterator[PublishedVersion]:
+        for version in self.rollout.complete(release, plans[release.members[0]].zip_path):
+            self.versions.append(version)
+            yield version
 
-        def attempt(item: Item) -> tuple[Result | None, LambdaLayerError | None]:
-            try:
-                return work(item), None
-            except LambdaLayerError as error:
-                return None, error
-            except OSError as error:
-                return None, PublishError(f"{error.filename or 'A file'}: {error.strerror or error}")
+    def _zips_of(self, path: Path) -> list[Path]:
+        if not path.is_dir():
+            return [path]
+        names = [self.build.zip_path(member).name for member in self.build.matrix.members]
+        return [path / name for name in names]
 
-        for item, (result, error) in run_parallel(attempt, items, _AT_ONCE):
-            if error is None:
-                yield item, result  # type: ignore[misc]  # without an error there is a result
-            elif self._wanted == 1:
-                raise error
-            else:
-                self.on_failure(label(item), error)
-                self.failed.append(label(item))
 
-    def _session(self, destination: Destination) -> AwsSession:
-        from .aws.session import AwsSession
+def _check(releases: Sequence[Release], candidates: Sequence[Candidate] = ()) -> None:
+    """Raise `ConfigError` with everything that Lambda would refuse; AWS is not asked."""
+    from .aws.service_model import ProposedVersion, problems
 
-        key = (destination.profile, destination.role_arn)
-        with self._lock:
-            if key not in self.sessions:
-                self.sessions[key] = AwsSession(*key, region=destination.region)
-            return self.sessions[key]
-
-    def _refuse_twice(self) -> None:
-        """Raise `PublishError` where two destinations are one place, which would race."""
-        places = [(each.account, each.region, each.release.layer_name) for each in self.outlets]
-        for account, region, name in {place for place in places if places.count(place) > 1}:
-            raise PublishError(
-                f"`{name}` is to be published twice in {region} of the account {account}",
-                hint="look at `accounts` and `regions` in `[tool.lambda-layer.publish]`",
+    sizes = {each.release: each.first.manifest for each in candidates}
+    found = []
+    for release in releases:
+        config = release.config
+        manifest = sizes.get(release)
+        key = "tool.lambda-layer" + (f".layers.{config.layer}" if config.layer else "")
+        found += problems(
+            ProposedVersion(
+                key=key,
+                layer_name=release.layer_name,
+                description=_SOME_TAG.describe(config.description),
+                license=config.license,
+                runtimes=release.runtimes,
+                architectures=release.architectures,
+                bucket=all(each.s3_dir for each in config.destinations),
+                zipped_size=manifest.zipped_size if manifest else None,
+                unpacked_size=manifest.unpacked_size if manifest else None,
             )
+        )
+    if found:
+        raise ConfigError(found)

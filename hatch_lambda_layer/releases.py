@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .descriptions import VersionTag, code_mark, inputs_mark, project_mark
@@ -12,6 +11,7 @@ from .manifest import LayerManifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from .config import Member
     from .publish_config import PublishConfig
@@ -136,7 +136,9 @@ class Candidate:
             for release in releases
         ]
         for each in candidates:
-            digests = {each.manifest.member: each.manifest.content_digest for each in each.artifacts}
+            digests = {
+                each.manifest.member: each.manifest.content_digest for each in each.artifacts
+            }
             refuse_different(each.release, digests)
         return candidates
 

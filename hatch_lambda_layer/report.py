@@ -66,5 +66,10 @@ def aligned(
         yield "  ".join(cells).rstrip()
 
 
+def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Give a table of text, its columns on the left."""
+    return "\n".join(aligned(header, rows, len(header)))
+
+
 def _sizes(unpacked: int, zipped: int) -> tuple[str, str]:
     return megabytes(unpacked), megabytes(zipped)

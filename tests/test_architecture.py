@@ -48,21 +48,28 @@ ORDER = """
     project_wheel
     archive
     manifest published
-    report outputs iam
+    publish_config descriptions
+    report outputs iam releases
     differences aws budget
     pipeline
+    outlet permissions inventory
+    rollout
+    opening publishing
     edge
-    builder build_hook cli
+    terminal
+    builder build_hook publish_cli publisher
+    cli
     hooks
 """
 RANK = {room: rank for rank, line in enumerate(ORDER.splitlines()) for room in line.split()}
-ADAPTERS = {"edge", "builder", "build_hook", "cli", "hooks"}
+ADAPTERS = {"edge", "terminal", "builder", "build_hook", "publish_cli", "publisher", "cli", "hooks"}
 
 # The one door to each outside world.
 DOORS = {
-    "boto3": set(),
+    "boto3": {"aws"},
     "botocore": {"aws"},
-    "click": {"cli"},
+    "click": {"cli", "publish_cli", "terminal"},
+    "hatch": {"publisher"},
     "hatchling": {"builder", "build_hook", "hooks", "project_wheel"},
     "http": set(),
     "importlib": set(),
@@ -70,7 +77,7 @@ DOORS = {
     "pty": set(),
     "requests": {"download"},
     "rich": {"console"},
-    "s3pathlib": set(),
+    "s3pathlib": {"aws"},
     "subprocess": {"process"},
     "tarfile": {"wheel_builders"},
     "truststore": {"download"},

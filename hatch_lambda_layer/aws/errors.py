@@ -105,7 +105,9 @@ def explained(action: str, where: str) -> Iterator[None]:
         raise PublishError(f"{where}: `{action}` failed: {_plain(error)}") from error
 
 
-def _refused(error: aws.ClientError, action: str, where: str) -> PublishError:
+def _refused(  # noqa: PLR0911  # a return for each kind of refusal
+    error: aws.ClientError, action: str, where: str
+) -> PublishError:
     name, message = code(error), _plain(error)
     if name in _DENIED:
         # A denial may be about another action than the one called, such as that of a key.
@@ -121,7 +123,9 @@ def _refused(error: aws.ClientError, action: str, where: str) -> PublishError:
             hint="sign in again, for example with `aws sso login`",
         )
     if name in _INVALID:
-        return PublishError(f"{where}: AWS knows no such credentials: {message}", hint=CREDENTIALS_HINT)
+        return PublishError(
+            f"{where}: AWS knows no such credentials: {message}", hint=CREDENTIALS_HINT
+        )
     if name in {"NoSuchBucket", "404"}:
         return PublishError(
             f"{where}: there is no such bucket",

@@ -130,7 +130,9 @@ class LayerBucket:
             found = self._head(key)
             if found is not None and int(found["Metadata"].get(_VERSION, 0)) >= version:
                 return False
-            held = {"if_match": found["ETag"]} if found is not None else {"if_none_match": "*"}
+            held: dict[str, Any] = (
+                {"if_match": found["ETag"]} if found is not None else {"if_none_match": "*"}
+            )
             with self._written() as written:
                 self._put(key, text.encode(), _JSON, metadata={_VERSION: str(version)}, **held)
             if written():
@@ -170,6 +172,9 @@ class LayerBucket:
                     raise
 
     def _put(self, key: str, data: bytes, content_type: str, **held: Any) -> None:
+        options: dict[str, Any] = {"tags": self._tags} if self._tags else {}
+        if self._kms:
+            options |= {"server_side_encryption": "aws:kms", "sse_kms_key_id": self._kms}
         S3Path(self.name, key).write_bytes(
             data,
             checksum_algorithm="SHA256",
@@ -177,14 +182,11 @@ class LayerBucket:
             content_type=content_type,
             expected_bucket_owner=self._owner,
             s3_client=self._client,
-            **({"tags": self._tags} if self._tags else {}),
-            **({"server_side_encryption": "aws:kms", "sse_kms_key_id": self._kms} if self._kms else {}),
+            **options,
             **held,
         )
 
-    def _put_parts(
-        self, key: str, path: Path, checksums: list[str], progress: Progress
-    ) -> None:
+    def _put_parts(self, key: str, path: Path, checksums: list[str], progress: Progress) -> None:
         place: Any = {"Bucket": self.name, "Key": key, "ExpectedBucketOwner": self._owner}
         options: Any = {"Tagging": urlencode(self._tags)} if self._tags else {}
         if self._kms:
