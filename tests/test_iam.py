@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import re
 from dataclasses import replace
 from importlib.resources import files
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cfnlint import lint_all
 
+from hatch_lambda_layer import aws
 from hatch_lambda_layer.iam import MANAGED_POLICY_LIMIT, Grant, policy, size
 
 ACCOUNT = "123456789012"
@@ -203,6 +206,17 @@ def test_a_layer_gets_no_more_because_of_another() -> None:
     assert found["lambda:DeleteLayerVersion"] == [f"{LAYER[:-6]}web:*"]
     assert found["lambda:AddLayerVersionPermission"] == [f"{LAYER[:-6]}web:*"]
     assert sorted(found["lambda:GetLayerVersion"]) == [f"{LAYER}:*", f"{LAYER[:-6]}web:*"]
+
+
+def test_every_call_that_is_made_is_allowed() -> None:
+    # The action stands with each call, for the message when it is denied.
+    sources = [each.read_text("utf-8") for each in Path(aws.__file__).parent.glob("*.py")]
+    called = {name for text in sources for name in re.findall(r'"([a-z0-9]+:[A-Z]\w+)"', text)}
+    # Neither is in the policy, see iam.py.
+    called -= {"sts:GetCallerIdentity", "sts:AssumeRole"}
+
+    assert len(called) > 8
+    assert called - set(allowed(ALL)) == set()
 
 
 def test_the_size_is_counted_as_iam_counts_it() -> None:
