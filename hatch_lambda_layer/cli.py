@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from . import __version__, report
+from . import __version__, differences, report
 from .console import Console
 from .edge import reported
-from .exceptions import LambdaLayerError, OutputError
+from .exceptions import LambdaLayerError
 from .manifest import LayerManifest
 from .opening import open_project
 from .terminal import Terminal, chosen, of_layer, of_member, quietly, verbosely
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+# Neither 1, a failure, nor 2, a wrong command line.
+_DIFFERENT = 3
 
 
 class _Commands(click.Group):
@@ -103,15 +107,7 @@ def show(layer: Path) -> None:
     terminal = Terminal(0)
     with reported(terminal):
         manifest_path = layer.with_suffix(".json")
-        try:
-            manifest = LayerManifest.from_json(manifest_path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise OutputError(
-                f"{manifest_path} can't be read: {error.strerror}",
-                hint="`show` reads the `layer.json` that a build writes beside the zip",
-            ) from error
-        except (UnicodeDecodeError, LambdaLayerError) as error:
-            raise LambdaLayerError(f"{manifest_path}: {error}") from error
+        manifest = LayerManifest.read(manifest_path)
         click.echo(layer.absolute())
         click.echo(report.layer_table(manifest))
         click.echo(report.layer_totals(manifest))
@@ -124,3 +120,35 @@ def show(layer: Path) -> None:
                 f"{layer} is not the zip that {manifest_path.name} was written for",
                 hint="build it again",
             )
+
+
+@main.command()
+@click.argument("old", metavar="A")
+@click.argument("new", metavar="B")
+@click.option(
+    "--output",
+    type=click.Choice(list(differences.FORMATS)),
+    default="text",
+    help="How the difference is written.",
+)
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help=f"Exit with {_DIFFERENT} where the layers differ; failures exit with others.",
+)
+def diff(old: str, new: str, output: str, *, exit_code: bool) -> None:
+    """Show what differs from layer A to layer B.
+
+    Each is a zip with its manifest beside it, a `layer.json`, or a published version: NAME:3, or
+    its ARN.
+    """
+    with reported(Terminal(0)):
+        sides = (differences.read_side(each, _published_manifest) for each in (old, new))
+        difference = differences.LayerDifference(*sides)
+        click.echo(differences.FORMATS[output](difference), nl=False)
+        if exit_code and not difference.equal:
+            sys.exit(_DIFFERENT)
+
+
+def _published_manifest(version: str) -> LayerManifest:
+    raise LambdaLayerError(f"{version}: published versions can't be read yet")

@@ -87,6 +87,7 @@ _ON_PARAMETER = (
 class Grant:
     """What publishing one layer to one Region takes; every template in it is filled.
 
+    `account` and `region` are `*` where they are not known: every pattern here takes that.
     `prefix` is the folder in the `bucket`, which is `None` where the zip goes to Lambda directly.
     `kms` is the key of the bucket, as S3 takes it: an ARN, an id or an alias. `permit`, `retain`
     and `tag` say whether `permissions`, `retain` and `tags` are configured.
@@ -121,7 +122,7 @@ def policy(grants: Collection[Grant]) -> str:
             path = grant.ssm_parameter.strip("/")
             document.allow(_ON_PARAMETER, _arn(grant, "ssm", f"parameter/{path}"))
     if regions := sorted({grant.region for grant in grants if grant.retain}):
-        document.allow(_ON_FUNCTIONS, "*", {"StringEquals": {"aws:RequestedRegion": regions}})
+        document.allow(_ON_FUNCTIONS, "*", {"StringLike": {"aws:RequestedRegion": regions}})
     return document.to_json()
 
 
@@ -184,7 +185,7 @@ def _add_kms(document: _Document, grant: Grant, kms: str) -> None:
     condition: dict[str, dict[str, object]] = {}
     # In China services have another name here, which is not documented.
     if grant.partition != "aws-cn":
-        condition["StringEquals"] = {"kms:ViaService": f"s3.{grant.region}.amazonaws.com"}
+        condition["StringLike"] = {"kms:ViaService": f"s3.{grant.region}.amazonaws.com"}
     key = kms if kms.startswith("arn:") else _arn(grant, "kms", kms)
     owner, _, name = key.rpartition(":")
     if name.startswith("alias/"):

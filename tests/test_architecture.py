@@ -50,7 +50,7 @@ ORDER = """
     manifest published
     publish_config descriptions
     report outputs iam releases
-    aws budget
+    differences aws budget
     pipeline
     outlet permissions inventory
     rollout

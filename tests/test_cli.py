@@ -340,7 +340,7 @@ def test_show_without_a_manifest_says_which_file_is_missing(project: Path) -> No
     result = run("show", project / "dist" / "layer.zip")
     assert result.exit_code == 1
     assert f"error: {project / 'dist' / 'layer.json'} can't be read: No such file" in result.stderr
-    assert "hint: `show` reads the `layer.json` that a build writes" in result.stderr
+    assert "hint: a build writes a `layer.json` beside the zip" in result.stderr
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"schema": 99}', b'{"schema": 1}', b"\xff\xfe"])

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import re
 from dataclasses import replace
 from importlib.resources import files
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cfnlint import lint_all
 
+from hatch_lambda_layer import aws
 from hatch_lambda_layer.iam import MANAGED_POLICY_LIMIT, Grant, policy, size
 
 ACCOUNT = "123456789012"
@@ -137,7 +140,7 @@ def test_a_key_may_be_used_through_s3_only(kms: str, resource: str, alias: str |
 
     assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
     assert statement["Resource"] == [resource]
-    condition = {"StringEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}}
+    condition = {"StringLike": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}}
     if alias:
         condition["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": alias}
     assert statement["Condition"] == condition
@@ -153,8 +156,23 @@ def test_functions_are_listed_in_the_regions_where_something_is_retained() -> No
     )
 
     assert statement["Condition"] == {
-        "StringEquals": {"aws:RequestedRegion": ["eu-north-1", "us-east-1"]}
+        "StringLike": {"aws:RequestedRegion": ["eu-north-1", "us-east-1"]}
     }
+
+
+def test_an_account_and_a_region_that_are_not_known_are_open() -> None:
+    grant = replace(ALL, account="*", region="*", bucket="layers-*", kms="1234abcd")
+
+    assert allowed(grant)["lambda:PublishLayerVersion"] == ["arn:aws:lambda:*:*:layer:orders"]
+    assert allowed(grant)["s3:ListBucket"] == ["arn:aws:s3:::layers-*"]
+    # In the other operators an asterisk is nothing but itself.
+    conditions = [each["Condition"] for each in statements(grant) if "Condition" in each]
+    assert [
+        {operator: "*" in str(keys)} for each in conditions for operator, keys in each.items()
+    ] == [
+        {"StringLike": True},
+        {"StringLike": True},
+    ]
 
 
 def test_another_partition_is_in_every_arn() -> None:
@@ -188,6 +206,17 @@ def test_a_layer_gets_no_more_because_of_another() -> None:
     assert found["lambda:DeleteLayerVersion"] == [f"{LAYER[:-6]}web:*"]
     assert found["lambda:AddLayerVersionPermission"] == [f"{LAYER[:-6]}web:*"]
     assert sorted(found["lambda:GetLayerVersion"]) == [f"{LAYER}:*", f"{LAYER[:-6]}web:*"]
+
+
+def test_every_call_that_is_made_is_allowed() -> None:
+    # The action stands with each call, for the message when it is denied.
+    sources = [each.read_text("utf-8") for each in Path(aws.__file__).parent.glob("*.py")]
+    called = {name for text in sources for name in re.findall(r'"([a-z0-9]+:[A-Z]\w+)"', text)}
+    # Neither is in the policy, see iam.py.
+    called -= {"sts:GetCallerIdentity", "sts:AssumeRole"}
+
+    assert len(called) > 8
+    assert called - set(allowed(ALL)) == set()
 
 
 def test_the_size_is_counted_as_iam_counts_it() -> None:
