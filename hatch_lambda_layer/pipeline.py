@@ -156,6 +156,9 @@ class LayerBuild:
         kept = key and self.cache.lock(key, path)
         if kept:
             return kept
+        if key or lockfile.per_target:
+            # These tools take seconds.
+            self.console.info(f"Reading {path.name} with {lockfile.tool}")
         lock = lockfile.read(path, request, target)
         # The cache holds no passwords, nor signed URLs.
         if key and redact(text := lock.text.decode()) == text:
