@@ -18,9 +18,11 @@ from .budget import NEARLY_FULL, nearly_full
 from .cache import Cache, default_cache_dir
 from .exceptions import Interrupted, LambdaLayerError, OutputError
 from .findings import Finding
+from .index_access import IndexAccess
 from .lockfiles import LockRequest, find_lockfile
 from .locking import locked
 from .manifest import LayerManifest
+from .origins import check_origins
 from .parallel import begin
 from .process import redact
 from .selection import Selection, no_wheels, select, selection_key
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from .config import LayerConfig, Matrix, Member
     from .console import Console
     from .inclusion import IncludedFile
+    from .index_pages import Link
+    from .indexes import CodeArtifact
     from .layout import LayerPathLayout
     from .lockfiles._types import Lock
     from .targets import Target
@@ -72,7 +76,8 @@ class LayerBuild:
     cache: Cache = field(default_factory=lambda: Cache(default_cache_dir()))
 
     def __post_init__(self) -> None:
-        """Begin with no lock read."""
+        """Begin with no lock read, and no credentials looked for."""
+        self.access = IndexAccess(self.matrix.indexes, _codeartifact_token)
         self._locks: dict[tuple[object, ...], Lock] = {}
 
     def build(self, member: Member) -> BuiltLayer:
@@ -132,6 +137,7 @@ class LayerBuild:
             groups=config.groups,
             extras=config.extras,
             requirements=config.requirements,
+            access=self.access,
         )
         lockfile, path = find_lockfile(config.tool, request)
         key = (path, request, target if lockfile.per_target else None)
@@ -209,7 +215,9 @@ class _MemberBuild:
         config, target = self._config, self._target
         with self._clock.stage("wheels"):
             wheels: Sequence[Wheel] = [
-                *collect_wheels(selection.wheels, self._cache, self._build.console),
+                *collect_wheels(
+                    selection.wheels, self._cache, self._build.console, self._build.access
+                ),
                 *filter(None, [own]),
             ]
             excluded = exclude(wheels, config.exclude, config.allow_missing, self._direct, target)
@@ -256,7 +264,12 @@ class _MemberBuild:
             urls = " ".join(f"{each.location} {each.index_url}" for each in selection.all)
             if redact(urls) == urls:
                 self._cache.keep_selection(key, selection)
-        return selection
+        return check_origins(selection, lock, self._build.access.own, self._ask_index)
+
+    def _ask_index(self) -> Callable[[str, str], list[Link] | None]:
+        from .download import Downloader
+
+        return Downloader(self._build.access).links
 
     def _own_wheel(self) -> Wheel | None:
         if not self._config.include_project:
@@ -336,6 +349,12 @@ class _Clock:
         start = time.perf_counter()
         yield
         self.seconds[name] = time.perf_counter() - start
+
+
+def _codeartifact_token(place: CodeArtifact) -> str:
+    from .aws.codeartifact import authorization_token
+
+    return authorization_token(place)
 
 
 def _today() -> date:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from ..exceptions import LockfileError
+from ..index_access import IndexAccess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,13 +22,14 @@ class LockRequest:
     """What is asked of a lockfile, beside the project's own dependencies.
 
     `requirements` are the files that `pip` reads, relative to the project; empty means
-    `requirements.txt`.
+    `requirements.txt`. `access` is for tools that ask indexes; equal requests may differ in it.
     """
 
     layout: LayerPathLayout
     groups: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
+    access: IndexAccess = field(default_factory=IndexAccess, compare=False, repr=False)
 
 
 class Lockfile(Protocol):
@@ -71,7 +73,8 @@ class Lock:
 
     `path` is the user's lockfile, which errors name and relative paths start from. `groups` and
     `extras` are those still to be chosen from `text`. `warnings` are what the user should know of
-    it, a sentence each.
+    it, a sentence each. `resolved` says that an index has just decided what it locks: no hashes
+    that the user has written did.
     """
 
     path: Path
@@ -80,6 +83,7 @@ class Lock:
     groups: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    resolved: bool = False
 
     def parse(self) -> Pylock:
         """Parse and validate the text (PEP 751); raise `LockfileError` when it is not valid."""

@@ -73,6 +73,7 @@ class PipLockfile:
                 # Links resolved, for pip's report is searched for it.
                 folder=Path(folder).resolve(),
                 sources=self._sources,
+                access=request.access,
             )
             text, warnings = call.lock(path.parent)
         if not files.has_hashes:
@@ -82,7 +83,13 @@ class PipLockfile:
                 f"does; lock with hashes, as with `{self.command}`"
             )
             warnings = (unfixed, *warnings)
-        return Lock(path=path, command=self.command, text=text, warnings=warnings)
+        return Lock(
+            path=path,
+            command=self.command,
+            text=text,
+            warnings=warnings,
+            resolved=not files.has_hashes,
+        )
 
     def key(self, request: LockRequest, target: Target) -> str | None:
         """Name what `read` gives: equal keys, equal locks; `None` where an index decides.
@@ -106,6 +113,7 @@ class PipLockfile:
             target.platforms(),
             pip_identity(),
             sorted(_settings()),
+            [index.url for index in request.access.own],
         ]
         return _digest(json.dumps(facts, sort_keys=True).encode())
 
