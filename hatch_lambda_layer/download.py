@@ -173,7 +173,7 @@ class Downloader:
                 return self._fetch_once(url, file, largest, index, moved)
             except requests.RequestException as error:
                 if attempt == _ATTEMPTS or not _passing(error):
-                    raise _unreachable(url, index, error) from error
+                    raise _unreachable(url, self._named(url, index), error) from error
             moved(-file.tell())
             file.seek(0)
             file.truncate()
@@ -206,7 +206,7 @@ class Downloader:
         try:
             answer = self._page(page)
         except requests.RequestException as error:
-            raise _unreachable(page, index_url, error) from error
+            raise _unreachable(page, self._named(page, index_url), error) from error
         if answer.status_code == requests.codes.not_found:
             return None
         if not answer.ok:
@@ -235,7 +235,7 @@ class Downloader:
                 if link.filename == unquote(name):
                     return link
         raise DownloadError(
-            f"{_named(index, pages)} does not list `{unquote(name)}` (any more)",
+            f"{self._named(pages.split()[0], index)} does not list `{unquote(name)}` (any more)",
             hint="lock again, or ask who runs the index",
         )
 
@@ -278,9 +278,13 @@ class Downloader:
             self._threads.session = session
         return session
 
+    def _named(self, url: str, index: str | None) -> str:
+        if named := self._access.index_of(url):
+            return f"index `{named.name}` ({named.url})"
+        return f"index {redact(index)}" if index else f"host {urlsplit(url).hostname}"
+
     def _refused(self, url: str, index: str | None, status: int) -> DownloadError:
-        named = self._access.index_of(url)
-        where = f"index `{named.name}` ({named.url})" if named else _named(index, url)
+        where = self._named(url, index)
         unasked = (f"{where} refuses it", "ask who runs the index")
         failing = (f"{where} failed, and went on failing", "wait a little, then build again")
         wanted = self._access.advice(url) if status in _UNAUTHORIZED else ""
@@ -343,16 +347,11 @@ def _passing(error: Exception) -> bool:
     return False
 
 
-def _named(index: str | None, url: str) -> str:
-    return f"index {redact(index)}" if index else f"host {urlsplit(url).hostname}"
-
-
-def _unreachable(url: str, index: str | None, error: Exception) -> DownloadError:
+def _unreachable(url: str, where: str, error: Exception) -> DownloadError:
     """Say what kept a file from coming, in the terms a person can act on."""
     cause: object = error.args[0] if error.args else error
     cause = getattr(cause, "reason", None) or cause
     text = redact(str(cause))
-    where = _named(index, url)
     if isinstance(error, requests.exceptions.SSLError):
         what, hint = "its certificate is not trusted", "name your CA's file in SSL_CERT_FILE"
     elif isinstance(error, requests.exceptions.ProxyError):

@@ -51,9 +51,11 @@ class IndexAccess:
         return [index for index in self._indexes if index.tool is None]
 
     def credentials(self, index: PrivateIndex) -> Credentials | None:
-        """Give the credentials of an index, also where they are those of another name of it."""
+        """Give the credentials of an index, also where another table or variable has them."""
         same = [each for each in self._indexes if _same(each, index)]
-        return next(filter(None, map(self._credentials, same)), None)
+        found = next(filter(None, map(self._credentials, same)), None)
+        url = normalized_url(index.url)
+        return found or next((e for e in self._of_urls if e.normalized_index_url == url), None)
 
     def index_of(self, url: str) -> PrivateIndex | None:
         """Give the index that a URL belongs to: of those with its origin, the one most alike."""

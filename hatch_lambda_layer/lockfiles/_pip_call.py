@@ -94,8 +94,12 @@ class PipCall:
         }
         argv = [find_pip(), str(Path(__file__).with_name("_pip_runner.py")), json.dumps(settings)]
         argv += ["install", *self._options(), *options]
+        # What a pip leaves that is killed goes with the folder.
+        scratch = self.folder / "tmp"
+        scratch.mkdir(exist_ok=True)
+        own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
         with self.access.environment("pip") as environment:
-            said = run(argv, cwd=self.root, env=_settled(environment))
+            said = run(argv, cwd=self.root, env={**_settled(environment), **own})
         return redact(said.decode("utf-8", "replace"))
 
     def _explained(self, said: str) -> LambdaLayerError:
