@@ -26,21 +26,22 @@ TESTS = Path(__file__).parent
 # A module may import those of the lines above its own. A folder is one room.
 ORDER = """
     exceptions
-    process zipformat uvtool project
-    targets tables
-    config elf
-    layout
+    process zipformat uvtool project locking
+    targets tables netrcfile
+    indexes
+    config elf credentials aws
+    layout index_access
     lockfiles
     selection
     zipdirectory
     wheels
     graph
     proof
-    locking parallel console findings
+    parallel console findings
     exclusion
     cache
     index_pages
-    download
+    download origins
     wheelhouse wheel_builders
     tree
     placement pruning inclusion
@@ -49,7 +50,7 @@ ORDER = """
     archive
     manifest
     report
-    budget
+    budget resolution
     pipeline
     edge
     builder build_hook cli
@@ -60,13 +61,15 @@ ADAPTERS = {"edge", "builder", "build_hook", "cli", "hooks"}
 
 # The one door to each outside world.
 DOORS = {
-    "boto3": set(),
-    "botocore": set(),
+    "boto3": {"aws"},
+    "botocore": {"aws"},
     "click": {"cli"},
     "hatchling": {"builder", "build_hook", "hooks", "project_wheel"},
     "http": set(),
     "importlib": set(),
+    "keyring": {"credentials"},
     "multiprocessing": set(),
+    "netrc": {"netrcfile"},
     "pty": set(),
     "requests": {"download"},
     "rich": {"console"},
