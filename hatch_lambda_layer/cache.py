@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .exceptions import CacheError
+from .lockfiles._types import Lock
 from .locking import try_lock
 from .selection import LockedSource, LockedWheel, Selection
 from .wheels import Wheel, WheelMember
@@ -148,6 +149,19 @@ class Cache:
         """Keep a selection: parsing and selecting takes longer than everything after it."""
         self._put(self._selection_path(key), json.dumps(selection).encode())
 
+    def lock(self, key: str, path: Path) -> Lock | None:
+        """Give the lock of the lockfile `path` that was kept under `key`."""
+        try:
+            command, text, warnings = json.loads(self._lock_path(key).read_bytes())
+            return Lock(path=path, command=command, text=text.encode(), warnings=tuple(warnings))
+        except (OSError, ValueError, TypeError, AttributeError):
+            return None
+
+    def keep_lock(self, key: str, lock: Lock) -> None:
+        """Keep what a slow tool has made of a lockfile."""
+        facts = (lock.command, lock.text.decode(), lock.warnings)
+        self._put(self._lock_path(key), json.dumps(facts).encode())
+
     @contextmanager
     def temporary(self) -> Iterator[TemporaryFile]:
         """Give a new file, and remove it at the end unless it was moved into the cache."""
@@ -195,6 +209,9 @@ class Cache:
 
     def _selection_path(self, key: str) -> Path:
         return self._version / "selections" / f"{key}.json"
+
+    def _lock_path(self, key: str) -> Path:
+        return self._version / "lockfiles" / f"{key}.json"
 
     def _put(self, path: Path, content: bytes) -> None:
         with self.temporary() as temporary, _reported(path):

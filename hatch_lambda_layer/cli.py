@@ -136,13 +136,16 @@ def _chosen(
         for name in names
         if name not in known
     ]
-    if problems:
-        raise ConfigError(problems)
-    return tuple(
+    chosen = tuple(
         member
         for member in matrix.members
         if (not layers or member.config.name in layers) and (not members or member.id in members)
     )
+    if not chosen and not problems:
+        problems.append(f"No member of layer {', '.join(layers)} is {' or '.join(members)}")
+    if problems:
+        raise ConfigError(problems)
+    return chosen
 
 
 @main.command()

@@ -31,11 +31,6 @@ class LayerPathLayout:
         return self.path_pyproject_toml.parent
 
     @property
-    def path_uv_lock(self) -> Path:
-        """The lockfile of uv."""
-        return self.dir_project_root / "uv.lock"
-
-    @property
     def dir_build_lambda(self) -> Path:
         """The folder of everything made for Lambda; it ignores itself in git."""
         return self.dir_project_root / "build" / "lambda"
@@ -49,6 +44,11 @@ class LayerPathLayout:
     def dir_artifacts(self) -> Path:
         """Where the project's own wheel is made before it goes into the layer."""
         return self.dir_build_lambda_layer / "artifacts"
+
+    @property
+    def dir_sources(self) -> Path:
+        """Where sources are built to wheels."""
+        return self.dir_artifacts / "sources"
 
     @property
     def path_included_pack(self) -> Path:

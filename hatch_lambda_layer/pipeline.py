@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -40,12 +40,18 @@ if TYPE_CHECKING:
     from .index_pages import Link
     from .indexes import CodeArtifact
     from .layout import LayerPathLayout
-    from .lockfiles._types import Lock
+    from .lockfiles._types import Lock, Lockfile
     from .targets import Target
     from .wheels import Wheel
 
 # Rises when equal inputs come out as another layer: old ones are then built again.
 _LAYOUT_VERSION = 1
+# Of the work folder: git leaves it alone, and so does whoever copies or archives a folder around
+# it (https://bford.info/cachedir).
+_MARKS = {
+    ".gitignore": "*\n",
+    "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +85,7 @@ class LayerBuild:
         """Begin with no lock read, and no credentials looked for."""
         self.access = IndexAccess(self.matrix.indexes, _codeartifact_token)
         self._locks: dict[tuple[object, ...], Lock] = {}
+        self._warned: set[str] = set()
 
     def build(self, member: Member) -> BuiltLayer:
         """Build one member of the matrix, unless it is up to date.
@@ -86,7 +93,7 @@ class LayerBuild:
         Raises `LambdaLayerError`; whatever was built before is then still there, untouched.
         """
         if warning := member.target.runtime.deprecation(_today()):
-            self.console.warning(warning)
+            self._warn_once(warning)
         alone = len(self.matrix.members) == 1
         with locked(self._lock_paths(), self._say_waiting):
             built = _MemberBuild(self, member).run(None if alone else member.id)
@@ -138,12 +145,36 @@ class LayerBuild:
             extras=config.extras,
             requirements=config.requirements,
             access=self.access,
+            build=config.build != "never",
         )
         lockfile, path = find_lockfile(config.tool, request)
         key = (path, request, target if lockfile.per_target else None)
         if key not in self._locks:
-            self._locks[key] = lockfile.read(path, request, target)
+            self._locks[key] = self._read_lock(lockfile, path, request, target)
+        for warning in self._locks[key].warnings:
+            self._warn_once(warning)
         return self._locks[key]
+
+    def _read_lock(
+        self, lockfile: Lockfile, path: Path, request: LockRequest, target: Target
+    ) -> Lock:
+        key = lockfile.key(path, request, target)
+        kept = key and self.cache.lock(key, path)
+        if kept:
+            return kept
+        if key or lockfile.per_target:
+            # These tools take seconds.
+            self.console.info(f"Reading {path.name} with {lockfile.tool}")
+        lock = lockfile.read(path, request, target)
+        # The cache holds no passwords, nor signed URLs.
+        if key and redact(text := lock.text.decode()) == text:
+            self.cache.keep_lock(key, lock)
+        return lock
+
+    def _warn_once(self, warning: str) -> None:
+        if warning not in self._warned:
+            self._warned.add(warning)
+            self.console.warning(warning)
 
     def _lock_paths(self) -> list[Path]:
         # In the cache, because a lock must not lie among the files that are to be uploaded.
@@ -179,16 +210,18 @@ class _MemberBuild:
         """Build the layer under the `name` it has in its matrix, or find that it is current."""
         zip_path = self._layout.path_layer_zip(name)
         manifest_path = self._layout.path_layer_manifest(name)
-        with self._work_folder():
-            for path in (zip_path, manifest_path):
-                archive.prepare(path)
-            self._cache.sweep()
+        for path in (zip_path, manifest_path):
+            archive.prepare(path)
+        self._cache.sweep()
+        with ExitStack() as stack:
             with self._clock.stage("lock"):
                 # The zip is hashed while the tool reads its lockfile.
                 intact = begin(lambda: LayerManifest.read_intact(manifest_path, zip_path))
                 selection = self._selection()
-                if selection.sources:
+                if selection.sources and self._config.build == "never":
                     raise no_wheels([each.reason for each in selection.sources], self._target)
+                if selection.sources or self._config.include_project or self._config.force_include:
+                    stack.enter_context(self._work_folder())
                 own = self._own_wheel()
                 inputs = self._input_digest(selection, own)
                 built = intact()
@@ -218,6 +251,7 @@ class _MemberBuild:
                 *collect_wheels(
                     selection.wheels, self._cache, self._build.console, self._build.access
                 ),
+                *self._built_wheels(selection),
                 *filter(None, [own]),
             ]
             excluded = exclude(wheels, config.exclude, config.allow_missing, self._direct, target)
@@ -231,6 +265,25 @@ class _MemberBuild:
         with self._clock.stage("write"):
             written = archive.write_archive(tree, zip_path, self._time)
         return manifests.describe(self._member, inputs, tree, wheels, written, findings)
+
+    def _built_wheels(self, selection: Selection) -> Sequence[Wheel]:
+        if not selection.sources:
+            return ()
+        from .wheel_builders import Requirements, build_wheels
+
+        access = self._build.access
+        with access.environment("uv") as environment:
+            return build_wheels(
+                selection.sources,
+                self._target,
+                self._cache,
+                self._build.console,
+                self._layout.dir_sources,
+                requirements=Requirements(
+                    folder=self._layout.dir_project_root, environment=environment, access=access
+                ),
+                builder=self._config.build,
+            )
 
     @cached_property
     def _direct(self) -> list[Requirement]:
@@ -294,12 +347,21 @@ class _MemberBuild:
                 "wheels": [
                     (locked.name, locked.version, locked.sha256) for locked in selection.wheels
                 ],
+                "sources": self._source_digests(selection),
                 "included": [(each.path, each.executable, each.sha256) for each in self._included],
                 # By content: how the project's wheel is compressed differs from zlib to zlib.
                 "project": own
                 and sorted((each.path, each.executable, each.sha256) for each in own.members),
             }
         )
+
+    def _source_digests(self, selection: Selection) -> list[tuple[str, str]]:
+        """Give what identifies each source; the machine that builds it is no part of that."""
+        if not selection.sources:
+            return []
+        from .wheel_builders import source_digest
+
+        return [(source.name, source_digest(source)) for source in selection.sources]
 
     def _current(self, built: LayerManifest, inputs: str) -> LayerManifest | None:
         """Give the manifest of a layer that is up to date, or `None`.
@@ -321,15 +383,13 @@ class _MemberBuild:
 
     @contextmanager
     def _work_folder(self) -> Iterator[None]:
-        """Have an empty folder for what is made on the way, where something is."""
+        """Have an empty folder for what is made on the way."""
         folder = self._layout.dir_artifacts
-        if not (self._config.include_project or self._config.force_include):
-            yield
-            return
         try:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            (self._layout.dir_build_lambda / ".gitignore").write_text("*\n", encoding="utf-8")
+            for name, text in _MARKS.items():
+                (self._layout.dir_build_lambda / name).write_text(text, encoding="utf-8")
         except OSError as error:
             raise OutputError(f"{folder} can't be made: {error.strerror}") from error
         try:

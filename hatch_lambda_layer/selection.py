@@ -86,7 +86,7 @@ def selection_key(lock: Lock, target: Target) -> str:
     facts = [
         _SCHEMA,
         hashlib.sha256(lock.text).hexdigest(),
-        str(lock.path.parent),
+        str(lock.base),
         lock.groups,
         lock.extras,
         target.marker_environment(),
@@ -122,7 +122,7 @@ def select(lock: Lock, target: Target) -> Selection:
             f"Lockfile `{lock.path}` does not fit {target.id}: {error}",
             hint="widen `requires-python` or `environments` to this runtime, then lock again",
         ) from error
-    found = [_located(package, source, tags, lock.path.parent) for package, source in chosen]
+    found = [_located(package, source, tags, lock.base) for package, source in chosen]
     if problems := [each for each in found if isinstance(each, str)]:
         raise no_wheels(problems, target)
     return Selection(

@@ -75,11 +75,14 @@ DOORS = {
     "rich": {"console"},
     "s3pathlib": set(),
     "subprocess": {"process"},
-    "tarfile": set(),
+    "tarfile": {"wheel_builders"},
     "truststore": {"download"},
     "urllib3": {"download"},
-    "zipfile": {"zipdirectory"},
+    "zipfile": {"zipdirectory", "wheel_builders"},
 }
+
+# Scripts that other interpreters run: nobody imports them, and they go through no door of ours.
+SCRIPTS = {"lockfiles._pip_runner", "wheel_builders._logged"}
 
 
 class Edge(NamedTuple):
@@ -98,6 +101,8 @@ def modules() -> dict[str, str]:
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
         name = ".".join(part for part in parts if part != "__init__")
+        if name in SCRIPTS:
+            continue
         found[name] = path.read_text(encoding="utf-8")
     return found
 

@@ -13,8 +13,8 @@ from hatch_lambda_layer.exceptions import SizeError
 from hatch_lambda_layer.proof import prove
 from hatch_lambda_layer.tree import Entry, LayerTree
 from tests.support.index_server import IndexServer
+from tests.support.layer_project import Lines, Project, stamps
 from tests.support.wheel_factory import WheelSpec
-from tests.test_pipeline import Lines, Project, stamps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

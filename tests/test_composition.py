@@ -15,8 +15,8 @@ from hatch_lambda_layer.inclusion import find_included
 from hatch_lambda_layer.proof import prove
 from hatch_lambda_layer.targets import Architecture, Target, runtimes
 from tests.support.index_server import IndexServer
+from tests.support.layer_project import Project, names, stamps
 from tests.support.wheel_factory import EXECUTABLE_FILE, Member, WheelSpec
-from tests.test_pipeline import Project, names, stamps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -22,7 +22,6 @@ def layout(root: Path) -> LayerPathLayout:
 def test_everything_lies_where_the_design_says(tmp_path: Path) -> None:
     paths = layout(tmp_path)
     assert paths.dir_project_root == tmp_path
-    assert paths.path_uv_lock == tmp_path / "uv.lock"
     assert paths.dir_build_lambda == tmp_path / "build" / "lambda"
     assert paths.dir_build_lambda_layer == tmp_path / "build" / "lambda" / "layer"
     assert paths.dir_artifacts == tmp_path / "build" / "lambda" / "layer" / "artifacts"

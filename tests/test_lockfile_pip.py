@@ -128,8 +128,8 @@ class Project:
         return LockRequest(layout=layout, requirements=names, **asked)
 
     def lock(self, *names: str, target: Target = X86_64, sources: bool = False) -> Lock:
-        lockfile = PipLockfile(sources=sources)
-        request = self.request(*names)
+        lockfile = PipLockfile()
+        request = self.request(*names, build=sources)
         (path,) = lockfile.find(request)
         return lockfile.read(path, request, target)
 
@@ -779,10 +779,10 @@ def test_another_pip_on_the_path_makes_another_key(
     program = tmp_path / "bin" / "pip"
     program.touch(0o755)
     project.write(hashed(index, "alpha-1.0-py3-none-any.whl"))
-    first = PipLockfile().key(project.request(), X86_64)
-    assert PipLockfile().key(project.request(), X86_64) == first
+    first = PipLockfile().key(project.root, project.request(), X86_64)
+    assert PipLockfile().key(project.root, project.request(), X86_64) == first
     os.utime(program, (0, 0))
-    assert PipLockfile().key(project.request(), X86_64) not in (None, first)
+    assert PipLockfile().key(project.root, project.request(), X86_64) not in (None, first)
 
 
 def test_an_interpreter_without_pip_is_an_error(
@@ -932,9 +932,9 @@ def test_what_a_private_source_requires_is_from_there_and_its_backend_sees_no_pa
         text = text.replace("requires = []", 'requires = ["helper"]')
         pyproject.write_text(text, encoding="utf-8")
         access = IndexAccess([PrivateIndex(name="acme", url=private.simple_url)])
-        request = project.request(access=access)
+        request = project.request(access=access, build=True)
         (path,) = PipLockfile().find(request)
-        selection = select(PipLockfile(sources=True).read(path, request, X86_64), X86_64)
+        selection = select(PipLockfile().read(path, request, X86_64), X86_64)
         assert private.requests_for(private.path_of("helper-1.0-py3-none-any.whl"))
     assert {each.name for each in selection.all} == {"secret-source", "in-folder", "beta"}
     told = project.told.read_text()
@@ -984,7 +984,8 @@ def test_the_key_is_the_same_as_long_as_nothing_that_decides_has_changed(
     monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
 
     def key(target: Target = X86_64, *, sources: bool = False) -> str:
-        found = PipLockfile(sources=sources).key(project.request(), target)
+        path = project.root / "requirements.txt"
+        found = PipLockfile().key(path, project.request(build=sources), target)
         assert found is not None
         return found
 
@@ -1045,7 +1046,7 @@ def test_only_files_that_leave_nothing_open_have_a_key(
     project.write(text)
     project.write("beta==1.0 --hash=sha256:00\n", "other.txt")
     project.write("gamma\n", "free.txt")
-    assert (PipLockfile().key(project.request(), X86_64) is not None) is settled
+    assert (PipLockfile().key(project.root, project.request(), X86_64) is not None) is settled
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -5,20 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tomllib
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
-from zipfile import ZipFile
 
 import pytest
 
-from hatch_lambda_layer.config import Matrix
-from hatch_lambda_layer.console import Console
 from hatch_lambda_layer.exceptions import ConfigError
-from hatch_lambda_layer.layout import LayerPathLayout
-from hatch_lambda_layer.pipeline import BuiltLayer, LayerBuild
 from tests.support.index_server import IndexServer
+from tests.support.layer_project import ALPHA, BETA, Lines, Project, names, stamps
 from tests.support.lock_factory import locked, pylock, uv_project
 from tests.support.wheel_factory import WheelSpec
 
@@ -26,98 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-ALPHA = WheelSpec(name="alpha", files={"alpha/__init__.py": b"A = 1\n", "alpha/a.pyi": b"A: int\n"})
-BETA = WheelSpec(name="beta", version="2.1")
 DEV = WheelSpec(name="dev-tool")
-
-
-class Lines:
-    """A display that keeps what it is given."""
-
-    def __init__(self, verbosity: int = 0) -> None:
-        self.verbosity = verbosity
-        self.lines: list[str] = []
-
-    def display_info(self, message: str = "") -> None:
-        if self.verbosity >= 0:
-            self.lines.append(message)
-
-    def display_warning(self, message: str = "") -> None:
-        if self.verbosity >= -1:
-            self.lines.append(message)
-
-    def display_debug(self, message: str = "", level: int = 1) -> None:
-        if self.verbosity >= level:
-            self.lines.append(message)
-
-    @property
-    def text(self) -> str:
-        """Everything that was shown."""
-        return "\n".join(self.lines)
-
-
-@dataclass
-class Project:
-    """A project that locks wheels of one index; every build reads it anew, as a process would."""
-
-    root: Path
-    index: IndexServer
-    wheels: tuple[WheelSpec, ...] = (ALPHA, BETA)
-    table: dict[str, object] = field(default_factory=lambda: {"runtimes": ["python3.13"]})
-
-    def lock(self, *wheels: WheelSpec) -> None:
-        self.wheels = wheels or self.wheels
-        self.index.add(*(each for each in self.wheels if each.filename not in self.index.files))
-        packages = [
-            replace(locked(each, self.index.file_url(each.filename)), index=self.index.simple_url)
-            for each in self.wheels
-        ]
-        self.lockfile.write_text(pylock(*packages), encoding="utf-8")
-
-    @property
-    def lockfile(self) -> Path:
-        return self.root / "pylock.toml"
-
-    @property
-    def zip(self) -> Path:
-        return self.root / "dist" / "layer.zip"
-
-    @property
-    def json(self) -> Path:
-        return self.zip.with_suffix(".json")
-
-    def configure(self, **options: object) -> None:
-        self.table |= {key.replace("_", "-"): value for key, value in options.items()}
-
-    def make_package(self, code: str) -> None:
-        """Have a package of its own, which hatchling builds."""
-        (self.root / "app").mkdir(exist_ok=True)
-        (self.root / "app" / "__init__.py").write_text(code, encoding="utf-8")
-        self.root.joinpath("pyproject.toml").write_text(
-            '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-            '[project]\nname = "app"\nversion = "1"\n',
-            encoding="utf-8",
-        )
-
-    def layer_build(self, display: Lines) -> LayerBuild:
-        path = self.root / "pyproject.toml"
-        pyproject = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
-        pyproject["tool"] = {"lambda-layer": self.table}
-        return LayerBuild(
-            matrix=Matrix.from_pyproject(pyproject),
-            layout=LayerPathLayout(path, self.root / "dist"),
-            pyproject=pyproject,
-            console=Console(display),
-        )
-
-    def build_all(self, display: Lines | None = None) -> list[BuiltLayer]:
-        build = self.layer_build(display or Lines())
-        return [build.build(member) for member in build.matrix.members]
-
-    def build(self, display: Lines | None = None) -> BuiltLayer:
-        (built,) = self.build_all(display)
-        assert built.zip_path == self.zip
-        return built
 
 
 @pytest.fixture
@@ -134,16 +37,6 @@ def project(tmp_path: Path, index: IndexServer) -> Project:
     made = Project(root, index)
     made.lock()
     return made
-
-
-def names(path: Path) -> list[str]:
-    with ZipFile(path) as archive:
-        assert archive.testzip() is None
-        return archive.namelist()
-
-
-def stamps(*paths: Path) -> list[tuple[int, int, bytes]]:
-    return [(p.stat().st_mtime_ns, p.stat().st_ino, p.read_bytes()) for p in paths]
 
 
 def test_a_layer_holds_the_locked_wheels_and_its_manifest_tells_of_them(project: Project) -> None:

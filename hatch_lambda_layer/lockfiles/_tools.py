@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import sys
 import tomllib
@@ -12,6 +14,11 @@ from ..exceptions import LockfileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from ._types import LockRequest
+
+# Rises when the same files would be locked differently.
+_SCHEMA = 1
 
 
 def beside(*packages: str) -> list[str] | None:
@@ -56,6 +63,22 @@ def read_pyproject(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LockfileError(f"`{path}` can't be read: {error}") from error
+
+
+def key_of_files(path: Path, request: LockRequest) -> str | None:
+    """Name a lock by its files and the groups and extras asked for.
+
+    Gives `None` where the project takes something from the environment.
+    """
+    try:
+        texts = [path.read_bytes(), request.layout.path_pyproject_toml.read_bytes()]
+    except OSError:
+        return None
+    if any(b"${" in text for text in texts):
+        return None
+    digests = [hashlib.sha256(text).hexdigest() for text in texts]
+    facts = [_SCHEMA, path.name, *digests, request.groups, request.extras]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def table(value: object, *keys: str) -> dict[str, Any]:

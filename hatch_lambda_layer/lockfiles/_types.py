@@ -22,7 +22,8 @@ class LockRequest:
     """What is asked of a lockfile, beside the project's own dependencies.
 
     `requirements` are the files that `pip` reads, relative to the project; empty means
-    `requirements.txt`. `access` is for tools that ask indexes; equal requests may differ in it.
+    `requirements.txt`. With `build`, the tool may run build backends to learn what a source needs.
+    `access` is for tools that ask indexes; equal requests may differ in it.
     """
 
     layout: LayerPathLayout
@@ -30,6 +31,7 @@ class LockRequest:
     extras: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
     access: IndexAccess = field(default_factory=IndexAccess, compare=False, repr=False)
+    build: bool = False
 
 
 class Lockfile(Protocol):
@@ -59,6 +61,10 @@ class Lockfile(Protocol):
         """Give the lockfiles of this kind that the project has."""
         ...
 
+    def key(self, path: Path, request: LockRequest, target: Target) -> str | None:
+        """Name what `read` gives: equal keys, equal locks; `None` where it is to be read anew."""
+        ...
+
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:
         """Read the lockfile `path`; `target` matters where `per_target` says so.
 
@@ -71,10 +77,10 @@ class Lockfile(Protocol):
 class Lock:
     """What a lockfile locks: the text of a `pylock.toml`, parsed only when it must be.
 
-    `path` is the user's lockfile, which errors name and relative paths start from. `groups` and
-    `extras` are those still to be chosen from `text`. `warnings` are what the user should know of
-    it, a sentence each. `resolved` says that an index has just decided what it locks: no hashes
-    that the user has written did.
+    `path` is the user's lockfile, which errors name. Relative paths start from `folder`, and where
+    that is `None` from the folder of `path`. `groups` and `extras` are those still to be chosen
+    from `text`. `warnings` are what the user should know of it, a sentence each.
+    `resolved` says that an index has just decided what is locked: no hashes did.
     """
 
     path: Path
@@ -84,6 +90,12 @@ class Lock:
     extras: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     resolved: bool = False
+    folder: Path | None = None
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths in the text start from."""
+        return self.folder or self.path.parent
 
     def parse(self) -> Pylock:
         """Parse and validate the text (PEP 751); raise `LockfileError` when it is not valid."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import LockfileError, ToolError
 from ..process import run
 from ..targets import Architecture, Target, runtimes
-from ._tools import beside, chosen, on_path, parsed, read_pyproject, table
+from ._tools import beside, chosen, key_of_files, on_path, parsed, read_pyproject, table
 from ._types import Lock, read_text
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ class PdmLockfile:
         """Give `pdm.lock`."""
         path = request.layout.dir_project_root / self.filename
         return [path] if path.is_file() else []
+
+    def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
+        """Name the lock by all that pdm reads for it; starting pdm takes a second."""
+        return key_of_files(path, request)
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
         """Read the lock; a stale one fails."""

@@ -27,17 +27,14 @@ _SCHEMA = 1
 class PipLockfile:
     """Requirements files, resolved by pip as if it ran on the target.
 
-    To learn what a source requires, pip runs its build backend: with `sources`, in an environment
-    without secrets; else a source is an error.
+    To learn what a source requires, pip runs its build backend, in an environment without secrets,
+    where the request allows it; else a source is an error.
     """
 
     tool = "pip"
     filename = "requirements.txt"
     command = "uv pip compile pyproject.toml --universal --generate-hashes -o requirements.txt"
     per_target = True
-
-    def __init__(self, *, sources: bool = False) -> None:
-        self._sources = sources
 
     def find(self, request: LockRequest) -> list[Path]:
         """Give the first of the files that `requirements` names; raise where one is missing."""
@@ -72,7 +69,7 @@ class PipLockfile:
                 target=target,
                 # Links resolved, for pip's report is searched for it.
                 folder=Path(folder).resolve(),
-                sources=self._sources,
+                sources=request.build,
                 access=request.access,
             )
             text, warnings = call.lock(path.parent)
@@ -91,7 +88,7 @@ class PipLockfile:
             resolved=not files.has_hashes,
         )
 
-    def key(self, request: LockRequest, target: Target) -> str | None:
+    def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
         """Name what `read` gives: equal keys, equal locks; `None` where an index decides.
 
         Hashes for everything, in files that are all here, leave nothing to an index but the URLs:
@@ -105,7 +102,7 @@ class PipLockfile:
         root = request.layout.dir_project_root
         facts = [
             _SCHEMA,
-            self._sources,
+            request.build,
             self._names(request),
             [(os.path.relpath(path, root), _digest(text)) for path, text in files.texts.items()],
             files.expanded,

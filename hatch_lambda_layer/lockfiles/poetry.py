@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..exceptions import LockfileError, ToolError
 from ..process import run
-from ._tools import beside, chosen, on_path, parsed, read_pyproject, table, version_of
+from ._tools import (
+    beside,
+    chosen,
+    key_of_files,
+    on_path,
+    parsed,
+    read_pyproject,
+    table,
+    version_of,
+)
 from ._types import Lock, read_text
 
 if TYPE_CHECKING:
@@ -47,6 +56,10 @@ class PoetryLockfile:
         """Give `poetry.lock`."""
         path = request.layout.dir_project_root / self.filename
         return [path] if path.is_file() else []
+
+    def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
+        """Name the lock by all that poetry reads for it; starting poetry takes a second."""
+        return key_of_files(path, request)
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
         """Export the lock; a stale one fails."""

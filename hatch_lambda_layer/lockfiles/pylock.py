@@ -35,6 +35,10 @@ class PylockFile:
             if "." not in path.name.removeprefix("pylock.").removesuffix(".toml") and path.is_file()
         )
 
+    def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
+        """Give `None`: the file is the lock."""
+        return None
+
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
         """Read the file; its own default groups come first, as PEP 751 has it."""
         groups, extras = request.groups, request.extras

@@ -36,8 +36,8 @@ _SKIPPED_FOLDERS = frozenset(
 )
 # A virtual environment, and (https://bford.info/cachedir) a cache of whichever tool.
 _MARKS_OF_SKIPPED_FOLDERS = ("pyvenv.cfg", "CACHEDIR.TAG")
-# Where builds put their results, unless it is a package: setuptools would even take old files
-# from its `build` folder into a new wheel.
+# Where builds of a project put their results, unless it is a package: setuptools would even take
+# old files from its `build` folder into a new wheel. In a monorepo, layers lie there, too.
 _SKIPPED_AT_TOP = frozenset({"build", "dist"})
 # `.git` is a file in a worktree and in a submodule.
 _SKIPPED_FILES = frozenset({".DS_Store", ".git"})
@@ -122,13 +122,14 @@ def _walk(folder: str, prefix: str, inside: tuple[str, ...]) -> Iterator[FolderF
     """Give the files below a folder; `inside` holds the real paths of those that it is in."""
     with os.scandir(folder) as found:
         entries = list(found)
+    at_top = not prefix or any(entry.name == "pyproject.toml" for entry in entries)
     for entry in entries:
         if entry.is_file():
             if entry.name not in _SKIPPED_FILES and not entry.name.endswith(".pyc"):
                 status = entry.stat()
                 executable = bool(status.st_mode & 0o111)
                 yield FolderFile(prefix + entry.name, entry.path, status.st_size, executable)
-        elif entry.is_dir() and not _is_skipped(entry, at_top=not prefix):
+        elif entry.is_dir() and not _is_skipped(entry, at_top=at_top):
             real = os.path.join(inside[-1], entry.name)  # noqa: PTH118  # half the time of a walk
             if entry.is_symlink():
                 real = os.path.realpath(entry.path)

@@ -1,0 +1,124 @@
+"""A project whose layer is built in this process, from a lockfile against a loopback index."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from zipfile import ZipFile
+
+from hatch_lambda_layer.config import Matrix
+from hatch_lambda_layer.console import Console
+from hatch_lambda_layer.layout import LayerPathLayout
+from hatch_lambda_layer.pipeline import BuiltLayer, LayerBuild
+from tests.support.lock_factory import locked, pylock
+from tests.support.wheel_factory import WheelSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.index_server import IndexServer
+
+ALPHA = WheelSpec(name="alpha", files={"alpha/__init__.py": b"A = 1\n", "alpha/a.pyi": b"A: int\n"})
+BETA = WheelSpec(name="beta", version="2.1")
+
+
+class Lines:
+    """A display that keeps what it is given."""
+
+    def __init__(self, verbosity: int = 0) -> None:
+        self.verbosity = verbosity
+        self.lines: list[str] = []
+
+    def display_info(self, message: str = "") -> None:
+        if self.verbosity >= 0:
+            self.lines.append(message)
+
+    def display_warning(self, message: str = "") -> None:
+        if self.verbosity >= -1:
+            self.lines.append(message)
+
+    def display_debug(self, message: str = "", level: int = 1) -> None:
+        if self.verbosity >= level:
+            self.lines.append(message)
+
+    @property
+    def text(self) -> str:
+        """Everything that was shown."""
+        return "\n".join(self.lines)
+
+
+@dataclass
+class Project:
+    """A project that locks wheels of one index; every build reads it anew, as a process would."""
+
+    root: Path
+    index: IndexServer
+    wheels: tuple[WheelSpec, ...] = (ALPHA, BETA)
+    table: dict[str, object] = field(default_factory=lambda: {"runtimes": ["python3.13"]})
+
+    def lock(self, *wheels: WheelSpec) -> None:
+        self.wheels = wheels or self.wheels
+        self.index.add(*(each for each in self.wheels if each.filename not in self.index.files))
+        packages = [
+            replace(locked(each, self.index.file_url(each.filename)), index=self.index.simple_url)
+            for each in self.wheels
+        ]
+        self.lockfile.write_text(pylock(*packages), encoding="utf-8")
+
+    @property
+    def lockfile(self) -> Path:
+        return self.root / "pylock.toml"
+
+    @property
+    def zip(self) -> Path:
+        return self.root / "dist" / "layer.zip"
+
+    @property
+    def json(self) -> Path:
+        return self.zip.with_suffix(".json")
+
+    def configure(self, **options: object) -> None:
+        self.table |= {key.replace("_", "-"): value for key, value in options.items()}
+
+    def make_package(self, code: str) -> None:
+        """Have a package of its own, which hatchling builds."""
+        (self.root / "app").mkdir(exist_ok=True)
+        (self.root / "app" / "__init__.py").write_text(code, encoding="utf-8")
+        self.root.joinpath("pyproject.toml").write_text(
+            '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+            '[project]\nname = "app"\nversion = "1"\n',
+            encoding="utf-8",
+        )
+
+    def layer_build(self, display: Lines) -> LayerBuild:
+        path = self.root / "pyproject.toml"
+        pyproject = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+        pyproject["tool"] = {"lambda-layer": self.table}
+        return LayerBuild(
+            matrix=Matrix.from_pyproject(pyproject),
+            layout=LayerPathLayout(path, self.root / "dist"),
+            pyproject=pyproject,
+            console=Console(display),
+        )
+
+    def build_all(self, display: Lines | None = None) -> list[BuiltLayer]:
+        build = self.layer_build(display or Lines())
+        return [build.build(member) for member in build.matrix.members]
+
+    def build(self, display: Lines | None = None) -> BuiltLayer:
+        (built,) = self.build_all(display)
+        assert built.zip_path == self.zip
+        return built
+
+
+def names(path: Path) -> list[str]:
+    """Give the names in a zip that is sound."""
+    with ZipFile(path) as archive:
+        assert archive.testzip() is None
+        return archive.namelist()
+
+
+def stamps(*paths: Path) -> list[tuple[int, int, bytes]]:
+    """Give what changes when a file is written."""
+    return [(p.stat().st_mtime_ns, p.stat().st_ino, p.read_bytes()) for p in paths]
