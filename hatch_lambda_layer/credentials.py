@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from .exceptions import CredentialsError, ToolError
 from .indexes import normalized_url, uppercase
@@ -43,6 +43,7 @@ _WITH_URLS = (
     *("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"),
 )
 _OF_PDM = Variables("PDM_PYPI_USERNAME", "PDM_PYPI_PASSWORD")
+_VARIABLE = re.compile(r"\$\{([^}]+)\}")
 # The user of CodeArtifact's tokens, by AWS's documentation.
 _CODEARTIFACT_USER = "aws"
 
@@ -140,7 +141,7 @@ def _of_variables(index: PrivateIndex) -> Credentials | _Half | None:
             )
         if username:
             return _Half(username, names.password)
-    return None
+    return _of_userinfo(index)
 
 
 def _known_variables(index: PrivateIndex) -> Iterator[Variables]:
@@ -151,10 +152,23 @@ def _known_variables(index: PrivateIndex) -> Iterator[Variables]:
             yield variables(tool, index.name)
     if index.tool == "pdm" and index.name == "pypi":
         yield _OF_PDM
-    # What pdm has in a URL: the names of variables.
-    names = re.findall(r"\$\{([^}]+)\}", index.userinfo or "")
-    if len(names) == 2:  # noqa: PLR2004  # user and password
-        yield Variables(*names)
+
+
+def _of_userinfo(index: PrivateIndex) -> Credentials | None:
+    """Put the values of variables where a URL of pdm names them."""
+    names = _VARIABLE.findall(index.userinfo or "")
+    missing = [name for name in names if not os.environ.get(name)]
+    if index.userinfo is None or missing == names:
+        return None
+    if missing:
+        raise CredentialsError(
+            f"The URL of index `{index.name}` names variables for its credentials, and "
+            f"{missing[0]} is not set",
+            hint=f"set {missing[0]}",
+        )
+    expanded = _VARIABLE.sub(lambda match: quote(os.environ[match[1]], ""), index.userinfo)
+    user, _, password = expanded.partition(":")
+    return _credentials(index, unquote(user), unquote(password), " and ".join(names))
 
 
 def _of_netrc(

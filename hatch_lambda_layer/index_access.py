@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -110,8 +111,8 @@ class IndexAccess:
             environment = dict(os.environ)
             for index in wanted:
                 if found := self.credentials(index):
-                    names = variables(tool, index.name)
-                    environment |= zip(names, (found.username, found.password), strict=True)
+                    # Under the name that the tool has for it, which need not be ours.
+                    environment |= replace(found, index_name=index.name).environment(tool)
             if tool == "uv" and (offered := self._offered(wanted)):
                 environment["UV_INDEX"] = " ".join([*offered, environment.get("UV_INDEX", "")])
             yield environment

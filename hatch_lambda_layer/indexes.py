@@ -157,9 +157,11 @@ class _IndexReader(TableReader):
                 self.say(key, f"must not be here: {_instead(str(self.value('name', 'NAME')))}")
         self.check_known((*_KEYS, *_CREDENTIAL_KEYS))
         name = self.value("name")
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if name is None:
+            self.say("name", "is missing: the index needs a name, such as 'acme'")
+        elif not isinstance(name, str) or not _NAME.fullmatch(name):
             must = "a name of letters, digits, `-`, `_` and `.`, such as 'acme'"
-            self.wrong("name", must, name if name is not None else "nothing")
+            self.wrong("name", must, name)
             name = None
         codeartifact = self._codeartifact()
         url = self._url(codeartifact, name or "NAME")

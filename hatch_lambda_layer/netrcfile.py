@@ -51,14 +51,15 @@ def read_netrc(environment: Mapping[str, str]) -> dict[str, Login]:
     return {
         host: Login(login or account or "", password or "")
         for host, (login, account, password) in hosts.items()
+        if login or account or password
     }
 
 
 def _path(environment: Mapping[str, str]) -> Path | None:
-    if "NETRC" in environment:
-        paths = [Path(environment["NETRC"]).expanduser()]
-    else:
-        paths = [Path.home() / ".netrc", Path.home() / "_netrc"]
+    chosen = environment.get("NETRC")
+    names = ["~/.netrc", "~/_netrc"] if chosen is None else [chosen]
+    # Unlike pathlib's, it takes a user without a home folder, as containers have them.
+    paths = (Path(os.path.expanduser(name)) for name in names)  # noqa: PTH111
     return next(filter(Path.is_file, paths), None)
 
 

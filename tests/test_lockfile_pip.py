@@ -18,6 +18,8 @@ import platformdirs  # noqa: F401  # see `without_pip`
 import pytest
 
 from hatch_lambda_layer.exceptions import LambdaLayerError, LockfileError
+from hatch_lambda_layer.index_access import IndexAccess
+from hatch_lambda_layer.indexes import PrivateIndex
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import Lock, LockRequest, find_lockfile
 from hatch_lambda_layer.lockfiles._pip_report import pylock_text
@@ -908,6 +910,36 @@ def test_what_a_backend_says_when_it_fails_is_in_the_error(project: Project) -> 
     said = str(project.failure(sources=True))
     assert "RuntimeError: I want a compiler" in said
     assert "hint: to learn what a source requires" in said
+
+
+@pytest.mark.fault(57)
+@pytest.mark.fault(58)
+def test_what_a_private_source_requires_is_from_there_and_its_backend_sees_no_password(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_INDEX_ACME_USERNAME", "user")
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_INDEX_ACME_PASSWORD", CANARY)
+    with IndexServer(hostname="localhost", user="user", password=CANARY) as private:
+        private.add(spec("helper"))
+        sdist = project.sdist("secret-source", requires=["beta"])
+        private.add_file("secret_source-1.0.tar.gz", sdist)
+        # Its own index, which ends what was said of others before.
+        public = os.environ["PIP_INDEX_URL"]
+        project.write(f"--index-url {public}\nsecret-source\n./folder\n")
+        project.source("in-folder", folder="folder")
+        pyproject = project.root / "folder" / "pyproject.toml"
+        text = pyproject.read_text(encoding="utf-8")
+        text = text.replace("requires = []", 'requires = ["helper"]')
+        pyproject.write_text(text, encoding="utf-8")
+        access = IndexAccess([PrivateIndex(name="acme", url=private.simple_url)])
+        request = project.request(access=access, build=True)
+        (path,) = PipLockfile().find(request)
+        selection = select(PipLockfile().read(path, request, X86_64), X86_64)
+        assert private.requests_for(private.path_of("helper-1.0-py3-none-any.whl"))
+    assert {each.name for each in selection.all} == {"secret-source", "in-folder", "beta"}
+    told = project.told.read_text()
+    assert CANARY not in told
+    assert "NETRC" not in told
 
 
 @pytest.mark.fault(57)

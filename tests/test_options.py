@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_lambda_layer.exceptions import ConfigError, LambdaLayerError, SelectionError
+from hatch_lambda_layer.exceptions import (
+    ConfigError,
+    LambdaLayerError,
+    OriginError,
+    SelectionError,
+)
 from tests.support.index_server import IndexServer
 from tests.support.layer_project import ALPHA, BETA, Lines, Project, names
 from tests.support.lock_factory import LockedPackage, locked, pylock
@@ -164,3 +169,19 @@ def test_option_max_size_limits_what_is_unpacked(project: Project) -> None:
         project.build()
     project.configure(max_size="1 MiB")
     assert packages(project) == ["alpha", "beta"]
+
+
+def test_option_indexes_gives_the_credentials_and_binds_names_to_their_index(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_INDEX_ACME_USERNAME", "reader")
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_INDEX_ACME_PASSWORD", "canary-6a1c")
+    project.index.credentials = "reader:canary-6a1c"
+    with pytest.raises(LambdaLayerError, match="user name and a password"):
+        project.build()
+    project.configure(indexes=[{"name": "acme", "url": project.index.simple_url}])
+    assert packages(project) == ["alpha", "beta"]
+    elsewhere = {"name": "acme", "url": "http://127.0.0.1:9/simple", "packages": ["alp*"]}
+    project.configure(indexes=[elsewhere])
+    with pytest.raises(OriginError, match=r"`alpha 1\.0` comes from .* not from .* `acme`"):
+        project.build()

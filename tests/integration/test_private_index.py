@@ -10,25 +10,21 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from hatch_lambda_layer.console import Console
-from hatch_lambda_layer.index_access import IndexAccess
-from hatch_lambda_layer.indexes import PrivateIndex
-from hatch_lambda_layer.wheel_builders import Requirements, build_wheels
 from tests.integration import LAYER_TABLE, LayerProject
 from tests.support.index_server import Answer, Close, Hang, IndexServer, Status
 from tests.support.leaks import LeakedFile, LeakWatch
-from tests.support.lock_factory import uv_project
-from tests.support.source_factory import IN_TREE, locked_source, sdist, telling_project, told
+from tests.support.lock_factory import LockedFile, LockedPackage, uv_project
+from tests.support.source_factory import IN_TREE, sdist, telling_project, told
 from tests.support.system_parts import MissingPart, require
 from tests.support.tools import isolate, tool_path, tool_project
 from tests.support.wheel_factory import Member, WheelSpec
-from tests.support.workshop import TARGET, Workshop, content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -340,52 +336,26 @@ def test_a_private_index_that_does_not_answer_is_an_error_and_no_way_to_the_publ
 
 @pytest.mark.fault(57)
 @pytest.mark.fault(58)
-def test_a_build_script_of_a_private_source_finds_no_secret(
-    team: Team, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_build_script_of_a_private_source_finds_no_secret(team: Team) -> None:
     helper = WheelSpec(name="acme-helper")
-    files = telling_project() | {
-        "pyproject.toml": IN_TREE.replace("[]", '["acme-helper"]').encode()
-    }
     team.private.add(helper)
-    url = team.private.add_file(*sdist("teller", "1.0", files))
-    monkeypatch.setenv(f"{OWN}_USERNAME", USER)
-    monkeypatch.setenv(f"{OWN}_PASSWORD", CANARY)
-    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
-    monkeypatch.setenv("UV_DEFAULT_INDEX", team.public.simple_url)
-    index = PrivateIndex(name="acme", url=team.private.simple_url)
-    access = IndexAccess([index])
-    source = locked_source(
-        "sdist",
-        url,
-        "teller",
-        version="1.0",
-        sha256=team.private.files["teller-1.0.tar.gz"].hashes["sha256"],
-        index_url=team.private.simple_url,
-    )
-    workshop = Workshop(team.root)
-    before = dict(os.environ)
-    with (
-        LeakWatch(CANARY, team.root) as watch,
-        access.environment("uv") as environment,
-    ):
-        (wheel,) = build_wheels(
-            [source],
-            TARGET,
-            workshop.cache,
-            Console(workshop.shown),
-            team.root / "work",
-            requirements=Requirements(
-                folder=team.project.directory, environment=environment, access=access
-            ),
-        )
+    requires = {"pyproject.toml": IN_TREE.replace("[]", '["acme-helper"]').encode()}
+    filename, data = sdist("teller", "1.0", telling_project() | requires)
+    file = LockedFile(filename=filename, data=data, url=team.private.add_file(filename, data))
+    project = team.project
+    (project.directory / "pyproject.toml").write_text(team.pyproject(), encoding="utf-8")
+    project.write_lock(LockedPackage(sdist=file, index=team.private.simple_url))
+    secrets = {f"{OWN}_USERNAME": USER, f"{OWN}_PASSWORD": CANARY}
+    offline = {"UV_HTTP_RETRIES": "0", "UV_DEFAULT_INDEX": team.public.simple_url}
+    _, watch = team.build(secrets | offline)
+    # It was built from what has a password, and with what has one.
+    assert team.private.requests_for(team.private.path_of(filename))
     assert team.private.requests_for(team.private.path_of(helper.filename))
-    module = content(wheel, "teller.py")
-    assert told(module)["environment"]
-    assert CANARY not in module.decode()
-    assert (watch.arguments, watch.files, watch.left()) == (set(), set(), [])
-    assert CANARY not in str(workshop.shown.lines)
-    assert dict(os.environ) == before
+    with zipfile.ZipFile(project.zip) as layer:
+        facts = told(layer.read("python/teller.py"))
+    assert facts["environment"]["PATH"]
+    assert CANARY not in json.dumps(facts)
+    assert watch.files == set()
 
 
 # ---- AWS CodeArtifact
