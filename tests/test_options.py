@@ -12,37 +12,19 @@ from hatch_lambda_layer.exceptions import (
     OriginError,
     SelectionError,
 )
-from tests.support.index_server import IndexServer
 from tests.support.layer_project import ALPHA, BETA, Lines, Project, names
 from tests.support.lock_factory import LockedPackage, locked, pylock
 from tests.support.source_factory import copying_project, write_files
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from tests.support.index_server import IndexServer
 
 NATIVE = [
     WheelSpec(name="native", tag=f"{python}-{python}-manylinux_2_17_{machine}")
     for python in ("cp312", "cp313")
     for machine in ("x86_64", "aarch64")
 ]
-
-
-@pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexServer]:
-    monkeypatch.setenv("NO_PROXY", "*")
-    with IndexServer() as server:
-        yield server
-
-
-@pytest.fixture
-def project(tmp_path: Path, index: IndexServer) -> Project:
-    root = tmp_path / "project"
-    root.mkdir()
-    made = Project(root, index)
-    made.lock()
-    return made
 
 
 def lock_native(project: Project) -> None:
