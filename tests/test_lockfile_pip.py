@@ -682,7 +682,9 @@ def test_a_private_index_that_does_not_answer_for_a_name_is_an_error(
         access = IndexAccess([PrivateIndex(name="acme", url=private.simple_url)])
         request = project.request(access=access)
         (path,) = PipLockfile().find(request)
-        with pytest.raises(LockfileError, match="index `acme` gave pip no answer .* 401") as caught:
+        with pytest.raises(
+            LockfileError, match=r"index `acme` gave pip no answer .* 401"
+        ) as caught:
             PipLockfile().read(path, request, X86_64)
         assert "HATCH_LAMBDA_LAYER_INDEX_ACME_PASSWORD" in str(caught.value.hint)
         # That it does not have the name is an answer.
