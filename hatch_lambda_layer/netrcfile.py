@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -86,8 +85,8 @@ def temporary_netrc(logins: Mapping[str, Login], environment: Mapping[str, str])
         os.replace(partial, path)
         yield path
     finally:
+        lock.close()  # Windows removes no open files
         shutil.rmtree(folder, ignore_errors=True)
-        lock.close()
 
 
 def _login(login: Login) -> str:
@@ -102,6 +101,8 @@ def _token(value: str) -> str:
 
 def _own_folder() -> tuple[Path, BinaryIO]:
     """Make a private folder that shows by its lock that its owner lives."""
+    import tempfile
+
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         # A sweep of another process can come between the steps: then once more.
@@ -113,6 +114,8 @@ def _own_folder() -> tuple[Path, BinaryIO]:
 
 
 def _sweep() -> None:
+    import tempfile
+
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError), (folder / _LOCK).open("r+b") as file:
             if try_lock(file):

@@ -671,6 +671,27 @@ def test_an_index_that_does_not_answer_for_a_name_is_a_warning(
     )
 
 
+@pytest.mark.fault(59)
+@pytest.mark.parametrize("hashed", [True, False])
+def test_a_private_index_that_does_not_answer_for_a_name_is_an_error(
+    project: Project, *, hashed: bool
+) -> None:
+    digest = f" --hash=sha256:{spec('alpha').sha256}" if hashed else ""
+    project.write(f"alpha==1.0{digest}\n")
+    with IndexServer(hostname="localhost", user="user", password=CANARY) as private:
+        access = IndexAccess([PrivateIndex(name="acme", url=private.simple_url)])
+        request = project.request(access=access)
+        (path,) = PipLockfile().find(request)
+        with pytest.raises(
+            LockfileError, match=r"index `acme` gave pip no answer .* 401"
+        ) as caught:
+            PipLockfile().read(path, request, X86_64)
+        assert "HATCH_LAMBDA_LAYER_INDEX_ACME_PASSWORD" in str(caught.value.hint)
+        # That it does not have the name is an answer.
+        private.credentials = None
+        assert PipLockfile().read(path, request, X86_64).resolved is not hashed
+
+
 @pytest.mark.fault(57)
 def test_the_password_of_an_index_is_in_nothing_that_is_locked_or_said(
     project: Project, monkeypatch: pytest.MonkeyPatch
