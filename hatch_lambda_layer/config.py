@@ -8,6 +8,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from .exceptions import ConfigError
+from .indexes import TABLE as INDEXES
+from .indexes import PrivateIndex, read_indexes
 from .tables import TableReader, listed, toml
 from .targets import Architecture, Runtime, Target, runtimes
 
@@ -18,8 +20,11 @@ TABLE = "tool.lambda-layer"
 # "250 MB" in AWS's documentation, 262,144,000 bytes in its error text; the layers of a function
 # share it with the function's own code.
 LAMBDA_UNPACKED_LIMIT = 262_144_000
+# "50 MB (zipped, for direct upload)": larger zips go through S3.
+LAMBDA_DIRECT_UPLOAD_LIMIT = 52_428_800
 TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
 BUILD_POLICIES = ("local", "never")
+_OF_THE_PROJECT = ("layers", "indexes")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,9 +68,13 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """All layers of a project: each layer on each runtime and architecture."""
+    """All layers of a project: each layer on each runtime and architecture.
+
+    `indexes` are those that the project names, for all layers.
+    """
 
     layers: tuple[LayerConfig, ...]
+    indexes: tuple[PrivateIndex, ...] = ()
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -100,15 +109,19 @@ class Matrix:
         table = {} if table is None else table
         if not isinstance(table, dict):
             raise ConfigError([f"Field `{TABLE}` must be a table"])
-        return cls(_read_layers(table, overrides or {}))
+        problems: list[str] = []
+        layers = _read_layers(table, overrides or {}, problems)
+        indexes = read_indexes(pyproject, problems)
+        if problems:
+            raise ConfigError(problems)
+        return cls(layers, indexes)
 
 
 def _read_layers(
-    table: Mapping[str, object], overrides: Mapping[str, object]
+    table: Mapping[str, object], overrides: Mapping[str, object], problems: list[str]
 ) -> tuple[LayerConfig, ...]:
-    shared = {key: value for key, value in table.items() if key != "layers"}
+    shared = {key: value for key, value in table.items() if key not in _OF_THE_PROJECT}
     named = table.get("layers", {})
-    problems: list[str] = []
     layers = [_LayerReader(None, {**shared, **overrides}, shared, problems).read()]
     if not isinstance(named, dict):
         problems.append(f"Field `{TABLE}.layers` must be a table of tables")
@@ -122,6 +135,12 @@ def _read_layers(
                 "letters, digits, `-` and `_` only"
             )
         else:
+            if "indexes" in own:
+                problems.append(
+                    f"Field `{TABLE}.layers.{name}.indexes` must be in `[[{INDEXES}]]`: the "
+                    "indexes are those of the whole project"
+                )
+            own = {key: value for key, value in own.items() if key != "indexes"}  # noqa: PLW2901
             table_of_layer = {**shared, **own, **overrides}
             written = own.keys() - overrides.keys()
             layers.append(_LayerReader(name, table_of_layer, written, problems).read())
@@ -130,8 +149,6 @@ def _read_layers(
         if len(alike := list(others)) > 1:
             names = " and ".join(f"`{each}`" for each in alike)
             problems.append(f"Field `{TABLE}.layers` has {names}, which differ in case only")
-    if problems:
-        raise ConfigError(problems)
     return tuple(layers)
 
 

@@ -56,6 +56,7 @@ class Console:
 
     def __init__(self, display: Display) -> None:
         self._display = display
+        self._warned: set[str] = set()
 
     @property
     def verbose(self) -> bool:
@@ -69,6 +70,12 @@ class Console:
     def warning(self, message: str) -> None:
         """Show what should be looked at."""
         self._display.display_warning(f"warning: {message}")
+
+    def warn_once(self, message: str) -> None:
+        """Show what is true of several members of a matrix when it is first found."""
+        if message not in self._warned:
+            self._warned.add(message)
+            self.warning(message)
 
     def debug(self, message: str) -> None:
         """Show a detail."""

@@ -24,7 +24,9 @@ from urllib3.util import Retry
 
 from . import __version__
 from .exceptions import DownloadError
+from .index_access import IndexAccess
 from .index_pages import read_links
+from .indexes import origin
 from .process import redact
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 4
 _RETRIED_STATUS = (408, 425, 429, 500, 502, 503, 504)
+_UNAUTHORIZED = (401, 403)
 _BACKOFF_SECONDS = 0.4
 # A server that wants us to wait for longer is reported instead.
 _LONGEST_RETRY_AFTER_SECONDS = 60
@@ -126,12 +129,13 @@ def _check_bundles() -> None:
 class Downloader:
     """Fetches files for several threads, over connections that they share.
 
-    Proxies, netrc and `REQUESTS_CA_BUNDLE` work as in requests. Credentials go to the host they
-    are for: a redirect to another host is followed without them.
+    Proxies and `REQUESTS_CA_BUNDLE` work as in requests. Credentials are those that `access` has
+    for a URL: a redirect to elsewhere is followed without them.
     """
 
-    def __init__(self, timeout: float | None = None) -> None:
+    def __init__(self, access: IndexAccess | None = None, timeout: float | None = None) -> None:
         _check_bundles()
+        self._access = access or IndexAccess()
         default = os.environ.get("HATCH_LAMBDA_LAYER_HTTP_TIMEOUT", "30")
         try:
             self._timeout = timeout or float(default)
@@ -169,7 +173,7 @@ class Downloader:
                 return self._fetch_once(url, file, largest, index, moved)
             except requests.RequestException as error:
                 if attempt == _ATTEMPTS or not _passing(error):
-                    raise _unreachable(url, index, error) from error
+                    raise _unreachable(url, self._named(url, index), error) from error
             moved(-file.tell())
             file.seek(0)
             file.truncate()
@@ -193,6 +197,22 @@ class Downloader:
             return None
         return next((each.yanked for each in links if each.filename == locked.filename), None)
 
+    def links(self, index_url: str, name: str) -> list[Link] | None:
+        """Ask an index for the files of a project; `None` where it does not have the project.
+
+        Raises `DownloadError` for every other answer than these two.
+        """
+        page = f"{index_url.rstrip('/')}/{name}/"
+        try:
+            answer = self._page(page)
+        except requests.RequestException as error:
+            raise _unreachable(page, self._named(page, index_url), error) from error
+        if answer.status_code == requests.codes.not_found:
+            return None
+        if not answer.ok:
+            raise self._refused(page, index_url, answer.status_code)
+        return read_links(answer.url, answer.headers, answer.content)
+
     def _link(self, location: str, index: str | None) -> Link:
         """Give what the first page that lists a file says of it.
 
@@ -210,12 +230,12 @@ class Downloader:
             if answer.status_code == requests.codes.not_found:
                 continue
             if not answer.ok:
-                raise _refused(page, None, answer.status_code)
+                raise self._refused(page, None, answer.status_code)
             for link in read_links(answer.url, answer.headers, answer.content):
                 if link.filename == unquote(name):
                     return link
         raise DownloadError(
-            f"{_named(index, pages)} does not list `{unquote(name)}` (any more)",
+            f"{self._named(pages.split()[0], index)} does not list `{unquote(name)}` (any more)",
             hint="lock again, or ask who runs the index",
         )
 
@@ -239,7 +259,7 @@ class Downloader:
             url, stream=True, timeout=self._timeout, headers=headers
         ) as answer:
             if not answer.ok:
-                raise _refused(url, index, answer.status_code)
+                raise self._refused(url, index, answer.status_code)
             for chunk in answer.iter_content(_CHUNK):
                 if file.tell() + len(chunk) > largest:
                     raise DownloadError(
@@ -251,12 +271,50 @@ class Downloader:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._threads, "session", None)
         if session is None:
-            session = requests.Session()
+            session = _Session(self._access)
             session.headers["User-Agent"] = f"hatch-lambda-layer/{__version__}"
             session.mount("https://", self._adapter)
             session.mount("http://", self._adapter)
             self._threads.session = session
         return session
+
+    def _named(self, url: str, index: str | None) -> str:
+        if named := self._access.index_of(url):
+            return f"index `{named.name}` ({named.url})"
+        return f"index {redact(index)}" if index else f"host {urlsplit(url).hostname}"
+
+    def _refused(self, url: str, index: str | None, status: int) -> DownloadError:
+        where = self._named(url, index)
+        unasked = (f"{where} refuses it", "ask who runs the index")
+        failing = (f"{where} failed, and went on failing", "wait a little, then build again")
+        wanted = self._access.advice(url) if status in _UNAUTHORIZED else ""
+        reason, hint = {
+            401: (f"{where} asks for a user name and a password", wanted),
+            403: (f"{where} forbids it", f"check the credentials and what they may read; {wanted}"),
+            404: (f"{where} does not have it (any more)", "lock again, or ask who runs the index"),
+            429: (f"{where} is asked too often", "wait a little, then build again"),
+        }.get(status, failing if status in _RETRIED_STATUS else unasked)
+        return DownloadError(f"{redact(url)} answers {status}: {reason}", hint=hint)
+
+
+class _Session(requests.Session):
+    """Lets `access` alone decide which request has credentials, redirected ones, too."""
+
+    def __init__(self, access: IndexAccess) -> None:
+        super().__init__()
+        self._access = access
+        self.auth = self._authorize
+
+    def _authorize(self, request: Any) -> Any:
+        if value := self._access.authorization(request.url):
+            request.headers["Authorization"] = value
+        return request
+
+    def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
+        # Where the place is the same, so are the credentials: those of a URL come with it only.
+        if origin(prepared_request.url) != origin(response.request.url):
+            prepared_request.headers.pop("Authorization", None)
+            self._authorize(prepared_request)
 
 
 def _adapter() -> _Adapter:
@@ -289,33 +347,11 @@ def _passing(error: Exception) -> bool:
     return False
 
 
-def _named(index: str | None, url: str) -> str:
-    return f"index {redact(index)}" if index else f"host {urlsplit(url).hostname}"
-
-
-def _refused(url: str, index: str | None, status: int) -> DownloadError:
-    where = _named(index, url)
-    reasons = {
-        401: (
-            f"{where} asks for a user name and a password",
-            f"put them into ~/.netrc (or the file that NETRC names) for {urlsplit(url).hostname}",
-        ),
-        403: (f"{where} forbids it", "check the credentials and what they may read"),
-        404: (f"{where} does not have it (any more)", "lock again, or ask who runs the index"),
-        429: (f"{where} is asked too often", "wait a little, then build again"),
-    }
-    refused = (f"{where} refuses it", "ask who runs the index")
-    failing = (f"{where} failed, and went on failing", "wait a little, then build again")
-    reason, hint = reasons.get(status, failing if status in _RETRIED_STATUS else refused)
-    return DownloadError(f"{redact(url)} answers {status}: {reason}", hint=hint)
-
-
-def _unreachable(url: str, index: str | None, error: Exception) -> DownloadError:
+def _unreachable(url: str, where: str, error: Exception) -> DownloadError:
     """Say what kept a file from coming, in the terms a person can act on."""
     cause: object = error.args[0] if error.args else error
     cause = getattr(cause, "reason", None) or cause
     text = redact(str(cause))
-    where = _named(index, url)
     if isinstance(error, requests.exceptions.SSLError):
         what, hint = "its certificate is not trusted", "name your CA's file in SSL_CERT_FILE"
     elif isinstance(error, requests.exceptions.ProxyError):

@@ -63,6 +63,14 @@ class DownloadError(LambdaLayerError):
     """A file could not be fetched, or is not the one that the lockfile names."""
 
 
+class CredentialsError(LambdaLayerError):
+    """The credentials of an index are incomplete, can't be had, or can't be handed on."""
+
+
+class OriginError(LambdaLayerError):
+    """A package is not from the index that it has to come from."""
+
+
 class WheelError(LambdaLayerError):
     """A wheel is broken or hostile; nothing of it was used."""
 

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 
 class Link(NamedTuple):
-    """A file that a page lists; `yanked` is the reason for which it is, else `None`."""
+    """A file that a page lists; `yanked` is the reason for which it is, else `None`.
+
+    `sha256` (hexadecimal) is what the index believes in, where it says so.
+    """
 
     filename: str
     url: str
     yanked: str | None
+    sha256: str | None = None
 
 
 def read_links(url: str, headers: Mapping[str, str], body: bytes) -> list[Link]:
@@ -39,7 +43,8 @@ def _in_json(url: str, body: bytes) -> Iterator[Link]:
     for file in json.loads(body)["files"]:
         yanked = file.get("yanked") or None
         reason = "" if yanked is True else yanked
-        yield Link(file["filename"], urljoin(url, file["url"]), reason)
+        sha256 = file.get("hashes", {}).get("sha256")
+        yield Link(file["filename"], urljoin(url, file["url"]), reason, sha256)
 
 
 def _in_html(url: str, body: bytes) -> list[Link]:
@@ -52,10 +57,11 @@ def _in_html(url: str, body: bytes) -> list[Link]:
             found = dict(attrs)
             if tag == "a" and (href := found.get("href")):
                 # The fragment has the hash that the index believes in; the lockfile's counts.
-                file_url = urljoin(url, href).partition("#")[0]
+                file_url, _, fragment = urljoin(url, href).partition("#")
                 filename = unquote(urlsplit(file_url).path.rpartition("/")[2])
                 reason = (found["data-yanked"] or "") if "data-yanked" in found else None
-                links.append(Link(filename, file_url, reason))
+                sha256 = fragment.partition("sha256=")[2].partition("&")[0] or None
+                links.append(Link(filename, file_url, reason, sha256))
 
     Anchors().feed(body.decode("utf-8", "replace"))
     return links

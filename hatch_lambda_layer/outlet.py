@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from .aws.layers import Grant, LayerRegistry, LayerVersion
 from .aws.parameters import read_parameter, write_parameter
 from .aws.s3 import LayerBucket
+from .config import LAMBDA_DIRECT_UPLOAD_LIMIT
 from .descriptions import VersionTag, code_mark
 from .exceptions import PublishError
 from .layout import LayerS3Layout
 from .publish_config import fill, placeholders
 from .published import PublishedVersion
-from .report import LAMBDA_DIRECT_UPLOAD_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -18,12 +18,12 @@ from .budget import NEARLY_FULL, nearly_full
 from .cache import Cache, default_cache_dir
 from .exceptions import Interrupted, LambdaLayerError, OutputError
 from .findings import Finding
-from .lockfiles import LockRequest, find_lockfile
+from .index_access import IndexAccess
 from .locking import locked
 from .manifest import LayerManifest
 from .parallel import begin
-from .process import redact
-from .selection import Selection, no_wheels, select, selection_key
+from .resolution import Resolver
+from .selection import Selection, no_wheels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,12 +32,11 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
-    from .config import LayerConfig, Matrix, Member
+    from .config import Matrix, Member
     from .console import Console
     from .inclusion import IncludedFile
+    from .indexes import CodeArtifact
     from .layout import LayerPathLayout
-    from .lockfiles._types import Lock, Lockfile
-    from .targets import Target
     from .wheels import Wheel
 
 # Rises when equal inputs come out as another layer: old ones are then built again.
@@ -87,9 +86,9 @@ class LayerBuild:
     cache: Cache = field(default_factory=lambda: Cache(default_cache_dir()))
 
     def __post_init__(self) -> None:
-        """Begin with no lock read."""
-        self._locks: dict[tuple[object, ...], Lock] = {}
-        self._warned: set[str] = set()
+        """Begin with no lock read, and no credentials looked for."""
+        self.access = IndexAccess(self.matrix.indexes, _codeartifact_token)
+        self.resolver = Resolver(self.layout, self.cache, self.console, self.access)
 
     def build(self, member: Member) -> BuiltLayer:
         """Build one member of the matrix, unless it is up to date.
@@ -97,7 +96,7 @@ class LayerBuild:
         Raises `LambdaLayerError`; whatever was built before is then still there, untouched.
         """
         if warning := member.target.runtime.deprecation(_today()):
-            self._warn_once(warning)
+            self.console.warn_once(warning)
         alone = len(self.matrix.members) == 1
         with locked(self._lock_paths(), self._say_waiting):
             built = _MemberBuild(self, member).run(self._name(member))
@@ -152,41 +151,6 @@ class LayerBuild:
             for path in self.layout.built_paths():
                 path.unlink(missing_ok=True)
             shutil.rmtree(self.layout.dir_build_lambda_layer, ignore_errors=True)
-
-    def lock(self, config: LayerConfig, target: Target) -> Lock:
-        """Read the lockfile for a layer; the tool is asked once for what several members share."""
-        request = LockRequest(
-            layout=self.layout,
-            groups=config.groups,
-            extras=config.extras,
-            requirements=config.requirements,
-            build=config.build != "never",
-        )
-        lockfile, path = find_lockfile(config.tool, request)
-        key = (path, request, target if lockfile.per_target else None)
-        if key not in self._locks:
-            self._locks[key] = self._read_lock(lockfile, path, request, target)
-        for warning in self._locks[key].warnings:
-            self._warn_once(warning)
-        return self._locks[key]
-
-    def _read_lock(
-        self, lockfile: Lockfile, path: Path, request: LockRequest, target: Target
-    ) -> Lock:
-        key = lockfile.key(path, request, target)
-        kept = key and self.cache.lock(key, path)
-        if kept:
-            return kept
-        lock = lockfile.read(path, request, target)
-        # The cache holds no passwords, nor signed URLs.
-        if key and redact(text := lock.text.decode()) == text:
-            self.cache.keep_lock(key, lock)
-        return lock
-
-    def _warn_once(self, warning: str) -> None:
-        if warning not in self._warned:
-            self._warned.add(warning)
-            self.console.warning(warning)
 
     def _lock_paths(self) -> list[Path]:
         # In the cache, because a lock must not lie among the files that are to be uploaded.
@@ -262,7 +226,7 @@ class _MemberBuild:
 
         What is made for it on the way is there until `stack` is left.
         """
-        selection = self._selection()
+        selection = self._build.resolver.selection(self._config, self._target)
         if selection.sources and self._config.build == "never":
             raise no_wheels([each.reason for each in selection.sources], self._target)
         if selection.sources or self._config.include_project or self._config.force_include:
@@ -282,7 +246,9 @@ class _MemberBuild:
         config, target = self._config, self._target
         with self._clock.stage("wheels"):
             wheels: Sequence[Wheel] = [
-                *collect_wheels(selection.wheels, self._cache, self._build.console),
+                *collect_wheels(
+                    selection.wheels, self._cache, self._build.console, self._build.access
+                ),
                 *self._built_wheels(selection),
                 *filter(None, [own]),
             ]
@@ -303,15 +269,19 @@ class _MemberBuild:
             return ()
         from .wheel_builders import Requirements, build_wheels
 
-        return build_wheels(
-            selection.sources,
-            self._target,
-            self._cache,
-            self._build.console,
-            self._layout.dir_sources,
-            requirements=Requirements(folder=self._layout.dir_project_root),
-            builder=self._config.build,
-        )
+        access = self._build.access
+        with access.environment("uv") as environment:
+            return build_wheels(
+                selection.sources,
+                self._target,
+                self._cache,
+                self._build.console,
+                self._layout.dir_sources,
+                requirements=Requirements(
+                    folder=self._layout.dir_project_root, environment=environment, access=access
+                ),
+                builder=self._config.build,
+            )
 
     @cached_property
     def _direct(self) -> list[Requirement]:
@@ -334,18 +304,6 @@ class _MemberBuild:
     @cached_property
     def _time(self) -> datetime:
         return archive.archive_time(os.environ.get("SOURCE_DATE_EPOCH"))
-
-    def _selection(self) -> Selection:
-        lock = self._build.lock(self._config, self._target)
-        key = selection_key(lock, self._target)
-        selection = self._cache.selection(key)
-        if selection is None:
-            selection = select(lock, self._target)
-            # The cache holds no passwords, nor signed URLs.
-            urls = " ".join(f"{each.location} {each.index_url}" for each in selection.all)
-            if redact(urls) == urls:
-                self._cache.keep_selection(key, selection)
-        return selection
 
     def _own_wheel(self) -> Wheel | None:
         if not self._config.include_project:
@@ -432,6 +390,12 @@ class _Clock:
         start = time.perf_counter()
         yield
         self.seconds[name] = time.perf_counter() - start
+
+
+def _codeartifact_token(place: CodeArtifact) -> str:
+    from .aws.codeartifact import authorization_token
+
+    return authorization_token(place)
 
 
 def _today() -> date:

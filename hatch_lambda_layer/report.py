@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .config import LAMBDA_UNPACKED_LIMIT
+from .config import LAMBDA_DIRECT_UPLOAD_LIMIT, LAMBDA_UNPACKED_LIMIT
 from .console import megabytes
 
 if TYPE_CHECKING:
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from .manifest import LayerManifest, LayerPackage
 
-# Larger zips can't be sent to Lambda directly, they go through S3.
-LAMBDA_DIRECT_UPLOAD_LIMIT = 52_428_800
 
 
 def layer_table(manifest: LayerManifest) -> str:

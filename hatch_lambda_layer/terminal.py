@@ -73,10 +73,13 @@ def chosen(matrix: Matrix, layers: tuple[str, ...], members: tuple[str, ...]) ->
         for name in names
         if name not in known
     ]
-    if problems:
-        raise ConfigError(problems)
-    return tuple(
+    found = tuple(
         member
         for member in matrix.members
         if (not layers or member.config.name in layers) and (not members or member.id in members)
     )
+    if not found and not problems:
+        problems.append(f"No member of layer {', '.join(layers)} is {' or '.join(members)}")
+    if problems:
+        raise ConfigError(problems)
+    return found

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .cache import Cache, TemporaryFile
     from .console import Console
     from .download import Downloader
+    from .index_access import IndexAccess
     from .selection import LockedWheel
     from .wheels import Wheel
 
@@ -26,27 +27,31 @@ _PATIENCE_SECONDS = 3.0
 
 
 def collect_wheels(
-    selection: Sequence[LockedWheel], cache: Cache, console: Console
+    selection: Sequence[LockedWheel],
+    cache: Cache,
+    console: Console,
+    access: IndexAccess | None = None,
 ) -> tuple[Wheel, ...]:
     """Give the proved wheels of `selection`, in its order.
 
-    What the cache does not have is fetched side by side. Nothing that is not the file that the
-    lockfile names, or not a sound wheel, stays behind. Raises `DownloadError` and `WheelError`.
+    What the cache does not have is fetched side by side, with the credentials of `access`.
+    Nothing that is not the file that the lockfile names, or not a sound wheel, stays behind.
+    Raises `DownloadError` and `WheelError`.
     """
     found = {locked: cache.wheel(locked) for locked in selection}
     missing = [locked for locked, wheel in found.items() if wheel is None]
     if missing:
-        found |= _fetch(missing, cache, console)
+        found |= _fetch(missing, cache, console, access)
     return tuple(wheel for locked in selection if (wheel := found[locked]) is not None)
 
 
 def _fetch(
-    missing: Sequence[LockedWheel], cache: Cache, console: Console
+    missing: Sequence[LockedWheel], cache: Cache, console: Console, access: IndexAccess | None
 ) -> dict[LockedWheel, Wheel]:
     from .download import Downloader
     from .parallel import begin, run_parallel
 
-    downloader = Downloader()
+    downloader = Downloader(access)
     # The largest first: the last thing to wait for is then a small one.
     missing = sorted(missing, key=lambda locked: -(locked.size or 0))
     label = f"Fetching {len(missing)} wheel{'s' * (len(missing) > 1)}"

@@ -1,4 +1,7 @@
-"""What every test has: a cache of its own, and no settings of the person who runs it."""
+"""What every test has: a cache of its own, and no settings of the person who runs it.
+
+And what a whole build in this process needs: an index, and a project that has locked its wheels.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.index_server import IndexServer
+from tests.support.layer_project import Project
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 # Settings that would make a test's result depend on who runs it.
@@ -36,3 +43,21 @@ def cache_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
     monkeypatch.setenv("HATCH_LAMBDA_LAYER_CACHE_DIR", str(folder))
     return folder
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexServer]:
+    """An empty index on loopback."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with IndexServer() as server:
+        yield server
+
+
+@pytest.fixture
+def project(tmp_path: Path, index: IndexServer) -> Project:
+    """A project that has locked two wheels of the index."""
+    root = tmp_path / "project"
+    root.mkdir()
+    made = Project(root, index)
+    made.lock()
+    return made

@@ -26,21 +26,22 @@ TESTS = Path(__file__).parent
 # A module may import those of the lines above its own. A folder is one room.
 ORDER = """
     exceptions
-    process zipformat uvtool project
-    targets tables
-    config elf
-    layout
+    process zipformat uvtool project locking parallel console findings
+    targets tables netrcfile
+    indexes
+    config elf credentials
+    aws
+    layout index_access
     lockfiles
     selection
     zipdirectory
     wheels
     graph
     proof
-    locking parallel console findings
     exclusion
     cache
     index_pages
-    download
+    download origins
     wheelhouse wheel_builders
     tree
     placement pruning inclusion
@@ -50,7 +51,7 @@ ORDER = """
     manifest published
     publish_config descriptions
     report outputs iam releases
-    differences aws budget
+    differences budget resolution
     pipeline
     outlet permissions inventory
     rollout
@@ -73,7 +74,9 @@ DOORS = {
     "hatchling": {"builder", "build_hook", "hooks", "project_wheel"},
     "http": set(),
     "importlib": set(),
+    "keyring": {"credentials"},
     "multiprocessing": set(),
+    "netrc": {"netrcfile"},
     "pty": set(),
     "requests": {"download"},
     "rich": {"console"},

@@ -234,7 +234,7 @@ def test_a_traceback_is_shown_only_when_asked_for(project: Path) -> None:
     assert "Traceback" not in plain.stderr
     assert "Traceback" in verbose.stderr
     assert verbose.stderr.endswith(plain.stderr)
-    assert "hint: make it with `uv lock` or " in plain.stderr
+    assert "hint: make one with your tool, such as `uv lock`, " in plain.stderr
 
 
 @pytest.mark.fault(44)

@@ -176,7 +176,7 @@ def test_an_unknown_key_is_named_with_its_nearest_neighbour(key: str, near: str)
 @pytest.mark.fault(2)
 @pytest.mark.parametrize(
     "key",
-    ["bytecode", "strip", "compression", "indexes", "container", "inspect.deep"],
+    ["bytecode", "strip", "compression", "container", "inspect.deep"],
 )
 def test_a_key_that_is_only_planned_is_unknown_and_not_ignored(key: str) -> None:
     (problem,) = problems(f"{RUNTIME}{key} = true")

@@ -95,6 +95,14 @@ def on_a_terminal(code: str, term: str = "xterm") -> tuple[str, int]:
     return output.decode(), process.returncode
 
 
+def test_what_several_members_share_is_warned_of_once() -> None:
+    shown = Lines()
+    console = Console(shown)
+    for message in ("old", "new", "old"):
+        console.warn_once(message)
+    assert shown.lines == ["warning warning: old", "warning warning: new"]
+
+
 def test_each_kind_of_message_goes_where_it_belongs() -> None:
     display = Lines()
     console = Console(display)

@@ -47,8 +47,17 @@ def test_the_options_table_has_one_line_for_each_option() -> None:
     )
     keys = [
         field.replace("_", "-") for field in LayerConfig.__dataclass_fields__ if field != "name"
-    ]
+    ] + ["indexes"]
     assert sorted(options) == sorted(keys)
+
+
+def test_every_option_has_a_test_named_after_it() -> None:
+    tests = (ROOT / "tests" / "test_options.py").read_text(encoding="utf-8")
+    options = _first_column(
+        _section("## Options: `[tool.lambda-layer]`").split("\n`prune` takes")[0]
+    )
+    names = [f"\ndef test_option_{option.replace('-', '_')}_" for option in options]
+    assert [name for name in names if name not in tests] == []
 
 
 def test_the_presets_table_has_one_line_for_each_preset() -> None:

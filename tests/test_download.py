@@ -17,6 +17,8 @@ import pytest
 from hatch_lambda_layer import download
 from hatch_lambda_layer.download import Downloader
 from hatch_lambda_layer.exceptions import DownloadError
+from hatch_lambda_layer.index_access import IndexAccess
+from hatch_lambda_layer.indexes import PrivateIndex
 from hatch_lambda_layer.parallel import run_parallel
 from hatch_lambda_layer.selection import LockedWheel
 from tests.support.index_server import (
@@ -305,6 +307,80 @@ def test_netrc_credentials_go_to_their_host_only(
     assert fetch(f"{other_host.url}/moved") == WHEEL.data
     assert fetch(server.file_url(WHEEL.filename)) == WHEEL.data
     assert {request.headers["Authorization"] for request in server.requests} == {None}
+
+
+# ---- the credentials of indexes
+
+
+@pytest.fixture
+def access(server: TimedServer, monkeypatch: pytest.MonkeyPatch) -> IndexAccess:
+    server.credentials = f"reader:{PASSWORD}"
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_INDEX_ACME_USERNAME", "reader")
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_INDEX_ACME_PASSWORD", PASSWORD)
+    return IndexAccess([PrivateIndex(name="acme", url=server.simple_url)])
+
+
+def fetch_with(access: IndexAccess, url: str) -> bytes:
+    file = io.BytesIO()
+    Downloader(access).fetch(url, file, largest=1_000_000, index=None, moved=lambda _: None)
+    return file.getvalue()
+
+
+@pytest.mark.fault(50)
+def test_the_credentials_of_an_index_do_not_go_with_a_redirect_to_elsewhere(
+    server: TimedServer, other_host: IndexServer, access: IndexAccess
+) -> None:
+    # The same machine under another name, another port of it, and back again.
+    with IndexServer() as other_port:
+        other_port.add(WHEEL)
+        for other in (other_host, other_port):
+            server.script(PATH, Redirect(f"{other.url}/hop"))
+            other.script("/hop", Redirect(server.file_url(WHEEL.filename)))
+            assert fetch_with(access, server.file_url(WHEEL.filename)) == WHEEL.data
+            assert fetch_with(access, other.file_url(WHEEL.filename)) == WHEEL.data
+            assert len(other.requests) == 2
+            assert {each.headers["Authorization"] for each in other.requests} == {None}
+    assert len(server.requests) == 4
+    assert all(server.is_authorized(request) for request in server.requests)
+
+
+def test_pages_and_yanks_are_asked_for_with_the_credentials(
+    server: TimedServer, access: IndexAccess
+) -> None:
+    server.add(WHEEL, yanked="broken")
+    listed = f"index+{server.simple_url}alpha/#{WHEEL.filename}"
+    assert fetch_with(access, listed) == WHEEL.data
+    locked = LockedWheel(
+        "alpha", "1.0", WHEEL.filename, "", None, server.file_url(WHEEL.filename), server.simple_url
+    )
+    assert Downloader(access).yanked(locked) == "broken"
+    (link,) = Downloader(access).links(server.simple_url, "alpha") or []
+    assert (link.filename, link.sha256) == (WHEEL.filename, WHEEL.sha256)
+    assert Downloader(access).links(server.simple_url, "nothing") is None
+
+
+@pytest.mark.fault(49)
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_refusal_names_the_private_index_and_its_variables(
+    server: TimedServer, access: IndexAccess, code: int
+) -> None:
+    server.always("*", Status(code))
+    for ask in (
+        lambda: fetch_with(access, server.file_url(WHEEL.filename)),
+        lambda: Downloader(access).links(server.simple_url, "alpha"),
+        lambda: fetch_with(access, f"index+{server.simple_url}alpha/#{WHEEL.filename}"),
+    ):
+        with pytest.raises(DownloadError) as caught:
+            ask()
+        said = str(caught.value)
+        assert f"index `acme` ({server.simple_url})" in said
+        assert "HATCH_LAMBDA_LAYER_INDEX_ACME_PASSWORD" in said
+        assert PASSWORD not in said
+
+
+def test_an_index_that_is_not_there_is_named(access: IndexAccess) -> None:
+    with pytest.raises(DownloadError, match=r"from index http://127\.0\.0\.1:9/simple"):
+        Downloader(access).links("http://127.0.0.1:9/simple", "alpha")
 
 
 def test_connections_are_used_again(server: TimedServer) -> None:

@@ -396,6 +396,22 @@ def test_an_unknown_layer_or_member_is_an_error_that_lists_the_known_ones(
     assert not project.dist.exists()
 
 
+def test_a_member_of_another_layer_is_no_empty_choice(project: Project) -> None:
+    project.write(LAYERS)
+    failed = project.build("--layer", "slim", "-m", IDS[1], code=1)
+    assert failed.stderr == f"error: No member of layer slim is {IDS[1]}\n"
+
+
+@pytest.mark.parametrize("pair", [("web", "Web"), ("b", "B")])
+def test_layers_whose_files_one_file_system_would_mix_up_are_refused(pair: tuple[str, str]) -> None:
+    tables = {name: {"runtimes": ["python3.13"]} for name in (*pair, "other")}
+    table = {"tool": {"lambda-layer": {"runtimes": ["python3.13"], "layers": tables}}}
+    with pytest.raises(ConfigError) as raised:
+        Matrix.from_pyproject(table)
+    problem = f"`tool.lambda-layer.layers` has `{pair[0]}` and `{pair[1]}`, which differ in case"
+    assert problem in str(raised.value)
+
+
 def test_where_no_layer_has_a_name_none_can_be_chosen(project: Project) -> None:
     failed = project.build("--layer", "web", code=1)
     message = "Layer `web` is not in `[tool.lambda-layer]`, which has: none"

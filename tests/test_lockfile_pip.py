@@ -18,6 +18,8 @@ import platformdirs  # noqa: F401  # see `without_pip`
 import pytest
 
 from hatch_lambda_layer.exceptions import LambdaLayerError, LockfileError
+from hatch_lambda_layer.index_access import IndexAccess
+from hatch_lambda_layer.indexes import PrivateIndex
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import Lock, LockRequest, find_lockfile
 from hatch_lambda_layer.lockfiles._pip_report import pylock_text
@@ -669,6 +671,27 @@ def test_an_index_that_does_not_answer_for_a_name_is_a_warning(
     )
 
 
+@pytest.mark.fault(59)
+@pytest.mark.parametrize("hashed", [True, False])
+def test_a_private_index_that_does_not_answer_for_a_name_is_an_error(
+    project: Project, *, hashed: bool
+) -> None:
+    digest = f" --hash=sha256:{spec('alpha').sha256}" if hashed else ""
+    project.write(f"alpha==1.0{digest}\n")
+    with IndexServer(hostname="localhost", user="user", password=CANARY) as private:
+        access = IndexAccess([PrivateIndex(name="acme", url=private.simple_url)])
+        request = project.request(access=access)
+        (path,) = PipLockfile().find(request)
+        with pytest.raises(
+            LockfileError, match=r"index `acme` gave pip no answer .* 401"
+        ) as caught:
+            PipLockfile().read(path, request, X86_64)
+        assert "HATCH_LAMBDA_LAYER_INDEX_ACME_PASSWORD" in str(caught.value.hint)
+        # That it does not have the name is an answer.
+        private.credentials = None
+        assert PipLockfile().read(path, request, X86_64).resolved is not hashed
+
+
 @pytest.mark.fault(57)
 def test_the_password_of_an_index_is_in_nothing_that_is_locked_or_said(
     project: Project, monkeypatch: pytest.MonkeyPatch
@@ -908,6 +931,36 @@ def test_what_a_backend_says_when_it_fails_is_in_the_error(project: Project) -> 
     said = str(project.failure(sources=True))
     assert "RuntimeError: I want a compiler" in said
     assert "hint: to learn what a source requires" in said
+
+
+@pytest.mark.fault(57)
+@pytest.mark.fault(58)
+def test_what_a_private_source_requires_is_from_there_and_its_backend_sees_no_password(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_INDEX_ACME_USERNAME", "user")
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_INDEX_ACME_PASSWORD", CANARY)
+    with IndexServer(hostname="localhost", user="user", password=CANARY) as private:
+        private.add(spec("helper"))
+        sdist = project.sdist("secret-source", requires=["beta"])
+        private.add_file("secret_source-1.0.tar.gz", sdist)
+        # Its own index, which ends what was said of others before.
+        public = os.environ["PIP_INDEX_URL"]
+        project.write(f"--index-url {public}\nsecret-source\n./folder\n")
+        project.source("in-folder", folder="folder")
+        pyproject = project.root / "folder" / "pyproject.toml"
+        text = pyproject.read_text(encoding="utf-8")
+        text = text.replace("requires = []", 'requires = ["helper"]')
+        pyproject.write_text(text, encoding="utf-8")
+        access = IndexAccess([PrivateIndex(name="acme", url=private.simple_url)])
+        request = project.request(access=access, build=True)
+        (path,) = PipLockfile().find(request)
+        selection = select(PipLockfile().read(path, request, X86_64), X86_64)
+        assert private.requests_for(private.path_of("helper-1.0-py3-none-any.whl"))
+    assert {each.name for each in selection.all} == {"secret-source", "in-folder", "beta"}
+    told = project.told.read_text()
+    assert CANARY not in told
+    assert "NETRC" not in told
 
 
 @pytest.mark.fault(57)

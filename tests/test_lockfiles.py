@@ -146,9 +146,8 @@ def write(folder: Path, text: str | bytes, name: str = "pylock.toml") -> Path:
         (
             None,
             [
-                "`uv.lock` or `poetry.lock` or `pdm.lock` or `requirements.txt` or ",
-                "`requirements.txt` or `pylock.toml` is missing",
-                *(f"`{lockfile.command}`" for lockfile in LOCKFILES.values()),
+                *(f"`{lockfile.filename}`" for lockfile in LOCKFILES.values()),
+                "`uv lock`, `poetry lock` or `pdm lock`",
             ],
         ),
         ("uv", ["`uv.lock` is missing", "`uv lock`"]),

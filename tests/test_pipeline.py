@@ -17,26 +17,10 @@ from tests.support.lock_factory import locked, pylock, uv_project
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 DEV = WheelSpec(name="dev-tool")
-
-
-@pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexServer]:
-    monkeypatch.setenv("NO_PROXY", "*")
-    with IndexServer() as server:
-        yield server
-
-
-@pytest.fixture
-def project(tmp_path: Path, index: IndexServer) -> Project:
-    root = tmp_path / "project"
-    root.mkdir()
-    made = Project(root, index)
-    made.lock()
-    return made
 
 
 def test_a_layer_holds_the_locked_wheels_and_its_manifest_tells_of_them(project: Project) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from hatch_lambda_layer.exceptions import BuildError, SelectionError
 from tests.support.elf_factory import ElfSpec
-from tests.support.index_server import IndexServer
 from tests.support.layer_project import ALPHA, Lines, Project, names, stamps
 from tests.support.lock_factory import LockedFile, LockedPackage, locked, pylock
 from tests.support.source_factory import (
@@ -25,26 +24,12 @@ from tests.support.source_factory import (
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.index_server import IndexServer
 
 LIB = WheelSpec(name="lib", version="1.0", files={"lib.py": b"LIB = 1\n"})
 CANARY = "canary-5eed-4711"
-
-
-@pytest.fixture
-def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexServer]:
-    monkeypatch.setenv("NO_PROXY", "*")
-    with IndexServer() as server:
-        server.add(ALPHA)
-        yield server
-
-
-@pytest.fixture
-def project(tmp_path: Path, index: IndexServer) -> Project:
-    root = tmp_path / "project"
-    root.mkdir()
-    return Project(root, index)
 
 
 def lock(project: Project, *packages: LockedPackage) -> None:

@@ -276,12 +276,13 @@ def test_reasons_are_listed_in_one_error_by_name() -> None:
 
 
 @pytest.mark.fault(19, 20, 21)
-def test_a_build_that_would_have_to_build_sources_fails_with_all_their_reasons(
+def test_a_build_that_may_not_build_sources_fails_with_all_their_reasons(
     tmp_path: Path,
 ) -> None:
     text = pylock(*SOURCES, package("fine"))
     (tmp_path / "pylock.toml").write_text(text, encoding="utf-8")
-    (tmp_path / "pyproject.toml").write_text('[tool.lambda-layer]\nruntimes = ["python3.13"]\n')
+    table = '[tool.lambda-layer]\nruntimes = ["python3.13"]\nbuild = "never"\n'
+    (tmp_path / "pyproject.toml").write_text(table, encoding="utf-8")
     failed = CliRunner().invoke(main, ["build", str(tmp_path)], catch_exceptions=False)
     assert failed.exit_code == 1
     assert "These packages have no wheel for python3.13-x86_64" in failed.stderr

@@ -11,8 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from ..config import LAMBDA_UNPACKED_LIMIT
-from ..report import LAMBDA_DIRECT_UPLOAD_LIMIT
+from ..config import LAMBDA_DIRECT_UPLOAD_LIMIT, LAMBDA_UNPACKED_LIMIT
 from ..tables import nearest
 from . import needed
 

@@ -13,7 +13,7 @@ from .pylock import PylockFile
 from .uv import UvLockfile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ._types import Lockfile
@@ -44,9 +44,18 @@ def find_lockfile(tool: str | None, request: LockRequest) -> tuple[Lockfile, Pat
             hint="keep one of them"
             + ", or name its tool with `tool` in `[tool.lambda-layer]`" * (len(tools) > 1),
         )
-    wanted = " or ".join(f"`{lockfile.filename}`" for lockfile in candidates)
-    commands = [f"`{lockfile.command}`" for lockfile in candidates]
-    raise MissingLockfileError(
-        f"No lockfile: {wanted} is missing in {root}",
-        hint=f"make it with {' or '.join(commands)}",
+    raise _missing(root, list(candidates))
+
+
+def _missing(root: Path, candidates: Sequence[Lockfile]) -> MissingLockfileError:
+    if len(candidates) == 1:
+        (lockfile,) = candidates
+        return MissingLockfileError(
+            f"No lockfile: `{lockfile.filename}` is missing in {root}",
+            hint=f"make it with `{lockfile.command}`",
+        )
+    names = ", ".join(f"`{lockfile.filename}`" for lockfile in candidates)
+    return MissingLockfileError(
+        f"No lockfile: {root} has none of {names}",
+        hint="make one with your tool, such as `uv lock`, `poetry lock` or `pdm lock`",
     )

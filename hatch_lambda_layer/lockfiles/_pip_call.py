@@ -8,10 +8,12 @@ import re
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exceptions import LockfileError, ToolError
+from ..indexes import normalized_url
 from ..process import redact, run
 from ._pip_failures import INSTALL_PIP, explained, no_markers, nothing_found
 from ._tools import beside, on_path, version_of
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..exceptions import LambdaLayerError
+    from ..index_access import IndexAccess
     from ..targets import Target
 
 # Settings that contradict the options of the call, add to its files, or change what it prints; and
@@ -41,7 +44,8 @@ _FORMATS = {"--only-binary": "PIP_ONLY_BINARY", "--no-binary": "PIP_NO_BINARY"}
 class PipCall:
     """pip, asked what it would install on the target from the files `names` below `root`.
 
-    Whatever it writes is below `folder`. With `sources` it may run build backends.
+    Whatever it writes is below `folder`. With `sources` it may run build backends. The indexes of
+    `access` are offered to it; one of them that does not answer is an error.
     """
 
     root: Path
@@ -49,6 +53,7 @@ class PipCall:
     target: Target
     folder: Path
     sources: bool
+    access: IndexAccess
 
     def lock(self, base: Path) -> tuple[bytes, tuple[str, ...]]:
         """Give what pip reports as a `pylock.toml`, and what there is to warn of.
@@ -61,11 +66,13 @@ class PipCall:
             said = self._run()
         except ToolError as error:
             raise self._explained(error.output) from error
+        unanswered = self._unanswered()
+        self._check_answered(unanswered)
         report = json.loads(self._report.read_bytes())
         # What the runner has changed in pip must be what pip has used, too.
         if not self._markers.items() <= report["environment"].items():
             raise no_markers(f"it reports {report['environment']}")
-        return pylock_text(report, base, self._clones), _warnings(said, self._unanswered())
+        return pylock_text(report, base, self._clones), _warnings(said, unanswered)
 
     @property
     def _markers(self) -> dict[str, object]:
@@ -87,16 +94,39 @@ class PipCall:
         }
         argv = [find_pip(), str(Path(__file__).with_name("_pip_runner.py")), json.dumps(settings)]
         argv += ["install", *self._options(), *options]
-        said = run(argv, cwd=self.root, env=_environment())
+        # What a pip leaves that is killed goes with the folder.
+        scratch = self.folder / "tmp"
+        scratch.mkdir(exist_ok=True)
+        own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
+        with self.access.environment("pip") as environment:
+            said = run(argv, cwd=self.root, env={**_settled(environment), **own})
         return redact(said.decode("utf-8", "replace"))
 
     def _explained(self, said: str) -> LambdaLayerError:
+        self._check_answered(self._unanswered())
         log = self.folder / "log"
         if nothing_found(said):
             # Once more, for why. A whole log takes pip as long as everything else it does.
             with suppress(ToolError):
                 self._run("--log", str(log))
         return explained(said, self._unanswered(), _text(log), self.names, self.target)
+
+    def _check_answered(self, unanswered: Mapping[str, str]) -> None:
+        """Raise `LockfileError` for a private index that did not answer: that is not a no.
+
+        What is private would come from another index then, if anybody has put it there.
+        """
+        for index, (url, answer) in product(self.access.own, unanswered.items()):
+            pages = f"{normalized_url(index.url)}/"
+            if normalized_url(url).startswith(pages) and not answer.startswith("404 "):
+                refused = re.match("40[13] ", answer)
+                raise LockfileError(
+                    f"The private index `{index.name}` gave pip no answer to {url}: {answer}",
+                    hint=self.access.advice(url)
+                    if refused
+                    else "check the network, or ask who "
+                    "runs the index; pip must not go on without it",
+                )
 
     def _unanswered(self) -> Mapping[str, str]:
         """Give the pages of indexes that pip could not read, with the reason for each."""
@@ -123,8 +153,17 @@ class PipCall:
         # Without them, the flags of the running interpreter would count, as of a debug build.
         options += [part for name in (abi, "abi3", "none") for part in ("--abi", name)]
         options += [part for name in self.target.platforms() for part in ("--platform", name)]
-        files = [str(self._allowance()), *self.names] if self.sources else self.names
+        files = [str(self._allowance()), *self.names] if self.sources else [*self.names]
+        if self.access.own:
+            files.append(str(self._offer()))
         return options + [part for name in files for part in ("--requirement", name)]
+
+    def _offer(self) -> Path:
+        """Write a file that names the private indexes: read last, for `--index-url` ends a list."""
+        path = self.folder / "indexes.txt"
+        lines = [f"--extra-index-url {index.url}\n" for index in self.access.own]
+        path.write_text("".join(lines), encoding="utf-8")
+        return path
 
     def _allowance(self) -> Path:
         """Write a file that takes back what pip demands of calls for another platform.
@@ -180,7 +219,7 @@ def find_pip() -> str:
     if shebang and Path(interpreter := os.fsdecode(shebang[1])).is_file():
         return interpreter
     # Shims and launchers don't show which interpreter they start, but pip tells it.
-    said = run([str(program), "debug"], cwd=program.parent, env=_environment()).decode()
+    said = run([str(program), "debug"], cwd=program.parent, env=_settled(os.environ)).decode()
     if (match := re.search(r"^sys\.executable: (.+?)\s*$", said, re.MULTILINE)) is None:
         raise LockfileError(f"{program} does not tell its interpreter", hint=INSTALL_PIP)
     return match[1]
@@ -201,8 +240,8 @@ def _program() -> Path:
     return Path(found[0])
 
 
-def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _CONTRADICTING}
+def _settled(environment: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in environment.items() if name not in _CONTRADICTING}
     # git would ask at the terminal for what it is not given.
     unasked = {"GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS": "false", "SSH_ASKPASS_REQUIRE": "force"}
     # What a build requires is for this machine: a process of its own has its own markers.

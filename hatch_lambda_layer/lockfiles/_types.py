@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from ..exceptions import LockfileError
+from ..index_access import IndexAccess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,7 @@ class LockRequest:
 
     `requirements` are the files that `pip` reads, relative to the project; empty means
     `requirements.txt`. With `build`, the tool may run build backends to learn what a source needs.
+    `access` is for tools that ask indexes; equal requests may differ in it.
     """
 
     layout: LayerPathLayout
@@ -29,6 +31,7 @@ class LockRequest:
     extras: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
     build: bool = False
+    access: IndexAccess = field(default_factory=IndexAccess, compare=False, repr=False)
 
 
 class Lockfile(Protocol):
@@ -76,7 +79,8 @@ class Lock:
 
     `path` is the user's lockfile, which errors name. Relative paths start from `folder`, and where
     that is `None` from the folder of `path`. `groups` and `extras` are those still to be chosen
-    from `text`. `warnings` are what the user should know of it, a sentence each.
+    from `text`. `warnings` are what the user should know of it, a sentence each. `resolved` says
+    that an index has just decided what it locks: no hashes that the user has written did.
     """
 
     path: Path
@@ -86,6 +90,7 @@ class Lock:
     extras: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     folder: Path | None = None
+    resolved: bool = False
 
     @property
     def base(self) -> Path:

@@ -70,6 +70,7 @@ class PipLockfile:
                 # Links resolved, for pip's report is searched for it.
                 folder=Path(folder).resolve(),
                 sources=request.build,
+                access=request.access,
             )
             text, warnings = call.lock(path.parent)
         if not files.has_hashes:
@@ -79,7 +80,13 @@ class PipLockfile:
                 f"does; lock with hashes, as with `{self.command}`"
             )
             warnings = (unfixed, *warnings)
-        return Lock(path=path, command=self.command, text=text, warnings=warnings)
+        return Lock(
+            path=path,
+            command=self.command,
+            text=text,
+            warnings=warnings,
+            resolved=not files.has_hashes,
+        )
 
     def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
         """Name what `read` gives: equal keys, equal locks; `None` where an index decides.
@@ -103,6 +110,7 @@ class PipLockfile:
             target.platforms(),
             pip_identity(),
             sorted(_settings()),
+            [index.url for index in request.access.own],
         ]
         return _digest(json.dumps(facts, sort_keys=True).encode())
 

@@ -37,6 +37,7 @@ _NO_INTERPRETER = (
     "Failed to inspect Python interpreter",
     "incompatible with the project's Python requirement",
 )
+_UNREADABLE = ("Failed to parse", "valid UTF-8", "unsupported schema version")
 
 
 class UvLockfile:
@@ -104,33 +105,35 @@ def _interpreter(lock: bytes) -> list[str]:
 def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
     """Say in the words of this project what uv refuses; its own words stay in the message."""
     said = error.output.strip()
-    if stale := _staleness(error):
+    # uv breaks its lines, where depends on the length of paths.
+    line = " ".join(said.split())
+    if stale := _staleness(error, line):
         return LockfileError(
             f"Lockfile `{path}` is stale: {stale}", hint="lock again with `uv lock`"
         )
-    if "compute missing hashes" in said:
+    if "compute missing hashes" in line:
         return LockfileError(
             f"Lockfile `{path}` has no hashes for what it locks\n\n{said}",
             hint="lock again with an index that gives sha256 hashes",
         )
-    if any(reason in said for reason in _NO_INTERPRETER):
+    if any(reason in line for reason in _NO_INTERPRETER):
         return LockfileError(
             f"uv needs an interpreter that fits `requires-python` to read `{path}`\n\n{said}",
             hint="install one with `uv python install`, or name one in UV_PYTHON; only uv needs it",
         )
-    if "Failed to parse" in said or "valid UTF-8" in said or "unsupported schema version" in said:
+    if any(reason in line for reason in _UNREADABLE):
         return LockfileError(
             f"Lockfile `{path}` can't be read\n\n{said}", hint="lock again with `uv lock`"
         )
     return error
 
 
-def _staleness(error: ToolError) -> str | None:
-    if "needs to be updated" in error.output:
+def _staleness(error: ToolError, line: str) -> str | None:
+    if "needs to be updated" in line:
         return "pyproject.toml has changed since"
-    if "No solution found" in error.output:
+    if "No solution found" in line:
         return "pyproject.toml asks for packages that it does not lock"
     # This interpreter was offered because it fits the lock: it is pyproject.toml that differs.
-    if "--python" in error.program and "incompatible with the project's Python" in error.output:
+    if "--python" in error.program and "incompatible with the project's Python" in line:
         return "pyproject.toml has another `requires-python`"
     return None

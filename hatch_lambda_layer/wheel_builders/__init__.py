@@ -81,7 +81,7 @@ class _Build:
         console.info(f"Building {title(self._source)}")
         folder = _new_folder(work_dir)
         try:
-            project = obtain(self._source, folder)
+            project = obtain(self._source, folder, requirements.access)
             request = BuildRequest(
                 title=title(self._source),
                 project=project,

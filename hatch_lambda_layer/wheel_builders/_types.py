@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from ..index_access import IndexAccess
     from ..targets import Target
 
 
@@ -18,11 +19,13 @@ class Requirements:
     """Where build backends and what else builds require come from: how uv is called for them.
 
     uv reads its settings, its indexes among them, from `folder` and those above it: the user's
-    project. `environment` is the only place for credentials; no build script sees it.
+    project. `environment` is the only place for credentials; no build script sees it. `access` has
+    those for what is fetched here, the sources themselves.
     """
 
     folder: Path
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    access: IndexAccess | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,6 +13,7 @@ from ..process import redact
 from . import folders
 
 if TYPE_CHECKING:
+    from ..index_access import IndexAccess
     from ..selection import LockedSource
 
 _KINDS = {"sdist": "sdist", "archive": "archive", "vcs": "git repository", "directory": "folder"}
@@ -37,9 +38,10 @@ def source_digest(source: LockedSource) -> str:
     return f"{digest}#{source.subdirectory}" if source.subdirectory else digest
 
 
-def obtain(source: LockedSource, folder: Path) -> Path:
+def obtain(source: LockedSource, folder: Path, access: IndexAccess | None = None) -> Path:
     """Bring the files of a source into the empty `folder`, and give the project's folder there.
 
+    What is fetched by HTTP is fetched with the credentials of `access`.
     Raises `BuildError` and `DownloadError`.
     """
     # Imported here: a build that finds every wheel in the cache does not need them.
@@ -54,7 +56,7 @@ def obtain(source: LockedSource, folder: Path) -> Path:
         git.check_out(source.location, source.commit or "", tree, named)
         return inside(tree, source.subdirectory, named)
     archive = folder / "archive"
-    _fetch(source, archive)
+    _fetch(source, archive, access)
     return inside(unpack(archive, tree, named), source.subdirectory, named)
 
 
@@ -73,7 +75,7 @@ def _copied(folder: Path, tree: Path) -> Path:
     return project
 
 
-def _fetch(source: LockedSource, archive: Path) -> None:
+def _fetch(source: LockedSource, archive: Path, access: IndexAccess | None) -> None:
     from urllib.request import url2pathname
 
     from .unpacking import MAX_UNPACKED_SIZE
@@ -92,7 +94,7 @@ def _fetch(source: LockedSource, archive: Path) -> None:
         from ..download import Downloader
 
         with archive.open("w+b") as file:
-            Downloader().fetch(
+            Downloader(access).fetch(
                 source.location,
                 file,
                 largest=MAX_UNPACKED_SIZE,

@@ -1,0 +1,52 @@
+"""AWS CodeArtifact: a token, which is the password of its repositories for a while."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..exceptions import CredentialsError
+
+if TYPE_CHECKING:
+    from ..indexes import CodeArtifact
+
+# Enough for any build; the API gives up to twelve hours.
+_TOKEN_SECONDS = 3600
+_PERMISSIONS = (
+    "codeartifact:GetAuthorizationToken",
+    "sts:GetServiceBearerToken",
+    "codeartifact:ReadFromRepository",
+)
+
+
+def authorization_token(place: CodeArtifact) -> str:
+    """Ask for a token, with the AWS credentials of the user.
+
+    Raises `CredentialsError` where boto3 is missing, or AWS gives no token.
+    """
+    try:
+        import boto3  # type: ignore[import-untyped,unused-ignore]
+        from botocore.exceptions import (  # type: ignore[import-untyped,unused-ignore]
+            BotoCoreError,
+            ClientError,
+        )
+    except ImportError as error:
+        raise CredentialsError(
+            f"CodeArtifact's domain `{place.domain}` needs a token, and boto3 is not installed",
+            hint="install `hatch-lambda-layer[aws]`, or set the password of the index in the "
+            "environment",
+        ) from error
+    try:
+        client = boto3.client("codeartifact", region_name=place.region)
+        answer = client.get_authorization_token(
+            domain=place.domain,
+            domainOwner=place.domain_owner,
+            durationSeconds=_TOKEN_SECONDS,
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise CredentialsError(
+            f"CodeArtifact gives no token for domain `{place.domain}` of {place.domain_owner} in "
+            f"{place.region}: {error}",
+            hint="check the AWS credentials (`aws sts get-caller-identity`); they need the "
+            f"permissions {', '.join(_PERMISSIONS)}",
+        ) from error
+    return str(answer["authorizationToken"])
