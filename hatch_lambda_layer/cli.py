@@ -151,4 +151,8 @@ def diff(old: str, new: str, output: str, *, exit_code: bool) -> None:
 
 
 def _published_manifest(version: str) -> LayerManifest:
-    raise LambdaLayerError(f"{version}: published versions can't be read yet")
+    from .inventory import published_manifest
+    from .publish_config import PublishConfig
+
+    pyproject = open_project(Path(), Console(Terminal(0))).pyproject
+    return published_manifest(version, PublishConfig.from_pyproject(pyproject).values())

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
     from pathlib import Path
 
 # Also what a killed build has left.
@@ -85,15 +84,6 @@ class LayerS3Layout:
     """
 
     folder: str
-
-    @classmethod
-    def below(
-        cls, prefix: str, layer_name: str, architectures: Sequence[str], named: Collection[str]
-    ) -> LayerS3Layout:
-        """Give the layout below a prefix that has the parts in `named` already."""
-        parts = {"layer-name": layer_name, "architecture": "-".join(sorted(architectures))}
-        rest = [part for name, part in parts.items() if name not in named]
-        return cls("/".join(filter(None, [prefix.strip("/"), *rest])))
 
     def key_layer_zip(self, content_digest: str, code_sha256: str) -> str:
         """Give the key of the zip; it tells the content, and the bytes where zlibs differ."""

@@ -16,7 +16,7 @@ from .config import LAMBDA_DIRECT_UPLOAD_LIMIT
 from .descriptions import VersionTag, code_mark
 from .exceptions import PublishError
 from .layout import LayerS3Layout
-from .publish_config import fill, placeholders
+from .publish_config import fill
 from .published import PublishedVersion
 
 if TYPE_CHECKING:
@@ -267,31 +267,24 @@ class Outlet:
 
     def _find_bucket(self) -> tuple[LayerS3Layout, LayerBucket | None]:
         """Give the bucket, unless there is none in this Region."""
-        release, template = self.release, self._destination.s3_dir
-        if template is None:
+        release, destination = self.release, self._destination
+        storage = destination.storage(release.layer_name, release.architectures, self.region)
+        if storage is None:
             return LayerS3Layout(""), None
-        values = {
-            "layer-name": release.layer_name,
-            "architecture": "-".join(release.architectures),
-            "region": self.region,
-        }
-        name, _, prefix = fill(template, values).removeprefix("s3://").partition("/")
-        layout = LayerS3Layout.below(
-            prefix, release.layer_name, release.architectures, placeholders(template)
-        )
+        name, layout = storage
         bucket = LayerBucket(
             self._session,
             self.region,
             name,
-            self._destination.bucket_owner or self.account,
-            kms=self._destination.kms,
+            destination.bucket_owner or self.account,
+            kms=destination.kms,
             tags=dict(release.config.tags),
         )
         found = bucket.region()
         if found == self.region:
             return layout, bucket
         # One bucket for several Regions: where it is not, zips go to Lambda directly.
-        if len(release.config.destinations) > 1 and "region" not in placeholders(template):
+        if len(release.config.destinations) > 1 and not destination.regional_bucket:
             return layout, None
         raise PublishError(
             f"{self.region}: the bucket `{name}` is in {found}",

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from .exceptions import PublishError
 from .iam import Grant, policy
-from .layout import LayerS3Layout
-from .publish_config import fill, placeholders
+from .publish_config import fill
 from .releases import Release
 
 if TYPE_CHECKING:
@@ -58,25 +57,15 @@ def _place(destination: Destination) -> tuple[str, str]:
 
 def _grant(release: Release, destination: Destination, account: str, region: str) -> Grant:
     config = release.config
-    bucket, prefix = None, ""
-    if destination.s3_dir:
-        values = {
-            "layer-name": release.layer_name,
-            "architecture": "-".join(release.architectures),
-            "region": region,
-        }
-        filled = fill(destination.s3_dir, values).removeprefix("s3://")
-        bucket, _, below = filled.partition("/")
-        named = placeholders(destination.s3_dir)
-        prefix = LayerS3Layout.below(below, release.layer_name, release.architectures, named).folder
+    storage = destination.storage(release.layer_name, release.architectures, region)
     parameter = config.ssm_parameter
     return Grant(
         account=account,
         region=region,
         layer_name=release.layer_name,
         partition=_partition(region),
-        bucket=bucket,
-        prefix=prefix,
+        bucket=storage[0] if storage else None,
+        prefix=storage[1].folder if storage else "",
         kms=destination.kms,
         ssm_parameter=parameter and fill(parameter, {"layer-name": release.layer_name}),
         permit=bool(

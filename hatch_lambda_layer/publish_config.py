@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from .config import TABLE
 from .exceptions import ConfigError
+from .layout import LayerS3Layout
 from .tables import TableReader, listed, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _ACCOUNT = (r"\d{12}", "an account's number, 12 digits")
@@ -66,6 +67,24 @@ class Destination:
     def label(self) -> str:
         """What a person calls it, such as `eu-west-1` or `production, eu-west-1`."""
         return ", ".join(filter(None, [self.account, self.region])) or "default Region"
+
+    def storage(
+        self, layer_name: str, architectures: Iterable[str], region: str
+    ) -> tuple[str, LayerS3Layout] | None:
+        """Give the bucket, and where a layer's objects lie in it; `None` where there is none."""
+        if self.s3_dir is None:
+            return None
+        architecture = "-".join(sorted(architectures))
+        values = {"layer-name": layer_name, "architecture": architecture, "region": region}
+        named = placeholders(self.s3_dir)
+        bucket, _, prefix = fill(self.s3_dir, values).removeprefix("s3://").partition("/")
+        rest = [values[part] for part in ("layer-name", "architecture") if part not in named]
+        return bucket, LayerS3Layout("/".join(filter(None, [prefix.strip("/"), *rest])))
+
+    @property
+    def regional_bucket(self) -> bool:
+        """Whether the bucket's name tells the Region."""
+        return "region" in placeholders(self.s3_dir or "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -215,7 +234,7 @@ class _PublishReader(TableReader):
     def _tags(self) -> tuple[tuple[str, str], ...]:
         table = self.table("tags")
         for key, value in table.items():
-            if not isinstance(value, str) or not _TAG.fullmatch(value) or not _TAG_KEY.fullmatch(key):
+            if not (isinstance(value, str) and _TAG.fullmatch(value) and _TAG_KEY.fullmatch(key)):
                 self.wrong(f"tags.{key}", _TAG_MUST, value)
         if len(table) > _MOST_TAGS:
             self.say("tags", f"has {len(table)} tags, S3 takes {_MOST_TAGS} on an object")

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from .manifest import LayerManifest, LayerPackage
 
 
-
 def layer_table(manifest: LayerManifest) -> str:
     """Give a table of the packages with their sizes, and the totals against Lambda's limits."""
     rows = [

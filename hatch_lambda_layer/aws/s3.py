@@ -86,6 +86,19 @@ class LayerBucket:
         """Say whether there is an object."""
         return self._head(key) is not None
 
+    def first_text(self, prefix: str) -> str | None:
+        """Give the text of the first object below a prefix, or `None`."""
+        with explained("s3:ListBucket", self._where):
+            listed = self._client.list_objects_v2(
+                Bucket=self.name, Prefix=prefix, MaxKeys=1, ExpectedBucketOwner=self._owner
+            )
+        for found in listed.get("Contents", []):
+            with explained("s3:GetObject", self._where):
+                return S3Path(self.name, found["Key"]).read_text(
+                    expected_bucket_owner=self._owner, s3_client=self._client
+                )
+        return None
+
     def put_zip(self, key: str, path: Path, code_sha256: str, progress: Progress) -> StoredZip:
         """Put the zip, unless it is there; it is there only if S3 has the checksum of its bytes.
 

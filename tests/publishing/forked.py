@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.loaders
@@ -14,6 +13,7 @@ from tests.publishing.runs import Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 _LOADER = botocore.loaders.create_loader()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hatch_lambda_layer.aws.session import AwsSession
@@ -17,6 +16,8 @@ from hatch_lambda_layer.rollout import Rollout
 from tests.support.workshop import Lines
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hatch_lambda_layer.published import PublishedVersion
 
 # Long enough for moto on a busy machine, short enough to wait for what never comes.

@@ -156,7 +156,7 @@ class Shop:
         tags = [VersionTag.of(each["Description"]) for each in self.live(region, name)]
         return [tag.content_digest if tag else "" for tag in tags]
 
-    def keys(self, region: str = HOME) -> list[str]:
+    def objects(self, region: str = HOME) -> list[str]:
         """Give the keys of the bucket, below its folder."""
         found = self.s3(region).list_objects_v2(Bucket=self.bucket(region)).get("Contents", [])
         return sorted(each["Key"].removeprefix("layers/") for each in found)

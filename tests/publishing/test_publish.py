@@ -30,11 +30,12 @@ def zip_key(shop: Shop, architecture: str = "x86_64", name: str = "layer.json") 
 
 
 def test_the_first_publication_takes_every_step_once_and_in_order(shop: Shop) -> None:
-    shop.config |= {"permissions": {"accounts": ["111122223333"]}, "ssm-parameter": "/l/{layer-name}"}
+    shop.config["permissions"] = {"accounts": ["111122223333"]}
+    shop.config["ssm-parameter"] = "/l/{layer-name}"
     result = shop.publish()
     assert result.stdout == f"{shop.arn(1)}\n"
     folder = f"{shop.name}/x86_64/layer"
-    assert shop.keys() == sorted(
+    assert shop.objects() == sorted(
         [f"{folder}/000001/layer.json", f"{folder}/last-layer.json", zip_key(shop)]
     )
     writes = [each for each in shop.aws.requests if each.method in ("PUT", "POST")]
@@ -188,7 +189,7 @@ def test_members_of_one_content_are_one_version_with_all_they_fit(shop: Shop) ->
     assert request.json["CompatibleArchitectures"] == ["arm64", "x86_64"]
     folder = f"{shop.name}/arm64-x86_64/layer"
     names = [f"layer-python3.1{n}-{arch}.json" for n in (2, 3) for arch in ("arm64", "x86_64")]
-    manifests = [key for key in shop.keys() if "/000001/" in key]
+    manifests = [key for key in shop.objects() if "/000001/" in key]
     assert manifests == [f"{folder}/000001/{name}" for name in names]
     assert shop.publish().stdout == f"{shop.arn(1)}\n"
 
@@ -203,11 +204,11 @@ def test_arm64_lies_beside_x86_64(shop: Shop) -> None:
     assert set(result.stdout.split()) == arns
     for architecture in ("x86_64", "arm64"):
         folder = f"{name}-{architecture}/{architecture}/layer"
-        mine = [key for key in shop.keys() if key.startswith(folder)]
+        mine = [key for key in shop.objects() if key.startswith(folder)]
         assert len(mine) == 3
         (live,) = shop.live(name=f"{name}-{architecture}")
         assert live["CompatibleArchitectures"] == [architecture]
-    assert len(shop.keys()) == 6
+    assert len(shop.objects()) == 6
 
 
 def test_members_that_differ_are_refused_before_anything_is_built(shop: Shop) -> None:
@@ -240,7 +241,7 @@ def test_three_regions_get_a_version_each(shop: Shop) -> None:
     assert set(result.stdout.split()) == {shop.arn(1, region) for region in regions}
     for region in regions:
         assert f"{region}: {shop.name} version 1 published\n" in result.stderr
-        assert len(shop.keys(region)) == 3
+        assert len(shop.objects(region)) == 3
         assert len(shop.digests(region)) == 1
     again = shop.publish()
     assert set(again.stdout.split()) == {shop.arn(1, region) for region in regions}
@@ -292,7 +293,9 @@ def test_without_configuration_the_project_is_published_directly(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     shop.write()
     path = shop.root / "pyproject.toml"
-    text = f'[project]\nname = "Plain.{shop.name}"\n[tool.lambda-layer]\nruntimes = ["python3.13"]\n'
+    text = (
+        f'[project]\nname = "Plain.{shop.name}"\n[tool.lambda-layer]\nruntimes = ["python3.13"]\n'
+    )
     path.write_text(text, encoding="utf-8")
     from click.testing import CliRunner
 
@@ -352,7 +355,7 @@ def test_a_dry_run_says_everything_and_writes_nothing(shop: Shop) -> None:
     ):
         assert f"{HOME}: {shop.name}: {words}" in result.stderr
     assert shop.live() == []
-    assert shop.keys() == []
+    assert shop.objects() == []
     shop.publish()
     assert f"would leave version 1 as it is: {shop.arn(1)}" in shop.publish("-n").stderr
 

@@ -60,7 +60,7 @@ class Bench(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, server: str) -> Iterator[Shop]:
+def built(tmp_path_factory: pytest.TempPathFactory, server: str) -> Shop:
     """Build a layer that every run publishes, each under a name of its own."""
     root = tmp_path_factory.mktemp("faults")
     shop = Shop(root / "shop", Aws(""), server)
@@ -74,7 +74,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, server: str) -> Iterator[Sho
         patch.setenv("HATCH_LAMBDA_LAYER_CACHE_DIR", str(root / "cache"))
         shop.make_bucket(HOME)
         shop.run("build")
-    yield shop
+    return shop
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +221,7 @@ def test_after_several_faults_the_next_run_completes_it(
 @pytest.mark.fault(41, 55)
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_a_publisher_that_is_killed_at_any_call_is_completed_by_the_next(
-    before: bool, built: Shop, benches: list[Bench], monkeypatch: pytest.MonkeyPatch
+    *, before: bool, built: Shop, benches: list[Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     word = "before" if before else "after"
 
@@ -230,7 +230,7 @@ def test_a_publisher_that_is_killed_at_any_call_is_completed_by_the_next(
         process = process_of(layer, bench.aws)
 
         def kill() -> None:
-            assert process.pid is not None
+            assert process.pid
             os.kill(process.pid, signal.SIGKILL)
 
         with bench.aws.watch():
@@ -271,7 +271,7 @@ def test_ten_publishers_at_once_agree_on_one_version(built: Shop, benches: list[
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0] * 10
-    old, *new = built.digests(name=layer.name)
+    _, *new = built.digests(name=layer.name)
     assert set(new) == {built.manifest()["content_digest"]}
     said = [path.read_text("utf-8") for path in built.root.parent.glob(f"{layer.name}-*")]
     assert said == [built.arn(2, name=layer.name)] * 10

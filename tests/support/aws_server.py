@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Literal, Self
@@ -106,7 +106,8 @@ class Aws:
     @contextmanager
     def watch(self) -> Iterator[list[Request]]:
         """Give the requests of the block."""
-        self.requests = noted = []
+        noted: list[Request] = []
+        self.requests = noted
         yield noted
 
     def puts(self) -> list[Request]:
@@ -155,8 +156,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._upstream.close()
 
     def _serve(self) -> None:
-        if self.headers.get("Expect", "").lower() == "100-continue":
-            pass  # the base class has answered it
         body = self._body()
         aws: Aws = self.server.aws  # type: ignore[attr-defined]
         with self.server.lock:  # type: ignore[attr-defined]
@@ -176,14 +175,14 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._fail(injected.fault, body)
 
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815  # the base class's names
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Stay quiet."""
 
     def _noted(self, body: bytes) -> Request:
         url = urlsplit(self.path)
-        # "AWS4-HMAC-SHA256 Credential=key/20260101/eu-west-1/lambda/aws4_request, …"
+        # The credential of a signature is KEY/DATE/REGION/SERVICE/aws4_request.
         scope = self.headers.get("Authorization", "////").split("/")
         return Request(
             service=scope[3],
@@ -236,10 +235,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif kind == "timeout":
             # Longer than the client waits; it hangs up then.
             self.connection.settimeout(20)
-            try:
+            with suppress(OSError):
                 self.connection.recv(1)
-            except OSError:
-                pass
             self.close_connection = True
         elif kind == "throttle":
             status, content_type, text = _THROTTLED[self._noted(b"").service]
