@@ -18,6 +18,8 @@ from tests.support.workshop import Lines
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from collections.abc import Callable
+
     from hatch_lambda_layer.published import PublishedVersion
 
 # Long enough for moto on a busy machine, short enough to wait for what never comes.
@@ -31,6 +33,7 @@ class Run:
     root: Path
     name: str
     errors: list[str] = field(default_factory=list)
+    pause: Callable[[float], None] = lambda _seconds: None
 
     def publish(self, session: AwsSession) -> list[PublishedVersion]:
         """Publish in this thread; what fails is kept in `errors`."""
@@ -44,7 +47,7 @@ class Run:
             rollout=Rollout(
                 console=console,
                 on_failure=lambda label, error: self.errors.append(f"{label}: {error}"),
-                pause=lambda _seconds: None,
+                pause=self.pause,
                 sessions={(None, None): session},
             ),
         )

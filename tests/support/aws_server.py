@@ -81,14 +81,42 @@ class Request:
         return self.call == "POST lambda" and self.path.endswith("/versions")
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What is answered instead of what AWS would answer."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def xml(cls, status: int, code: str, message: str = "", service: str = "s3") -> Answer:
+        """Give an error as S3 and STS write it; only STS has something around it."""
+        text = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        text = text if service == "s3" else f"<ErrorResponse>{text}</ErrorResponse>"
+        return cls(status, text.encode(), (("Content-Type", "application/xml"),))
+
+    @classmethod
+    def json(cls, status: int, code: str, message: str = "", **headers: str) -> Answer:
+        """Give an error as Lambda and SSM write it."""
+        kind = (("x-amzn-ErrorType", code), *headers.items())
+        return cls(status, json.dumps({"__type": code, "message": message}).encode(), kind)
+
+
 @dataclass
 class Injected:
-    """What happens to the request with this number, counted from 0."""
+    """What happens to the request with this number, counted from 0, or to those that fit."""
 
-    number: int
-    fault: Fault | Callable[[], None]
+    number: int | Callable[[Request], bool]
+    fault: Fault | Answer | Callable[[], None]
     before: bool = True
     """Where the fault is a function: whether it is called before AWS gets the request."""
+    goes_on: bool = False
+    """Where the fault is a function: whether the request is answered in spite of it."""
+
+    def meets(self, number: int, request: Request) -> bool:
+        """Whether it happens to this request."""
+        return self.number(request) if callable(self.number) else self.number == number
 
 
 @dataclass
@@ -158,22 +186,32 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self._body()
         aws: Aws = self.server.aws  # type: ignore[attr-defined]
+        request = self._noted(body)
         with self.server.lock:  # type: ignore[attr-defined]
             number = len(aws.requests)
-            aws.requests.append(self._noted(body))
-        injected = next((each for each in aws.faults if each.number == number), None)
+            aws.requests.append(request)
+        injected = next((each for each in aws.faults if each.meets(number, request)), None)
         if injected is None:
             self._answer(*self._forward(body))
+        elif isinstance(injected.fault, Answer):
+            answer = injected.fault
+            head = self.command == "HEAD"
+            self._answer(answer.status, list(answer.headers), b"" if head else answer.body)
         elif callable(injected.fault):
-            if injected.before:
-                injected.fault()
-                self._reset()
-            else:
-                self._forward(body)
-                injected.fault()
-                self._reset()
+            self._call(injected.fault, injected, body)
         else:
             self._fail(injected.fault, body)
+
+    def _call(self, fault: Callable[[], None], injected: Injected, body: bytes) -> None:
+        if injected.before:
+            fault()
+            if injected.goes_on:
+                self._answer(*self._forward(body))
+                return
+        else:
+            self._forward(body)
+            fault()
+        self._reset()
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815  # the base class's names
 
