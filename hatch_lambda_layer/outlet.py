@@ -86,6 +86,11 @@ class Outlet:
         """Whether the zip goes through a bucket."""
         return self._bucket is not None
 
+    def abandon(self) -> None:
+        """Take back what is half done, for a run that ends here."""
+        if self._bucket is not None:
+            self._bucket.abandon()
+
     def check_size(self, zipped_size: int) -> None:
         """Raise `PublishError` for a zip, in bytes, that Lambda does not take directly."""
         if self._bucket is None and zipped_size > LAMBDA_DIRECT_UPLOAD_LIMIT:

@@ -130,7 +130,13 @@ class Rollout:
                 progress.done()
                 return version
 
-            yield from self._told(publish, list(candidate_of))
+            try:
+                yield from self._told(publish, list(candidate_of))
+            except BaseException:
+                # Its threads end with the process, wherever they are.
+                for outlet in candidate_of:
+                    outlet.abandon()
+                raise
 
     def preview(self, candidates: Sequence[Candidate]) -> Iterator[str]:
         """Say what `publish` would do, a line each."""

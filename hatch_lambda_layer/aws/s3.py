@@ -74,6 +74,13 @@ class LayerBucket:
         self._where = f"{region}, bucket `{name}`"
         self._kms = kms
         self._tags = dict(tags or {})
+        self._uploads: list[Callable[[], object]] = []
+
+    def abandon(self) -> None:
+        """Take back uploads that are under way: parts cost money until somebody finds them."""
+        while self._uploads:
+            with suppress(ClientError, BotoCoreError):
+                self._uploads.pop()()
 
     def region(self) -> str:
         """Ask in which Region the bucket is; raise `PublishError` where it can't be used."""
@@ -231,6 +238,7 @@ class LayerBucket:
             progress.moved(len(data))
             return {"ETag": answer["ETag"], "PartNumber": number, "ChecksumSHA256": checksum}
 
+        self._uploads.append(lambda: self._client.abort_multipart_upload(**place, UploadId=upload))
         try:
             numbers = range(1, len(checksums) + 1)
             parts = [part for _, part in run_parallel(put_part, numbers, _UPLOADS)]
@@ -238,10 +246,9 @@ class LayerBucket:
             self._client.complete_multipart_upload(
                 **place, UploadId=upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
             )
+            self._uploads.clear()
         except BaseException:
-            # Parts that are left cost money until somebody finds them.
-            with suppress(ClientError, BotoCoreError):
-                self._client.abort_multipart_upload(**place, UploadId=upload)
+            self.abandon()
             raise
 
 

@@ -16,9 +16,8 @@ from hatch_lambda_layer.rollout import Rollout
 from tests.support.workshop import Lines
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from collections.abc import Callable
+    from pathlib import Path
 
     from hatch_lambda_layer.published import PublishedVersion
 

@@ -117,7 +117,7 @@ class Shop:
         (self.root / "pyproject.toml").write_text(text + "\n".join(lines) + "\n", "utf-8")
 
     def run(self, command: str, *arguments: str, code: int = 0, details: bool = False) -> Result:
-        """Run a command in this process; check its exit code, and that only `details` has traces."""
+        """Run a command in this process and check its exit code; only `details` have a trace."""
         self.write()
         whole = [command, *arguments, "--project", str(self.root)]
         if command == "build":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -106,6 +107,27 @@ def test_parts_are_taken_back_when_one_of_them_fails(shop: Shop) -> None:
     said = shop.publish(code=1).stderr
     assert "the IAM permission `s3:PutObject` is missing" in said
     assert [each.call for each in shop.aws.requests if each.method == "DELETE"] == ["DELETE s3"]
+    uploads = shop.s3().list_multipart_uploads(Bucket=shop.bucket(HOME))
+    assert uploads.get("Uploads", []) == []
+    assert shop.aws.publications() == []
+
+
+@pytest.mark.fault(42, 52)
+def test_parts_are_taken_back_when_the_publication_is_interrupted(shop: Shop) -> None:
+    shop.lock(ALPHA, incompressible(17 * 1024 * 1024))
+    shop.run("build")
+    command = [sys.executable, "-c", "from hatch_lambda_layer.cli import main; main()", "publish"]
+    process = subprocess.Popen(
+        [*command, "--project", str(shop.root)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+    def interrupt() -> None:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+    shop.aws.faults = [Injected(lambda each: each.query.get("partNumber") == ["2"], interrupt)]
+    process.communicate()
+    assert process.returncode == 130
     uploads = shop.s3().list_multipart_uploads(Bucket=shop.bucket(HOME))
     assert uploads.get("Uploads", []) == []
     assert shop.aws.publications() == []
