@@ -57,11 +57,6 @@ class VersionTag:
         )
 
 
-def text_of(description: str) -> str:
-    """Give the user's part of a Description."""
-    return _TAG.sub("", description).rstrip()
-
-
 def code_mark(code_sha256: str) -> str:
     """Give the mark of a zip: how its CodeSha256 begins, in letters that no one has to escape."""
     return code_sha256[:12].replace("+", "-").replace("/", "_")
