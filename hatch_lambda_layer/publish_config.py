@@ -181,7 +181,7 @@ class _PublishReader(TableReader):
 
     def read(self, project: str) -> PublishConfig:
         """Read the whole table."""
-        self.check_known(_KEYS)
+        self.check_known(KEYS)
         return PublishConfig(
             project=project,
             layer=self._layer,
@@ -300,7 +300,7 @@ class _PublishReader(TableReader):
 
 
 _OF_ACCOUNT = ("regions", "s3-dir", "profile", "role-arn", "bucket-owner", "kms")
-_KEYS = (
+KEYS = (
     "layer-name",
     "description",
     "license",

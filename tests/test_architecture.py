@@ -252,7 +252,20 @@ def test_no_door_is_built_from_strings() -> None:
         ("builder", {"requests", "rich", "click", "boto3", "urllib3", "truststore", "asyncio"}),
         ("build_hook", {"requests", "rich", "click", "boto3", "urllib3", "truststore"}),
         ("hooks", {"requests", "rich", "click", "boto3", f"{NAME}.pipeline"}),
-        ("cli", {"requests", "rich", "boto3", "urllib3", "truststore", "hatchling"}),
+        ("publish_cli", {"boto3", "botocore", "s3pathlib", "rich", "hatch"}),
+        (
+            "cli",
+            {
+                f"{NAME}.publish_cli",
+                "botocore",
+                "requests",
+                "rich",
+                "boto3",
+                "urllib3",
+                "truststore",
+                "hatchling",
+            },
+        ),
     ],
 )
 def test_importing_an_entrance_does_not_import_what_it_may_never_need(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hatch_lambda_layer import differences, iam, outputs
+from hatch_lambda_layer import differences, iam, outputs, publish_config
 from hatch_lambda_layer.config import LayerConfig, Matrix
 from hatch_lambda_layer.manifest import LayerManifest, LayerPackage
 from hatch_lambda_layer.pruning import PRESETS
@@ -58,6 +58,13 @@ def test_every_option_has_a_test_named_after_it() -> None:
     )
     names = [f"\ndef test_option_{option.replace('-', '_')}_" for option in options]
     assert [name for name in names if name not in tests] == []
+
+
+def test_the_table_of_publishing_has_every_option() -> None:
+    table = _section("### Options: `[tool.lambda-layer.publish]`").split("\n## ")[0]
+    cells = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+    options = [name for cell in cells for name in re.findall("`([^`]+)`", cell)]
+    assert sorted(options) == sorted(publish_config.KEYS)
 
 
 def test_the_presets_table_has_one_line_for_each_preset() -> None:
