@@ -210,7 +210,9 @@ def test_a_layer_gets_no_more_because_of_another() -> None:
 
 def test_every_call_that_is_made_is_allowed() -> None:
     # The action stands with each call, for the message when it is denied.
-    sources = [each.read_text("utf-8") for each in Path(aws.__file__).parent.glob("*.py")]
+    modules = Path(aws.__file__).parent.glob("*.py")
+    # Tokens of CodeArtifact are for building.
+    sources = [each.read_text("utf-8") for each in modules if each.stem != "codeartifact"]
     called = {name for text in sources for name in re.findall(r'"([a-z0-9]+:[A-Z]\w+)"', text)}
     # Neither is in the policy, see iam.py.
     called -= {"sts:GetCallerIdentity", "sts:AssumeRole"}
