@@ -40,7 +40,7 @@ ORDER = """
     parallel console findings
     exclusion
     cache
-    index_pages
+    index_pages transport
     download origins
     wheelhouse wheel_builders
     tree
@@ -71,13 +71,13 @@ DOORS = {
     "multiprocessing": set(),
     "netrc": {"netrcfile"},
     "pty": set(),
-    "requests": {"download"},
+    "requests": {"download", "transport"},
     "rich": {"console"},
     "s3pathlib": set(),
     "subprocess": {"process"},
     "tarfile": {"wheel_builders"},
-    "truststore": {"download"},
-    "urllib3": {"download"},
+    "truststore": {"transport"},
+    "urllib3": {"transport"},
     "zipfile": {"zipdirectory", "wheel_builders"},
 }
 
