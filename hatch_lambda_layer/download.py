@@ -24,7 +24,7 @@ from urllib3.util import Retry
 
 from . import __version__
 from .exceptions import DownloadError
-from .index_pages import read_links
+from .index_pages import find_link
 from .process import redact
 
 if TYPE_CHECKING:
@@ -187,11 +187,11 @@ class Downloader:
             answer = self._page(page)
             if not answer.ok or _SOMETHING_YANKED.search(answer.content) is None:
                 return None
-            links = read_links(answer.url, answer.headers, answer.content)
+            link = find_link(answer.url, answer.headers, answer.content, locked.filename)
         # The build must not depend on a second opinion that the lockfile does not ask for.
         except (DownloadError, requests.RequestException, OSError):
             return None
-        return next((each.yanked for each in links if each.filename == locked.filename), None)
+        return link and link.yanked
 
     def _link(self, location: str, index: str | None) -> Link:
         """Give what the first page that lists a file says of it.
@@ -211,9 +211,9 @@ class Downloader:
                 continue
             if not answer.ok:
                 raise _refused(page, None, answer.status_code)
-            for link in read_links(answer.url, answer.headers, answer.content):
-                if link.filename == unquote(name):
-                    return link
+            link = find_link(answer.url, answer.headers, answer.content, unquote(name))
+            if link is not None:
+                return link
         raise DownloadError(
             f"{_named(index, pages)} does not list `{unquote(name)}` (any more)",
             hint="lock again, or ask who runs the index",

@@ -10,7 +10,7 @@ from .exceptions import DownloadError
 from .process import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 
 class Link(NamedTuple):
@@ -21,28 +21,32 @@ class Link(NamedTuple):
     yanked: str | None
 
 
-def read_links(url: str, headers: Mapping[str, str], body: bytes) -> list[Link]:
-    """Give the files that the page at `url` lists; raise `DownloadError` where it is no such page.
+def find_link(url: str, headers: Mapping[str, str], body: bytes, filename: str) -> Link | None:
+    """Give what the page at `url` lists under `filename`; raise `DownloadError` if it is no page.
 
-    Any page of HTML will do, as for pip's `--find-links`.
+    Any page of HTML will do, as for pip's `--find-links`. Pages have thousands of links: only
+    those of this name are looked at any closer.
     """
-    read = _in_json if "json" in headers.get("Content-Type", "") else _in_html
+    find = _in_json if "json" in headers.get("Content-Type", "") else _in_html
     try:
-        return list(read(url, body))
+        return next(iter(find(url, body, filename)), None)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise DownloadError(
             f"{redact(url)} is no page of an index: {error!r}", hint="ask who runs the index"
         ) from error
 
 
-def _in_json(url: str, body: bytes) -> Iterator[Link]:
-    for file in json.loads(body)["files"]:
-        yanked = file.get("yanked") or None
-        reason = "" if yanked is True else yanked
-        yield Link(file["filename"], urljoin(url, file["url"]), reason)
+def _in_json(url: str, body: bytes, filename: str) -> list[Link]:
+    files = json.loads(body)["files"]
+    listed = [(file["filename"], file["url"], file.get("yanked") or None) for file in files]
+    return [
+        Link(filename, urljoin(url, file_url), "" if yanked is True else yanked)
+        for name, file_url, yanked in listed
+        if name == filename
+    ]
 
 
-def _in_html(url: str, body: bytes) -> list[Link]:
+def _in_html(url: str, body: bytes, filename: str) -> list[Link]:
     from html.parser import HTMLParser
 
     links: list[Link] = []
@@ -50,10 +54,12 @@ def _in_html(url: str, body: bytes) -> list[Link]:
     class Anchors(HTMLParser):
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
             found = dict(attrs)
-            if tag == "a" and (href := found.get("href")):
-                # The fragment has the hash that the index believes in; the lockfile's counts.
-                file_url = urljoin(url, href).partition("#")[0]
-                filename = unquote(urlsplit(file_url).path.rpartition("/")[2])
+            href = found.get("href") if tag == "a" else None
+            if not href or filename not in unquote(href):
+                return
+            # The fragment has the hash that the index believes in; the lockfile's counts.
+            file_url = urljoin(url, href).partition("#")[0]
+            if unquote(urlsplit(file_url).path.rpartition("/")[2]) == filename:
                 reason = (found["data-yanked"] or "") if "data-yanked" in found else None
                 links.append(Link(filename, file_url, reason))
 
