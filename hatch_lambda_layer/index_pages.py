@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
 from .exceptions import DownloadError
@@ -37,13 +37,20 @@ def find_link(url: str, headers: Mapping[str, str], body: bytes, filename: str) 
 
 
 def _in_json(url: str, body: bytes, filename: str) -> list[Link]:
-    files = json.loads(body)["files"]
-    listed = [(file["filename"], file["url"], file.get("yanked") or None) for file in files]
-    return [
-        Link(filename, urljoin(url, file_url), "" if yanked is True else yanked)
-        for name, file_url, yanked in listed
-        if name == filename
-    ]
+    def kept(found: dict[str, Any]) -> object:
+        # Of thousands of files, those not asked for go as soon as they are read: together they
+        # take several times the space of the page.
+        if "filename" not in found:
+            return found
+        name, file_url, yanked = found["filename"], found["url"], found.get("yanked") or None
+        if name != filename:
+            return None
+        return Link(name, urljoin(url, file_url), "" if yanked is True else yanked)
+
+    files = [file for file in json.loads(body, object_hook=kept)["files"] if file is not None]
+    if not all(isinstance(file, Link) for file in files):
+        raise TypeError("a file without a name")
+    return files
 
 
 def _in_html(url: str, body: bytes, filename: str) -> list[Link]:
