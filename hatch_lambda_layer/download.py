@@ -101,11 +101,11 @@ class Downloader:
             answer = self._page(page)
             if not answer.ok or _SOMETHING_YANKED.search(answer.content) is None:
                 return None
-            links = read_links(answer.url, answer.headers, answer.content)
+            links = read_links(answer.url, answer.headers, answer.content, locked.filename)
         # The build must not depend on a second opinion that the lockfile does not ask for.
         except (DownloadError, requests.RequestException, OSError):
             return None
-        return next((each.yanked for each in links if each.filename == locked.filename), None)
+        return links[0].yanked if links else None
 
     def links(self, index_url: str, name: str) -> list[Link] | None:
         """Ask an index for the files of a project; `None` where it does not have the project.
@@ -141,9 +141,9 @@ class Downloader:
                 continue
             if not answer.ok:
                 raise self._refused(page, None, answer.status_code)
-            for link in read_links(answer.url, answer.headers, answer.content):
-                if link.filename == unquote(name):
-                    return link
+            links = read_links(answer.url, answer.headers, answer.content, unquote(name))
+            if links:
+                return links[0]
         raise DownloadError(
             f"{self._named(pages.split()[0], index)} does not list `{unquote(name)}` (any more)",
             hint="lock again, or ask who runs the index",

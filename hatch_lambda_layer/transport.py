@@ -43,7 +43,6 @@ def open_session(access: IndexAccess, adapter: HTTPAdapter) -> requests.Session:
 
 def open_adapter() -> HTTPAdapter:
     """Give a pool of connections; raise `DownloadError` for certificates that can't be used."""
-    _check_bundles()
     retries = _Retry(
         total=ATTEMPTS,
         connect=ATTEMPTS - 1,
@@ -88,12 +87,10 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         self._context = _system_context()
-        for name in _BUNDLES:
-            if bundle := os.environ.get(name):
-                folder = Path(bundle).is_dir()
-                self._context.load_verify_locations(
-                    cafile=None if folder else bundle, capath=bundle if folder else None
-                )
+        # The variables often name one and the same file, and to read it takes 25 ms.
+        for bundle, name in {os.environ.get(name): name for name in reversed(_BUNDLES)}.items():
+            if bundle:
+                _trust(self._context, bundle, name)
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
@@ -137,15 +134,15 @@ class _Retry(Retry):
         return super().increment(*args, **kwargs)
 
 
-def _check_bundles() -> None:
-    """Raise `DownloadError` for a file of certificates that can't be used."""
-    for name in _BUNDLES:
-        bundle = os.environ.get(name)
-        if bundle and not Path(bundle).is_dir():
-            try:
-                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(bundle)
-            except OSError as error:
-                raise DownloadError(
-                    f"{name} names {bundle}, which can't be used: {error.strerror or error}",
-                    hint="name a file of certificates in PEM form",
-                ) from error
+def _trust(context: ssl.SSLContext, bundle: str, name: str) -> None:
+    """Trust a file or folder of certificates; raise `DownloadError` for one that can't be used."""
+    try:
+        if Path(bundle).is_dir():
+            context.load_verify_locations(capath=bundle)
+        else:
+            context.load_verify_locations(cafile=bundle)
+    except OSError as error:
+        raise DownloadError(
+            f"{name} names {bundle}, which can't be used: {error.strerror or error}",
+            hint="name a file of certificates in PEM form",
+        ) from error
