@@ -3,62 +3,47 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
-from . import __version__, report
-from .config import Matrix
+from . import __version__, differences, report
 from .console import Console
 from .edge import reported
-from .exceptions import ConfigError, LambdaLayerError, OutputError
-from .layout import LayerPathLayout
+from .exceptions import LambdaLayerError
 from .manifest import LayerManifest
-from .pipeline import LayerBuild
+from .opening import open_project
+from .terminal import Terminal, chosen, of_layer, of_member, quietly, verbosely
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .config import Member
+# Neither 1, a failure, nor 2, a wrong command line.
+_DIFFERENT = 3
 
 
-class _Terminal:
-    """Messages on standard error, as Hatch's `Application` shows them."""
+class _Commands(click.Group):
+    """The commands; those about publishing are imported when one of them is asked for."""
 
-    def __init__(self, verbosity: int) -> None:
-        self.verbosity = verbosity
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give all names."""
+        return sorted([*super().list_commands(ctx), *self._publishing()])
 
-    def display_info(self, message: str = "") -> None:
-        if self.verbosity >= 0:
-            click.echo(message, err=True)
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Give a command by its name."""
+        return super().get_command(ctx, cmd_name) or self._publishing().get(cmd_name)
 
-    def display_warning(self, message: str = "") -> None:
-        if self.verbosity >= -1:
-            click.echo(message, err=True)
+    def _publishing(self) -> Mapping[str, click.Command]:
+        from .publish_cli import COMMANDS
 
-    def display_debug(self, message: str = "", level: int = 1) -> None:
-        if self.verbosity >= level:
-            click.echo(message, err=True)
-
-    def display_failure(self, member: str, error: LambdaLayerError) -> None:
-        click.echo(f"error: {member}: {error}", err=True)
-
-    def abort(self, message: str = "", code: int = 1) -> NoReturn:
-        if message:
-            click.echo(message, err=True)
-        sys.exit(code)
+        return COMMANDS
 
 
-_verbose = click.option("-v", "--verbose", count=True, help="Say more.")
-_quiet = click.option("-q", "--quiet", count=True, help="Say less.")
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="hatch-lambda-layer")
 def main() -> None:
-    """Build AWS Lambda layers for Python from a lockfile."""
+    """Build AWS Lambda layers for Python from a lockfile, and publish them."""
 
 
 @main.command()
@@ -66,14 +51,8 @@ def main() -> None:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Folder for the layers [dist]."
 )
-@click.option("--layer", "layers", multiple=True, help="Build only this layer; may be repeated.")
-@click.option(
-    "-m",
-    "--member",
-    "members",
-    multiple=True,
-    help="Build only this member of the matrix, such as python3.13-arm64; may be repeated.",
-)
+@of_layer
+@of_member
 @click.option(
     "--runtime", "runtimes", multiple=True, help="Instead of `runtimes`; may be repeated."
 )
@@ -85,8 +64,8 @@ def main() -> None:
 )
 @click.option("--tool", help="Instead of `tool`.")
 @click.option("-c", "--clean", is_flag=True, help="Remove the layers that are there first.")
-@_verbose
-@_quiet
+@verbosely
+@quietly
 def build(
     path: Path,
     output: Path | None,
@@ -101,69 +80,34 @@ def build(
     quiet: int,
 ) -> None:
     """Build the layers of the project in PATH, and print the path of each."""
-    terminal = _Terminal(verbose - quiet)
+    terminal = Terminal(verbose - quiet)
     overrides = {
         "runtimes": list(runtimes),
         "architectures": list(architectures),
         "tool": tool,
     }
     with reported(terminal):
-        project = _layer_build(
+        project = open_project(
             path,
-            output,
             Console(terminal),
-            {key: value for key, value in overrides.items() if value},
+            output=output,
+            overrides={key: value for key, value in overrides.items() if value},
         )
         if clean:
             project.clean()
-        wanted = _chosen(project.matrix, layers, members)
+        wanted = chosen(project.matrix, layers, members)
         for built in project.build_all(wanted, terminal.display_failure):
             click.echo(built.zip_path)
-
-
-def _chosen(
-    matrix: Matrix, layers: tuple[str, ...], members: tuple[str, ...]
-) -> tuple[Member, ...]:
-    """Give the members of the matrix that the command line names, or all."""
-    known_layers = [layer.name for layer in matrix.layers if layer.name]
-    known_members = [member.id for member in matrix.members]
-    problems = [
-        f"{kind} `{name}` is not in `[tool.lambda-layer]`, which has: {', '.join(known) or 'none'}"
-        for kind, names, known in (
-            ("Layer", layers, known_layers),
-            ("Member", members, known_members),
-        )
-        for name in names
-        if name not in known
-    ]
-    chosen = tuple(
-        member
-        for member in matrix.members
-        if (not layers or member.config.name in layers) and (not members or member.id in members)
-    )
-    if not chosen and not problems:
-        problems.append(f"No member of layer {', '.join(layers)} is {' or '.join(members)}")
-    if problems:
-        raise ConfigError(problems)
-    return chosen
 
 
 @main.command()
 @click.argument("layer", metavar="ZIP", type=click.Path(path_type=Path))
 def show(layer: Path) -> None:
     """Show what is in the layer ZIP, from the manifest beside it."""
-    terminal = _Terminal(0)
+    terminal = Terminal(0)
     with reported(terminal):
         manifest_path = layer.with_suffix(".json")
-        try:
-            manifest = LayerManifest.from_json(manifest_path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise OutputError(
-                f"{manifest_path} can't be read: {error.strerror}",
-                hint="`show` reads the `layer.json` that a build writes beside the zip",
-            ) from error
-        except (UnicodeDecodeError, LambdaLayerError) as error:
-            raise LambdaLayerError(f"{manifest_path}: {error}") from error
+        manifest = LayerManifest.read(manifest_path)
         click.echo(layer.absolute())
         click.echo(report.layer_table(manifest))
         click.echo(report.layer_totals(manifest))
@@ -178,22 +122,37 @@ def show(layer: Path) -> None:
             )
 
 
-def _layer_build(
-    path: Path, output: Path | None, console: Console, overrides: Mapping[str, object]
-) -> LayerBuild:
-    root = path.absolute()
-    pyproject_path = root / "pyproject.toml"
-    try:
-        pyproject = tomllib.loads(pyproject_path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"{pyproject_path} is not valid TOML: {error}"]) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError([f"{pyproject_path} is not UTF-8: {error}"]) from error
-    except OSError as error:
-        raise ConfigError([f"{pyproject_path} can't be read: {error.strerror}"]) from error
-    return LayerBuild(
-        matrix=Matrix.from_pyproject(pyproject, overrides),
-        layout=LayerPathLayout(pyproject_path, output.absolute() if output else root / "dist"),
-        pyproject=pyproject,
-        console=console,
-    )
+@main.command()
+@click.argument("old", metavar="A")
+@click.argument("new", metavar="B")
+@click.option(
+    "--output",
+    type=click.Choice(list(differences.FORMATS)),
+    default="text",
+    help="How the difference is written.",
+)
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help=f"Exit with {_DIFFERENT} where the layers differ; failures exit with others.",
+)
+def diff(old: str, new: str, output: str, *, exit_code: bool) -> None:
+    """Show what differs from layer A to layer B.
+
+    Each is a zip with its manifest beside it, a `layer.json`, or a published version: NAME:3, or
+    its ARN.
+    """
+    with reported(Terminal(0)):
+        sides = (differences.read_side(each, _published_manifest) for each in (old, new))
+        difference = differences.LayerDifference(*sides)
+        click.echo(differences.FORMATS[output](difference), nl=False)
+        if exit_code and not difference.equal:
+            sys.exit(_DIFFERENT)
+
+
+def _published_manifest(version: str) -> LayerManifest:
+    from .inventory import published_manifest
+    from .publish_config import PublishConfig
+
+    pyproject = open_project(Path(), Console(Terminal(0))).pyproject
+    return published_manifest(version, PublishConfig.from_pyproject(pyproject).values())

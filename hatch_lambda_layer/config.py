@@ -20,6 +20,8 @@ TABLE = "tool.lambda-layer"
 # "250 MB" in AWS's documentation, 262,144,000 bytes in its error text; the layers of a function
 # share it with the function's own code.
 LAMBDA_UNPACKED_LIMIT = 262_144_000
+# "50 MB (zipped, for direct upload)": larger zips go through S3.
+LAMBDA_DIRECT_UPLOAD_LIMIT = 52_428_800
 TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
 BUILD_POLICIES = ("local", "never")
 _OF_THE_PROJECT = ("layers", "indexes")
@@ -170,7 +172,10 @@ class _LayerReader(TableReader):
 
     def read(self) -> LayerConfig:
         fields = LayerConfig.__dataclass_fields__
-        self.check_known(field.replace("_", "-") for field in fields if field != "name")
+        # What is said of publishing is read when something is published.
+        self.check_known(
+            ["publish", *(field.replace("_", "-") for field in fields if field != "name")]
+        )
         return LayerConfig(
             name=self._name,
             tool=self.choice("tool", TOOLS),

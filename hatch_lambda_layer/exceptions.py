@@ -120,3 +120,7 @@ class ExclusionError(LambdaLayerError):
     def __init__(self, problems: Sequence[str], *, hint: str) -> None:
         super().__init__("\n".join(problems), hint=hint)
         self.problems = tuple(problems)
+
+
+class PublishError(LambdaLayerError):
+    """Something could not be published, or AWS refused it."""

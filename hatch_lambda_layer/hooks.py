@@ -9,6 +9,7 @@ from hatchling.plugin import hookimpl
 if TYPE_CHECKING:
     from .build_hook import LambdaLayerBuildHook
     from .builder import LambdaLayerBuilder
+    from .publisher import LambdaLayerPublisher
 
 # Each class is imported where it is asked for, so that one kind does not pay for the other.
 
@@ -27,3 +28,11 @@ def hatch_register_build_hook() -> type[LambdaLayerBuildHook]:
     from .build_hook import LambdaLayerBuildHook
 
     return LambdaLayerBuildHook
+
+
+@hookimpl
+def hatch_register_publisher() -> type[LambdaLayerPublisher]:
+    """Register the publisher of `hatch publish -p lambda-layer`, which only Hatch asks for."""
+    from .publisher import LambdaLayerPublisher
+
+    return LambdaLayerPublisher

@@ -1,7 +1,8 @@
-"""Where things lie on disk, and under which name: the one place that knows."""
+"""Where things lie on disk and on S3, and under which name: the one place that knows."""
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -72,3 +73,26 @@ class LayerPathLayout:
             return []
         found = self.dir_output.iterdir()
         return sorted(path for path in found if re.fullmatch(_BUILT, path.name))
+
+
+@dataclass(frozen=True, slots=True)
+class LayerS3Layout:
+    """The keys of one layer's objects, all below `folder`, which ends without a slash.
+
+    The folder is of one layer on one set of architectures: two layers never share a key.
+    """
+
+    folder: str
+
+    def key_layer_zip(self, content_digest: str, code_sha256: str) -> str:
+        """Give the key of the zip; it tells the content, and the bytes where zlibs differ."""
+        bytes_mark = base64.b64decode(code_sha256).hex()[:12]
+        return f"{self.folder}/layer/layer-{content_digest.partition(':')[2]}-{bytes_mark}.zip"
+
+    def key_manifest(self, version: int, filename: str) -> str:
+        """Give the key of a manifest of a version."""
+        return f"{self.folder}/layer/{version:06}/{filename}"
+
+    def key_last_manifest(self, filename: str) -> str:
+        """Give the key of the newest version's manifest."""
+        return f"{self.folder}/layer/last-{filename}"

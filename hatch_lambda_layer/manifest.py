@@ -12,7 +12,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .exceptions import LambdaLayerError
+from .exceptions import LambdaLayerError, OutputError
 from .findings import Finding
 
 if TYPE_CHECKING:
@@ -84,6 +84,21 @@ class LayerManifest:
             return _typed(cls, {**table, "packages": packages, "findings": findings})
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise LambdaLayerError(f"The manifest is no `layer.json`: {error}") from error
+
+    @classmethod
+    def read(cls, path: Path) -> LayerManifest:
+        """Read a `layer.json`; raise `LambdaLayerError` when that can't be done, with its path."""
+        try:
+            return cls.from_json(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise OutputError(
+                f"{path} can't be read: {error.strerror}",
+                hint="a build writes a `layer.json` beside the zip: keep them together",
+            ) from error
+        except UnicodeDecodeError as error:
+            raise LambdaLayerError(f"{path}: {error}") from error
+        except LambdaLayerError as error:
+            raise LambdaLayerError(f"{path}: {error.message}", hint=error.hint) from error
 
     @classmethod
     def read_intact(cls, path: Path, zip_path: Path) -> LayerManifest | None:

@@ -62,6 +62,15 @@ class BuiltLayer:
     seconds: Mapping[str, float]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildPlan:
+    """What a layer would be made from: the input digest, and each distribution with its own."""
+
+    zip_path: Path
+    input_digest: str
+    distributions: frozenset[tuple[str, str]]
+
+
 @dataclass
 class LayerBuild:
     """One build of one project, and what the members of its matrix share.
@@ -90,7 +99,7 @@ class LayerBuild:
             self.console.warn_once(warning)
         alone = len(self.matrix.members) == 1
         with locked(self._lock_paths(), self._say_waiting):
-            built = _MemberBuild(self, member).run(None if alone else member.id)
+            built = _MemberBuild(self, member).run(self._name(member))
         # One table is what a person wants to see; the tables of a matrix are nearly the same.
         if built.rebuilt and (alone or self.console.verbose):
             self.console.info(report.layer_table(built.manifest))
@@ -103,6 +112,18 @@ class LayerBuild:
             else f"{built.zip_path.name} is up to date"
         )
         return built
+
+    def plan(self, member: Member) -> BuildPlan:
+        """Say what a member would be made from; nothing is fetched, and no layer is written."""
+        with locked(self._lock_paths(), self._say_waiting):
+            return _MemberBuild(self, member).plan(self.zip_path(member))
+
+    def zip_path(self, member: Member) -> Path:
+        """Give the path of a member's layer."""
+        return self.layout.path_layer_zip(self._name(member))
+
+    def _name(self, member: Member) -> str | None:
+        return None if len(self.matrix.members) == 1 else member.id
 
     def build_all(
         self, members: Sequence[Member], on_failure: Callable[[str, LambdaLayerError], None]
@@ -172,13 +193,7 @@ class _MemberBuild:
             with self._clock.stage("lock"):
                 # The zip is hashed while the tool reads its lockfile.
                 intact = begin(lambda: LayerManifest.read_intact(manifest_path, zip_path))
-                selection = self._build.resolver.selection(self._config, self._target)
-                if selection.sources and self._config.build == "never":
-                    raise no_wheels([each.reason for each in selection.sources], self._target)
-                if selection.sources or self._config.include_project or self._config.force_include:
-                    stack.enter_context(self._work_folder())
-                own = self._own_wheel()
-                inputs = self._input_digest(selection, own)
+                selection, own, inputs = self._ingredients(stack)
                 built = intact()
             current = built and self._current(built, inputs)
             manifest = current or self._rebuild(selection, own, inputs, zip_path)
@@ -190,6 +205,34 @@ class _MemberBuild:
             rebuilt=current is None,
             seconds=self._clock.seconds,
         )
+
+    def plan(self, zip_path: Path) -> BuildPlan:
+        """Say what the layer would be made from."""
+        with ExitStack() as stack:
+            selection, _, inputs = self._ingredients(stack)
+        return BuildPlan(
+            zip_path=zip_path,
+            input_digest=inputs,
+            distributions=frozenset(
+                [
+                    *((locked.name, locked.sha256) for locked in selection.wheels),
+                    *self._source_digests(selection),
+                ]
+            ),
+        )
+
+    def _ingredients(self, stack: ExitStack) -> tuple[Selection, Wheel | None, str]:
+        """Give the distributions, the project's own wheel and the digest of all that goes in.
+
+        What is made for it on the way is there until `stack` is left.
+        """
+        selection = self._build.resolver.selection(self._config, self._target)
+        if selection.sources and self._config.build == "never":
+            raise no_wheels([each.reason for each in selection.sources], self._target)
+        if selection.sources or self._config.include_project or self._config.force_include:
+            stack.enter_context(self._work_folder())
+        own = self._own_wheel()
+        return selection, own, self._input_digest(selection, own)
 
     def _rebuild(
         self, selection: Selection, own: Wheel | None, inputs: str, zip_path: Path

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .config import LAMBDA_UNPACKED_LIMIT
+from .config import LAMBDA_DIRECT_UPLOAD_LIMIT, LAMBDA_UNPACKED_LIMIT
 from .console import megabytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .manifest import LayerManifest, LayerPackage
-
-# Larger zips can't be sent to Lambda directly, they go through S3.
-LAMBDA_DIRECT_UPLOAD_LIMIT = 52_428_800
-_TEXT_COLUMNS = 2
 
 
 def layer_table(manifest: LayerManifest) -> str:
@@ -27,7 +23,7 @@ def layer_table(manifest: LayerManifest) -> str:
     if rest:
         zipped = manifest.zipped_size - sum(each.zipped_size for each in manifest.packages)
         rows.append(("(other files)", "", *_sizes(rest, zipped)))
-    return "\n".join(_aligned(("package", "version", "unpacked", "zipped"), rows))
+    return "\n".join(aligned(("package", "version", "unpacked", "zipped"), rows))
 
 
 def layer_totals(manifest: LayerManifest) -> str:
@@ -51,19 +47,26 @@ def largest_packages(packages: Iterable[LayerPackage], count: int) -> str:
     """Give the packages that take the most room, one a line."""
     ordered = sorted(packages, key=lambda package: -package.unpacked_size)[:count]
     rows = [(each.name, each.version, megabytes(each.unpacked_size)) for each in ordered]
-    return "\n".join(_aligned(("package", "version", "unpacked"), rows))
+    return "\n".join(aligned(("package", "version", "unpacked"), rows))
+
+
+def aligned(
+    header: tuple[str, ...], rows: Sequence[tuple[str, ...]], text_columns: int = 2
+) -> Iterator[str]:
+    """Give lines with columns of text on the left and columns of numbers on the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        cells = [
+            cell.ljust(width) if column < text_columns else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Give a table of text, its columns on the left."""
+    return "\n".join(aligned(header, rows, len(header)))
 
 
 def _sizes(unpacked: int, zipped: int) -> tuple[str, str]:
     return megabytes(unpacked), megabytes(zipped)
-
-
-def _aligned(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterable[str]:
-    """Give lines with two columns of text on the left and columns of numbers on the right."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
-        cells = [
-            cell.ljust(width) if column < _TEXT_COLUMNS else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()

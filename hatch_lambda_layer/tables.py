@@ -73,6 +73,42 @@ class TableReader:
             return False
         return value
 
+    def text(self, key: str, pattern: str, must: str) -> str | None:
+        """Give a string that matches `pattern` from end to end; `None` where there is none."""
+        value = self.value(key, None)
+        if value is None:
+            return None
+        if not isinstance(value, str) or re.fullmatch(pattern, value) is None:
+            self.wrong(key, must, value)
+            return None
+        return value
+
+    def texts(self, key: str, pattern: str, must: str) -> tuple[str, ...]:
+        """Give the strings of an array, each of which matches `pattern` from end to end."""
+        items = self.items(key)
+        for number, item in items.items():
+            if re.fullmatch(pattern, item) is None:
+                self.wrong(f"{key}[{number}]", must, item)
+        return tuple(items.values())
+
+    def number(self, key: str, least: int) -> int | None:
+        """Give a whole number of at least `least`; `None` where there is none, or another."""
+        value = self.value(key, None)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            self.wrong(key, f"a whole number from {least} on", value)
+            return None
+        return value
+
+    def table(self, key: str) -> dict[str, object]:
+        """Give a table; an empty one where there is none, or something else."""
+        value = self.value(key, {})
+        if not isinstance(value, dict):
+            self.wrong(key, "a table", value)
+            return {}
+        return value
+
     def strings(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
         """Give an array of strings, without those that are wrong."""
         return tuple(self.items(key, default).values())

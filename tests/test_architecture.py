@@ -26,10 +26,11 @@ TESTS = Path(__file__).parent
 # A module may import those of the lines above its own. A folder is one room.
 ORDER = """
     exceptions
-    process zipformat uvtool project locking
+    process zipformat uvtool project locking parallel console findings
     targets tables netrcfile
     indexes
-    config elf credentials aws
+    config elf credentials
+    aws
     layout index_access
     lockfiles
     selection
@@ -37,7 +38,6 @@ ORDER = """
     wheels
     graph
     proof
-    parallel console findings
     exclusion
     cache
     index_pages transport
@@ -48,22 +48,29 @@ ORDER = """
     composition
     project_wheel
     archive
-    manifest
-    report
-    budget resolution
+    manifest published
+    publish_config descriptions
+    report outputs iam releases
+    differences budget resolution
     pipeline
+    outlet permissions inventory
+    rollout
+    opening publishing
     edge
-    builder build_hook cli
+    terminal
+    builder build_hook publish_cli publisher
+    cli
     hooks
 """
 RANK = {room: rank for rank, line in enumerate(ORDER.splitlines()) for room in line.split()}
-ADAPTERS = {"edge", "builder", "build_hook", "cli", "hooks"}
+ADAPTERS = {"edge", "terminal", "builder", "build_hook", "publish_cli", "publisher", "cli", "hooks"}
 
 # The one door to each outside world.
 DOORS = {
     "boto3": {"aws"},
     "botocore": {"aws"},
-    "click": {"cli"},
+    "click": {"cli", "publish_cli", "terminal"},
+    "hatch": {"publisher"},
     "hatchling": {"builder", "build_hook", "hooks", "project_wheel"},
     "http": set(),
     "importlib": set(),
@@ -73,7 +80,7 @@ DOORS = {
     "pty": set(),
     "requests": {"download", "transport"},
     "rich": {"console"},
-    "s3pathlib": set(),
+    "s3pathlib": {"aws"},
     "subprocess": {"process"},
     "tarfile": {"wheel_builders"},
     "truststore": {"transport"},
@@ -245,7 +252,20 @@ def test_no_door_is_built_from_strings() -> None:
         ("builder", {"requests", "rich", "click", "boto3", "urllib3", "truststore", "asyncio"}),
         ("build_hook", {"requests", "rich", "click", "boto3", "urllib3", "truststore"}),
         ("hooks", {"requests", "rich", "click", "boto3", f"{NAME}.pipeline"}),
-        ("cli", {"requests", "rich", "boto3", "urllib3", "truststore", "hatchling"}),
+        ("publish_cli", {"boto3", "botocore", "s3pathlib", "rich", "hatch"}),
+        (
+            "cli",
+            {
+                f"{NAME}.publish_cli",
+                "botocore",
+                "requests",
+                "rich",
+                "boto3",
+                "urllib3",
+                "truststore",
+                "hatchling",
+            },
+        ),
     ],
 )
 def test_importing_an_entrance_does_not_import_what_it_may_never_need(

@@ -79,6 +79,19 @@ def test_build_prints_the_path_of_the_layer_and_nothing_else(project: Path) -> N
     assert outputs(project / "dist") == ["layer.json", "layer.zip"]
 
 
+def test_a_build_imports_nothing_of_aws(project: Path) -> None:
+    code = (
+        "import sys; from hatch_lambda_layer.cli import main\n"
+        f"main(['build', {str(project)!r}], standalone_mode=False)\n"
+        "print(*sys.modules, sep='\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = set(done.stdout.split())
+    assert "hatch_lambda_layer.composition" in loaded
+    ours = {f"hatch_lambda_layer.{name}" for name in ("publish_cli", "publishing", "aws")}
+    assert loaded & ({"boto3", "botocore", "s3pathlib"} | ours) == set()
+
+
 def test_the_project_is_the_current_folder_where_none_is_named(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,7 +353,7 @@ def test_show_without_a_manifest_says_which_file_is_missing(project: Path) -> No
     result = run("show", project / "dist" / "layer.zip")
     assert result.exit_code == 1
     assert f"error: {project / 'dist' / 'layer.json'} can't be read: No such file" in result.stderr
-    assert "hint: `show` reads the `layer.json` that a build writes" in result.stderr
+    assert "hint: a build writes a `layer.json` beside the zip" in result.stderr
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"schema": 99}', b'{"schema": 1}', b"\xff\xfe"])

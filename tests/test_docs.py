@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from hatch_lambda_layer import differences, iam, outputs, publish_config
 from hatch_lambda_layer.config import LayerConfig, Matrix
 from hatch_lambda_layer.manifest import LayerManifest, LayerPackage
 from hatch_lambda_layer.pruning import PRESETS
+from tests.test_differences import NEW, OLD, difference
+from tests.test_outputs import version
 from tests.test_wheels import FAULTS
 
 ROOT = Path(__file__).parent.parent
@@ -56,6 +60,13 @@ def test_every_option_has_a_test_named_after_it() -> None:
     assert [name for name in names if name not in tests] == []
 
 
+def test_the_table_of_publishing_has_every_option() -> None:
+    table = _section("### Options: `[tool.lambda-layer.publish]`").split("\n## ")[0]
+    cells = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+    options = [name for cell in cells for name in re.findall("`([^`]+)`", cell)]
+    assert sorted(options) == sorted(publish_config.KEYS)
+
+
 def test_the_presets_table_has_one_line_for_each_preset() -> None:
     section = _section("## Options: `[tool.lambda-layer]`")
     table = section[section.index("| preset |") :].split("\n\n")[0]
@@ -99,3 +110,24 @@ def test_every_row_of_the_fault_list_has_a_test() -> None:
             proved |= {int(number) for number in marks.split(",") if number.strip()}
     assert len(rows) > 40
     assert sorted(rows - proved) == []
+
+
+def test_the_page_on_what_comes_next_describes_every_form_and_key(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "after-publishing.md").read_text(encoding="utf-8")
+    outputs.write_layer_versions(tmp_path / outputs.FILE_NAME, [version()])
+    table = json.loads((tmp_path / outputs.FILE_NAME).read_text(encoding="utf-8"))
+    assert [key for key in (*table, *table["versions"][0]) if f"`{key}" not in page] == []
+    assert sorted(outputs.FORMATS) == sorted(
+        set(_first_column(page.partition("## `--output`")[2].partition("###")[0]))
+    )
+    assert f"{iam.MANAGED_POLICY_LIMIT:,} characters" in page
+
+
+def test_the_mapping_that_is_shown_is_the_one_that_is_made() -> None:
+    page = (ROOT / "docs" / "after-publishing.md").read_text(encoding="utf-8")
+    assert f"```yaml\n{outputs.cloudformation([version()])}```" in page
+
+
+def test_the_difference_that_is_shown_is_the_one_that_is_made() -> None:
+    shown = differences.as_text(difference(OLD, NEW)).partition(")\n+++")[2].partition("\n")[2]
+    assert shown in README

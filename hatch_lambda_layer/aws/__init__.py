@@ -1,1 +1,30 @@
-"""AWS: the only modules that know boto3, which is imported when AWS is really asked."""
+"""AWS: the only modules that import boto3 and s3pathlib, which the extra `aws` installs."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ..exceptions import LambdaLayerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What the extra installs, as it is imported.
+_OF_THE_EXTRA = {"boto3", "botocore", "s3pathlib", "s3transfer", "jmespath"}
+
+
+@contextmanager
+def needed() -> Iterator[None]:
+    """Raise `LambdaLayerError` where the block imports what only the extra `aws` installs."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _OF_THE_EXTRA:
+            raise
+        raise LambdaLayerError(
+            f"The module `{error.name}` is missing: publishing needs the extra `aws`",
+            hint="install it where this program is: `uv tool install 'hatch-lambda-layer[aws]'`, "
+            "`pip install 'hatch-lambda-layer[aws]'`, or, for `hatch publish`, "
+            "`pipx inject hatch 'hatch-lambda-layer[aws]'`",
+        ) from error

@@ -1,0 +1,216 @@
+"""Lambda's layers in one Region of one account."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .errors import answer_lost, code, explained, throttled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_lambda.type_defs import LayerVersionContentInputTypeDef
+
+    from .s3 import StoredZip
+    from .session import AwsSession
+
+_ATTEMPTS = 8
+_LONGEST_PAUSE = 20.0
+_MISSING = "ResourceNotFoundException"
+_THERE_ALREADY = "ResourceConflictException"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerVersion:
+    """A version of a layer as Lambda lists it; `created` is a time in ISO 8601."""
+
+    number: int
+    arn: str
+    description: str
+    created: str
+    runtimes: frozenset[str]
+    architectures: frozenset[str]
+    license: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grant:
+    """A permission on a layer version: `principal` is an account's number, or `*`."""
+
+    statement: str
+    principal: str
+    organization: str | None = None
+
+
+class Publication(NamedTuple):
+    """A version that was published, as Lambda has it; `code_sha256` is base64."""
+
+    version: LayerVersion
+    code_sha256: str
+    answer_was_lost: bool
+
+
+class LayerRegistry:
+    """The layers of one Region of one account; every method raises `PublishError`.
+
+    `pause` waits for so many seconds.
+    """
+
+    def __init__(
+        self, session: AwsSession, region: str, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._client: LambdaClient = session.layers(region)
+        self._once: LambdaClient = session.layers_once(region)
+        self._region = region
+        self._pause = pause
+
+    def versions(self, name: str) -> list[LayerVersion]:
+        """Give the versions of a layer, the newest first; none for a layer that is not there."""
+        pages = self._client.get_paginator("list_layer_versions")
+        with explained("lambda:ListLayerVersions", self._where(name)):
+            found = [
+                LayerVersion(
+                    number=item["Version"],
+                    arn=item["LayerVersionArn"],
+                    description=item.get("Description", ""),
+                    created=item.get("CreatedDate", ""),
+                    runtimes=frozenset(item.get("CompatibleRuntimes", [])),
+                    architectures=frozenset(item.get("CompatibleArchitectures", [])),
+                    license=item.get("LicenseInfo", ""),
+                )
+                for page in pages.paginate(LayerName=name)
+                for item in page["LayerVersions"]
+            ]
+        return sorted(found, key=lambda version: -version.number)
+
+    def code(self, name: str, number: int) -> tuple[str, int]:
+        """Give the CodeSha256 of a version, and the size of its zip in bytes."""
+        with explained("lambda:GetLayerVersion", self._where(name)):
+            content = self._client.get_layer_version(LayerName=name, VersionNumber=number)[
+                "Content"
+            ]
+        return content["CodeSha256"], content["CodeSize"]
+
+    def publish(self, wanted: LayerVersion, name: str, zip_file: StoredZip | Path) -> Publication:
+        """Publish a version once.
+
+        `wanted` is the version as it will be; its number is that of the newest there is. A call
+        whose answer was lost is not repeated before the list shows that it came to nothing.
+        """
+        request: Any = {
+            "LayerName": name,
+            "Description": wanted.description,
+            "CompatibleRuntimes": sorted(wanted.runtimes),
+            "CompatibleArchitectures": sorted(wanted.architectures),
+            "Content": _content(zip_file),
+        }
+        if wanted.license:
+            request["LicenseInfo"] = wanted.license
+        with explained("lambda:PublishLayerVersion", self._where(name)):
+            for attempt in count():
+                try:
+                    answer = self._once.publish_layer_version(**request)
+                    break
+                except (ClientError, BotoCoreError) as error:
+                    lost = answer_lost(error)
+                    if not lost and not throttled(error):
+                        raise
+                    self._wait(attempt, error)
+                    found = self._look_up(wanted, name) if lost else None
+                    if found is not None:
+                        code_sha256, _ = self.code(name, found.number)
+                        return Publication(found, code_sha256, answer_was_lost=True)
+                    if attempt == _ATTEMPTS - 1:
+                        raise
+        made = replace(wanted, number=answer["Version"], arn=answer["LayerVersionArn"])
+        return Publication(made, answer["Content"]["CodeSha256"], answer_was_lost=False)
+
+    def grants(self, name: str, number: int) -> set[str]:
+        """Give the names of the statements in a version's policy."""
+        with explained("lambda:GetLayerVersionPolicy", self._where(name)):
+            try:
+                policy = self._client.get_layer_version_policy(
+                    LayerName=name, VersionNumber=number
+                )["Policy"]
+            except ClientError as error:
+                if code(error) == _MISSING:
+                    return set()
+                raise
+        return {statement["Sid"] for statement in json.loads(policy)["Statement"]}
+
+    def grant(self, name: str, number: int, grant: Grant) -> None:
+        """Add a permission to a version, unless it has it."""
+        request: Any = {"OrganizationId": grant.organization} if grant.organization else {}
+        with explained("lambda:AddLayerVersionPermission", self._where(name)):
+            try:
+                self._client.add_layer_version_permission(
+                    LayerName=name,
+                    VersionNumber=number,
+                    StatementId=grant.statement,
+                    Action="lambda:GetLayerVersion",
+                    Principal=grant.principal,
+                    **request,
+                )
+            except ClientError as error:
+                if code(error) != _THERE_ALREADY:
+                    raise
+
+    def delete(self, name: str, number: int) -> None:
+        """Delete a version: functions that use it still run, but it can't be attached again."""
+        with explained("lambda:DeleteLayerVersion", self._where(name)):
+            self._client.delete_layer_version(LayerName=name, VersionNumber=number)
+
+    def users(self) -> Mapping[str, list[str]]:
+        """Give the functions of the account that use a layer version, by its ARN.
+
+        Versions of functions count, too: an alias may still lead to one.
+        """
+        used: dict[str, list[str]] = {}
+        pages = self._client.get_paginator("list_functions")
+        with explained("lambda:ListFunctions", self._region):
+            for page in pages.paginate(FunctionVersion="ALL"):
+                for function in page["Functions"]:
+                    for layer in function.get("Layers", []):
+                        used.setdefault(layer["Arn"], []).append(function["FunctionName"])
+        return used
+
+    def _where(self, name: str) -> str:
+        return f"{self._region}, layer `{name}`"
+
+    def _look_up(self, wanted: LayerVersion, name: str) -> LayerVersion | None:
+        """Find the version that a call has made of which nothing was heard."""
+        made = [
+            version
+            for version in self.versions(name)
+            if version.number > wanted.number and version.description == wanted.description
+        ]
+        return made[-1] if made else None
+
+    def _wait(self, attempt: int, error: Exception) -> None:
+        headers: Mapping[str, str] = {}
+        if isinstance(error, ClientError):
+            headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        asked = headers.get("retry-after", "")
+        seconds = float(asked) if asked.isdigit() else random.uniform(0.5, 1) * 2**attempt  # noqa: S311
+        self._pause(min(seconds, _LONGEST_PAUSE))
+
+
+def _content(zip_file: StoredZip | Path) -> LayerVersionContentInputTypeDef:
+    if isinstance(zip_file, Path):
+        return {"ZipFile": zip_file.read_bytes()}
+    content: LayerVersionContentInputTypeDef = {
+        "S3Bucket": zip_file.bucket,
+        "S3Key": zip_file.key,
+    }
+    if zip_file.version_id:
+        content["S3ObjectVersion"] = zip_file.version_id
+    return content

@@ -1,0 +1,279 @@
+"""The bucket on the way to Lambda: the zip is put once, the manifests lie beside it.
+
+Paths and small objects go through s3pathlib. It has neither multipart uploads with a checksum of
+our own nor HEAD with the checksum in its answer: those are plain boto3.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from botocore.exceptions import BotoCoreError, ClientError
+from s3pathlib.api import S3Path
+
+from ..exceptions import PublishError
+from ..parallel import run_parallel
+from .errors import code, explained
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+    from ..console import Progress
+    from .session import AwsSession
+
+# Larger zips go in parts; S3 allows 10,000 of them, each of 5 MiB at least.
+_PART_SIZE = 16 * 1024 * 1024
+_UPLOADS = 4
+_TRIES = 10
+_ZIP, _JSON = "application/zip", "application/json"
+# What S3 answers when If-None-Match or If-Match does not hold, or somebody writes right now.
+_TAKEN = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+_MISSING = {"404", "NoSuchKey", "NotFound"}
+# A manifest's version, in the metadata of its object.
+_VERSION = "layer-version"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredZip:
+    """A zip on S3, as Lambda is told of it; `version_id` only where the bucket keeps versions."""
+
+    bucket: str
+    key: str
+    version_id: str | None
+
+
+class LayerBucket:
+    """The bucket `name`, as seen from a Region; `owner` is the account that must own it.
+
+    Every call says who the owner is, so that nothing is ever written to a bucket of somebody who
+    took the name. `kms` is the key to encrypt with, where it is not the bucket's own choice.
+    """
+
+    def __init__(
+        self,
+        session: AwsSession,
+        region: str,
+        name: str,
+        owner: str,
+        *,
+        kms: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self._client: S3Client = session.s3(region)
+        self._owner = owner
+        self._where = f"{region}, bucket `{name}`"
+        self._kms = kms
+        self._tags = dict(tags or {})
+        self._uploads: list[Callable[[], object]] = []
+
+    def abandon(self) -> None:
+        """Take back uploads that are under way: parts cost money until somebody finds them."""
+        while self._uploads:
+            with suppress(ClientError, BotoCoreError):
+                self._uploads.pop()()
+
+    def region(self) -> str:
+        """Ask in which Region the bucket is; raise `PublishError` where it can't be used."""
+        with explained("s3:ListBucket", f"{self._where} (of account {self._owner})"):
+            answer = self._client.head_bucket(Bucket=self.name, ExpectedBucketOwner=self._owner)
+        headers = answer["ResponseMetadata"]["HTTPHeaders"]
+        return headers.get("x-amz-bucket-region") or "us-east-1"
+
+    def exists(self, key: str) -> bool:
+        """Say whether there is an object."""
+        return self._head(key) is not None
+
+    def first_text(self, prefix: str) -> str | None:
+        """Give the text of the first object below a prefix, or `None`."""
+        with explained("s3:ListBucket", self._where):
+            listed = self._client.list_objects_v2(
+                Bucket=self.name, Prefix=prefix, MaxKeys=1, ExpectedBucketOwner=self._owner
+            )
+        for found in listed.get("Contents", []):
+            with explained("s3:GetObject", self._where):
+                return S3Path(self.name, found["Key"]).read_text(
+                    expected_bucket_owner=self._owner, s3_client=self._client
+                )
+        return None
+
+    def put_zip(self, key: str, path: Path, code_sha256: str, progress: Progress) -> StoredZip:
+        """Put the zip, unless it is there; it is there only if S3 has the checksum of its bytes.
+
+        `code_sha256` is base64. Raises `PublishError` for another object under that key, and for a
+        zip that changes meanwhile.
+        """
+        size = path.stat().st_size
+        parts = [] if size <= _PART_SIZE else _part_checksums(path, code_sha256)
+        checksum = _composite(parts) if parts else code_sha256
+        found = self._head(key)
+        if found is None:
+            with self._written():
+                if parts:
+                    self._put_parts(key, path, parts, progress)
+                else:
+                    data = path.read_bytes()
+                    if _base64(hashlib.sha256(data).digest()) != code_sha256:
+                        raise _changed(path)
+                    self._put(key, data, _ZIP, if_none_match="*")
+                    progress.moved(size)
+            found = self._head(key)
+        # S3 adds the number of parts, as in "…=-3"; what imitates S3 may leave it out.
+        there = found.get("ChecksumSHA256", "none").partition("-")[0] if found else "none"
+        if found is None or there != checksum:
+            raise PublishError(
+                f"{self._where}: the object `{key}` is not the zip {path.name}: its SHA-256 "
+                f"is {there}, not {checksum}",
+                hint="remove the object, or give another `s3-dir`",
+            )
+        version = found.get("VersionId")
+        return StoredZip(self.name, key, version if version != "null" else None)
+
+    def put_manifest(self, key: str, text: str) -> None:
+        """Put the manifest of a version, unless one is there: the first to write it is right."""
+        with self._written():
+            self._put(key, text.encode(), _JSON, if_none_match="*")
+
+    def put_last_manifest(self, key: str, text: str, version: int) -> bool:
+        """Put the newest version's manifest, and say whether that was needed.
+
+        That of a newer version is left alone, also when it comes meanwhile.
+        """
+        for _ in range(_TRIES):
+            found = self._head(key)
+            if found is not None and int(found["Metadata"].get(_VERSION, 0)) >= version:
+                return False
+            held: dict[str, Any] = (
+                {"if_match": found["ETag"]} if found is not None else {"if_none_match": "*"}
+            )
+            with self._written() as written:
+                self._put(key, text.encode(), _JSON, metadata={_VERSION: str(version)}, **held)
+            if written():
+                return True
+        raise PublishError(
+            f"{self._where}: others keep writing `{key}`", hint="run it again when they have ended"
+        )
+
+    def _head(self, key: str) -> Mapping[str, Any] | None:
+        with explained("s3:GetObject", self._where):
+            try:
+                return self._client.head_object(
+                    Bucket=self.name,
+                    Key=key,
+                    ChecksumMode="ENABLED",
+                    ExpectedBucketOwner=self._owner,
+                )
+            except ClientError as error:
+                if code(error) in _MISSING:
+                    return None
+                raise
+
+    @contextmanager
+    def _written(self) -> Iterator[Callable[[], bool]]:
+        """Explain what S3 refuses, and give the function that says whether the block has written.
+
+        It has not where If-None-Match or If-Match did not hold: another publisher was faster, or
+        this one was and did not hear of it.
+        """
+        done = False
+        with explained("s3:PutObject", self._where):
+            try:
+                yield lambda: done
+                done = True
+            except ClientError as error:
+                if code(error) not in _TAKEN:
+                    raise
+
+    def _put(self, key: str, data: bytes, content_type: str, **held: Any) -> None:
+        options: dict[str, Any] = {"tags": self._tags} if self._tags else {}
+        if self._kms:
+            options |= {"server_side_encryption": "aws:kms", "sse_kms_key_id": self._kms}
+        S3Path(self.name, key).write_bytes(
+            data,
+            checksum_algorithm="SHA256",
+            checksum_sha256=_base64(hashlib.sha256(data).digest()),
+            content_type=content_type,
+            expected_bucket_owner=self._owner,
+            s3_client=self._client,
+            **options,
+            **held,
+        )
+
+    def _put_parts(self, key: str, path: Path, checksums: list[str], progress: Progress) -> None:
+        place: Any = {"Bucket": self.name, "Key": key, "ExpectedBucketOwner": self._owner}
+        options: Any = {"Tagging": urlencode(self._tags)} if self._tags else {}
+        if self._kms:
+            options |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._kms}
+        upload = self._client.create_multipart_upload(
+            **place,
+            ChecksumAlgorithm="SHA256",
+            ChecksumType="COMPOSITE",
+            ContentType=_ZIP,
+            **options,
+        )["UploadId"]
+
+        def put_part(number: int) -> CompletedPartTypeDef:
+            with path.open("rb") as file:
+                file.seek((number - 1) * _PART_SIZE)
+                data = file.read(_PART_SIZE)
+            # S3 compares the checksum with what it got: a zip that changes meanwhile is refused.
+            checksum = checksums[number - 1]
+            answer = self._client.upload_part(
+                **place,
+                UploadId=upload,
+                PartNumber=number,
+                Body=data,
+                ChecksumAlgorithm="SHA256",
+                ChecksumSHA256=checksum,
+            )
+            progress.moved(len(data))
+            return {"ETag": answer["ETag"], "PartNumber": number, "ChecksumSHA256": checksum}
+
+        self._uploads.append(lambda: self._client.abort_multipart_upload(**place, UploadId=upload))
+        try:
+            numbers = range(1, len(checksums) + 1)
+            parts = [part for _, part in run_parallel(put_part, numbers, _UPLOADS)]
+            parts.sort(key=lambda part: part["PartNumber"])
+            self._client.complete_multipart_upload(
+                **place, UploadId=upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
+            )
+            self._uploads.clear()
+        except BaseException:
+            self.abandon()
+            raise
+
+
+def _part_checksums(path: Path, code_sha256: str) -> list[str]:
+    """Give the checksum of each part of a zip that is still the one it was."""
+    checksums = []
+    whole = hashlib.sha256()
+    with path.open("rb") as file:
+        while data := file.read(_PART_SIZE):
+            checksums.append(_base64(hashlib.sha256(data).digest()))
+            whole.update(data)
+    if _base64(whole.digest()) != code_sha256:
+        raise _changed(path)
+    return checksums
+
+
+def _composite(checksums: list[str]) -> str:
+    """Give the checksum that S3 has for an object in parts: that of the parts' checksums."""
+    joined = b"".join(base64.b64decode(each) for each in checksums)
+    return _base64(hashlib.sha256(joined).digest())
+
+
+def _changed(path: Path) -> PublishError:
+    return PublishError(f"{path} has changed since it was checked", hint="build it again")
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()

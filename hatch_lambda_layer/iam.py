@@ -1,0 +1,198 @@
+"""The smallest IAM policy with which layers can be published.
+
+Which action acts on which resource is taken from AWS's "Service Authorization Reference" for
+Lambda, S3, KMS and Systems Manager (as of 2026-11); what is not from there says its source.
+`sts:GetCallerIdentity` needs no permission, and `sts:AssumeRole` is needed by whoever takes on the
+role that this policy is for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    _Condition = Mapping[str, Mapping[str, object]]
+
+# The version of the policy language, not a date of ours.
+_LANGUAGE = "2012-10-17"
+# What IAM takes in a managed policy, without white space (IAM's page of quotas, as of 2026-11).
+MANAGED_POLICY_LIMIT = 6_144
+
+_ON_LAYER = (
+    # Make the version.
+    "lambda:PublishLayerVersion",
+    # Find the newest version, and one whose answer was lost. The reference says that it can't be
+    # restricted to a layer; it can: AWS has confirmed it (awsdocs/aws-lambda-developer-guide,
+    # pull request 204), and its denials name the layer's ARN.
+    "lambda:ListLayerVersions",
+)
+_ON_VERSION = (
+    # Compare CodeSha256, which the list of versions does not have.
+    "lambda:GetLayerVersion",
+)
+_TO_PERMIT = (
+    # See who is permitted already: a run that was interrupted may have got this far.
+    "lambda:GetLayerVersionPolicy",
+    # Let accounts, an organization or everybody use the version.
+    "lambda:AddLayerVersionPermission",
+)
+_TO_RETAIN = (
+    # Delete the versions that are more than `retain`.
+    "lambda:DeleteLayerVersion",
+)
+_ON_FUNCTIONS = (
+    # Never delete a version that a function uses. It can't be restricted to some functions.
+    "lambda:ListFunctions",
+)
+_ON_OBJECT = (
+    # Put the zip, at once or in parts, and the manifests.
+    "s3:PutObject",
+    # See which bytes are there, replace the newest manifest only as it was seen, and let Lambda
+    # read the zip, which it does with the caller's permissions.
+    "s3:GetObject",
+    # The same in a bucket that keeps versions, where Lambda is told the version.
+    "s3:GetObjectVersion",
+    # Take back the parts of an upload that failed.
+    "s3:AbortMultipartUpload",
+)
+_TO_TAG = (
+    # `tags`: S3 asks for it when an object is put with tags.
+    "s3:PutObjectTagging",
+)
+_ON_BUCKET = (
+    # HeadBucket, and "404" instead of "403" for an object that is not there. Not restricted to the
+    # prefix: neither request has the key `s3:prefix`, so that a condition on it would not hold.
+    "s3:ListBucket",
+)
+_ON_KEY = (
+    # Encrypt what is put.
+    "kms:GenerateDataKey",
+    # Put in parts, read the checksum, and let Lambda read the zip.
+    "kms:Decrypt",
+)
+_ON_PARAMETER = (
+    # Leave a parameter alone that has the ARN already.
+    "ssm:GetParameter",
+    # Say the newest version's ARN.
+    "ssm:PutParameter",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grant:
+    """What publishing one layer to one Region takes; every template in it is filled.
+
+    `account` and `region` are `*` where they are not known: every pattern here takes that.
+    `prefix` is the folder in the `bucket`, which is `None` where the zip goes to Lambda directly.
+    `kms` is the key of the bucket, as S3 takes it: an ARN, an id or an alias. `permit`, `retain`
+    and `tag` say whether `permissions`, `retain` and `tags` are configured.
+    """
+
+    account: str
+    region: str
+    layer_name: str
+    partition: str = "aws"
+    bucket: str | None = None
+    prefix: str = ""
+    kms: str | None = None
+    ssm_parameter: str | None = None
+    permit: bool = False
+    retain: bool = False
+    tag: bool = False
+
+
+def policy(grants: Collection[Grant]) -> str:
+    """Give the policy document, as JSON, for everything that one role or user publishes.
+
+    Equal grants in any order give equal text.
+    """
+    document = _Document()
+    for grant in grants:
+        _add_lambda(document, grant)
+        if grant.bucket:
+            _add_s3(document, grant, grant.bucket)
+        if grant.bucket and grant.kms:
+            _add_kms(document, grant, grant.kms)
+        if grant.ssm_parameter:
+            path = grant.ssm_parameter.strip("/")
+            document.allow(_ON_PARAMETER, _arn(grant, "ssm", f"parameter/{path}"))
+    if regions := sorted({grant.region for grant in grants if grant.retain}):
+        document.allow(_ON_FUNCTIONS, "*", {"StringLike": {"aws:RequestedRegion": regions}})
+    return document.to_json()
+
+
+def size(text: str) -> int:
+    """Give the size of a policy as IAM counts it, in characters without white space."""
+    return len("".join(text.split()))
+
+
+class _Document:
+    """A policy that grows: what is allowed on each resource, under a condition or without."""
+
+    def __init__(self) -> None:
+        self._actions: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+
+    def allow(
+        self, actions: Iterable[str], resource: str, condition: _Condition | None = None
+    ) -> None:
+        """Allow actions on a resource."""
+        self._actions[resource, json.dumps(condition or {}, sort_keys=True)].update(actions)
+
+    def to_json(self) -> str:
+        """Give the document: what has the same actions and condition is one statement."""
+        statements: defaultdict[tuple[tuple[str, ...], str], list[str]] = defaultdict(list)
+        for (resource, condition), actions in sorted(self._actions.items()):
+            statements[tuple(sorted(actions)), condition].append(resource)
+        table = [
+            {"Effect": "Allow", "Action": actions, "Resource": resources}
+            | ({"Condition": json.loads(condition)} if condition != "{}" else {})
+            for (actions, condition), resources in sorted(statements.items())
+        ]
+        return json.dumps({"Version": _LANGUAGE, "Statement": table}, indent=2) + "\n"
+
+
+def _add_lambda(document: _Document, grant: Grant) -> None:
+    layer = _arn(grant, "lambda", f"layer:{grant.layer_name}")
+    document.allow(_ON_LAYER, layer)
+    document.allow(_ON_VERSION, f"{layer}:*")
+    if grant.permit:
+        document.allow(_TO_PERMIT, f"{layer}:*")
+    if grant.retain:
+        document.allow(_TO_RETAIN, f"{layer}:*")
+
+
+def _add_s3(document: _Document, grant: Grant, bucket: str) -> None:
+    # A bucket's ARN has neither Region nor account: names of buckets are unique.
+    arn = f"arn:{grant.partition}:s3:::{bucket}"
+    objects = "/".join(filter(None, [arn, grant.prefix.strip("/"), "*"]))
+    document.allow(_ON_BUCKET, arn)
+    document.allow(_ON_OBJECT, objects)
+    if grant.tag:
+        document.allow(_TO_TAG, objects)
+
+
+def _add_kms(document: _Document, grant: Grant, kms: str) -> None:
+    """Allow the use of the key, where the service in between is S3.
+
+    The ARN of an alias is not that of its key: an alias is a condition on all keys ("Use aliases
+    to control access to KMS keys", KMS's developer guide).
+    """
+    condition: dict[str, dict[str, object]] = {}
+    # In China services have another name here, which is not documented.
+    if grant.partition != "aws-cn":
+        condition["StringLike"] = {"kms:ViaService": f"s3.{grant.region}.amazonaws.com"}
+    key = kms if kms.startswith("arn:") else _arn(grant, "kms", kms)
+    owner, _, name = key.rpartition(":")
+    if name.startswith("alias/"):
+        condition["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": name}
+        name = "key/*"
+    document.allow(_ON_KEY, f"{owner}:{name if '/' in name else f'key/{name}'}", condition)
+
+
+def _arn(grant: Grant, service: str, resource: str) -> str:
+    return f"arn:{grant.partition}:{service}:{grant.region}:{grant.account}:{resource}"

@@ -1,0 +1,189 @@
+"""What becomes one layer version: the members of the matrix that share a layer's name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .descriptions import VersionTag, code_mark, inputs_mark, project_mark
+from .exceptions import LambdaLayerError, PublishError
+from .manifest import LayerManifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from .config import Member
+    from .publish_config import PublishConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Release:
+    """What is known of a layer version before it is built.
+
+    `members` are the ids in the matrix, `runtimes` and `architectures` what the version will be
+    compatible with: those of all its members.
+    """
+
+    config: PublishConfig
+    layer_name: str
+    members: tuple[str, ...]
+    runtimes: tuple[str, ...]
+    architectures: tuple[str, ...]
+
+    @property
+    def project(self) -> str:
+        """The mark of the project in the Description."""
+        return project_mark(self.config.project)
+
+    def manifest_name(self, member: str) -> str:
+        """Give the file name of a member's manifest, as it lies on S3."""
+        return "layer.json" if len(self.members) == 1 else f"layer-{member}.json"
+
+    @classmethod
+    def of_members(
+        cls, members: Iterable[Member], configs: Mapping[str | None, PublishConfig]
+    ) -> list[Release]:
+        """Give the releases of members that may not be built yet."""
+        return _grouped(
+            configs,
+            [
+                (member.config.name, member.id, member.target.runtime.id, architecture.value)
+                for member in members
+                for architecture in [member.target.architecture]
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A layer on disk that is still the one its manifest was written for."""
+
+    zip_path: Path
+    manifest: LayerManifest
+
+    @classmethod
+    def read(cls, zip_path: Path) -> Artifact:
+        """Read the manifest beside a zip; raise `PublishError` unless it is that of the zip."""
+        path = zip_path.with_suffix(".json")
+        try:
+            manifest = LayerManifest.from_json(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise PublishError(
+                f"{path} can't be read: {error.strerror}",
+                hint="build the layer first, or publish with `--build`; what is published is "
+                "decided by the `layer.json` that a build writes beside the zip",
+            ) from error
+        except (UnicodeDecodeError, LambdaLayerError) as error:
+            hint = error.hint if isinstance(error, LambdaLayerError) else None
+            message = error.message if isinstance(error, LambdaLayerError) else error
+            raise PublishError(f"{path}: {message}", hint=hint or "build it again") from error
+        if not manifest.describes(zip_path):
+            raise PublishError(
+                f"{zip_path} is not the zip that {path.name} was written for: it has been changed, "
+                "or is missing",
+                hint="build it again",
+            )
+        return cls(zip_path, manifest)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """A release with its zips, all of which have the same content."""
+
+    release: Release
+    artifacts: tuple[Artifact, ...]
+
+    @property
+    def first(self) -> Artifact:
+        """The zip that is published: that of the first member."""
+        return self.artifacts[0]
+
+    def tag(self, *, forced: bool = False) -> VersionTag:
+        """Give what the Description says of the version."""
+        manifest = self.first.manifest
+        return VersionTag(
+            content_digest=manifest.content_digest,
+            code=code_mark(manifest.code_sha256),
+            inputs=inputs_mark([each.manifest.input_digest for each in self.artifacts]),
+            project=self.release.project,
+            forced=forced,
+        )
+
+    def manifests(self) -> dict[str, str]:
+        """Give the text of each member's manifest by its file name."""
+        return {
+            self.release.manifest_name(each.manifest.member): each.manifest.to_json()
+            for each in self.artifacts
+        }
+
+    @classmethod
+    def of_artifacts(
+        cls, artifacts: Iterable[Artifact], configs: Mapping[str | None, PublishConfig]
+    ) -> list[Candidate]:
+        """Give what the layers on disk are published as.
+
+        Raises `PublishError` where layers of one name differ, or are two layers.
+        """
+        by_member = {each.manifest.member: each for each in artifacts}
+        manifests = [each.manifest for each in by_member.values()]
+        releases = _grouped(
+            configs,
+            [(each.layer, each.member, each.runtime, each.architecture) for each in manifests],
+        )
+        candidates = [
+            cls(release=release, artifacts=tuple(by_member[each] for each in release.members))
+            for release in releases
+        ]
+        for each in candidates:
+            digests = {
+                each.manifest.member: each.manifest.content_digest for each in each.artifacts
+            }
+            refuse_different(each.release, digests)
+        return candidates
+
+
+def refuse_different(release: Release, contents: Mapping[str, object]) -> None:
+    """Raise `PublishError` where the members of a release have not all the same content."""
+    if len(set(contents.values())) <= 1:
+        return
+    members = sorted(contents)
+    raise PublishError(
+        f"{', '.join(members)} differ, but all are to be published as the layer "
+        f"`{release.layer_name}`, where each would hide the other",
+        hint="put `{runtime}`, `{architecture}` or both in `layer-name` in "
+        '`[tool.lambda-layer.publish]`, such as "my-layer-{runtime}-{architecture}"',
+    )
+
+
+def _grouped(
+    configs: Mapping[str | None, PublishConfig], members: Sequence[tuple[str | None, str, str, str]]
+) -> list[Release]:
+    """Group members (layer, id, runtime, architecture) by the name that their layer will have."""
+    groups: dict[str, list[tuple[str | None, str, str, str]]] = {}
+    for layer, member, runtime, architecture in members:
+        if layer not in configs:
+            raise PublishError(
+                f"{member} is of the layer `{layer}`, which `[tool.lambda-layer.layers]` has not",
+                hint="publish it from the project that built it, or build it again",
+            )
+        name = configs[layer].name_for(runtime, architecture)
+        groups.setdefault(name, []).append((layer, member, runtime, architecture))
+    releases = []
+    for name, group in groups.items():
+        layers = sorted({layer or "(unnamed)" for layer, *_ in group})
+        if len(layers) > 1:
+            raise PublishError(
+                f"The layers {', '.join(layers)} are all to be published as `{name}`",
+                hint="put `{layer}` in `layer-name` in `[tool.lambda-layer.publish]`",
+            )
+        releases.append(
+            Release(
+                config=configs[group[0][0]],
+                layer_name=name,
+                members=tuple(member for _, member, _, _ in group),
+                runtimes=tuple(sorted({runtime for *_, runtime, _ in group})),
+                architectures=tuple(sorted({architecture for *_, architecture in group})),
+            )
+        )
+    return releases
