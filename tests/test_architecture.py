@@ -48,13 +48,10 @@ ORDER = """
     composition
     project_wheel
     archive
-    manifest published
-    publish_config descriptions
-    report outputs iam releases
+    manifest
+    report
     differences budget resolution
     pipeline
-    outlet permissions inventory
-    rollout
     opening publishing
     edge
     terminal
