@@ -151,8 +151,8 @@ def diff(old: str, new: str, output: str, *, exit_code: bool) -> None:
 
 
 def _published_manifest(version: str) -> LayerManifest:
-    from .inventory import published_manifest
-    from .publish_config import PublishConfig
+    from .publishing.config import PublishConfig
+    from .publishing.inventory import published_manifest
 
     pyproject = open_project(Path(), Console(Terminal(0))).pyproject
     return published_manifest(version, PublishConfig.from_pyproject(pyproject).values())

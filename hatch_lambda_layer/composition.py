@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from .findings import Finding
 from .placement import place
-from .pruning import prune
 from .tree import LayerTree
 
 if TYPE_CHECKING:
@@ -42,8 +41,12 @@ def compose(
 
         with pack_path.open("wb") as file:
             entries += pack(included, pack_path, file)
-    tree, warnings = prune(LayerTree(tuple(entries)), patterns, _stub_readers(wheels))
-    findings += [Finding(code="prune", message=warning) for warning in warnings]
+    tree = LayerTree(tuple(entries))
+    if patterns:
+        from .pruning import prune
+
+        tree, warnings = prune(tree, patterns, _stub_readers(wheels))
+        findings += [Finding(code="prune", message=warning) for warning in warnings]
     return tree.settled(), findings
 
 

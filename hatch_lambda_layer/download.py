@@ -1,4 +1,4 @@
-"""The one door for HTTP: pooled, retried within bounds, and with credentials for one host only."""
+"""What is fetched over HTTP: files, and the pages of indexes that list them."""
 
 from __future__ import annotations
 
@@ -6,27 +6,18 @@ import math
 import os
 import random
 import re
-import ssl
-import sys
 import threading
 import time
 from collections import defaultdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import requests
-import truststore
-from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.exceptions import InvalidHeader, MaxRetryError
-from urllib3.util import Retry
 
-from . import __version__
+from . import transport
 from .exceptions import DownloadError
 from .index_access import IndexAccess
 from .index_pages import read_links
-from .indexes import origin
 from .process import redact
 
 if TYPE_CHECKING:
@@ -36,94 +27,14 @@ if TYPE_CHECKING:
     from .index_pages import Link
     from .selection import LockedWheel
 
-_ATTEMPTS = 4
-_RETRIED_STATUS = (408, 425, 429, 500, 502, 503, 504)
 _UNAUTHORIZED = (401, 403)
-_BACKOFF_SECONDS = 0.4
-# A server that wants us to wait for longer is reported instead.
-_LONGEST_RETRY_AFTER_SECONDS = 60
 _CHUNK = 1 << 18
-# To one host: more than there are threads, so that none has to be closed.
-_MOST_CONNECTIONS = 32
-_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 # Pages of large projects have megabytes: only one that has yanked something is parsed.
 _SOMETHING_YANKED = re.compile(rb'"yanked"\s*:\s*(?!false)|data-yanked')
 _JSON_INDEX = "application/vnd.pypi.simple.v1+json"
 _HTML_INDEX = "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 # Before the page of a project and the name of a file, where a lockfile has no URL of the file.
 _LISTED = "index+"
-
-
-class _Adapter(HTTPAdapter):
-    """Trusts what the operating system trusts, and the certificates named by the environment.
-
-    One context for every connection: reading the certificates anew for each takes longer than
-    most downloads.
-    """
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        self._context = _system_context()
-        for name in _BUNDLES:
-            if bundle := os.environ.get(name):
-                folder = Path(bundle).is_dir()
-                self._context.load_verify_locations(
-                    cafile=None if folder else bundle, capath=bundle if folder else None
-                )
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
-
-    def build_connection_pool_key_attributes(
-        self, request: Any, verify: Any, cert: Any = None
-    ) -> Any:
-        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
-        return host, {key: value for key, value in pool.items() if not key.startswith("ca_cert")}
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        # The context has the certificates already; requests would add its own to each connection.
-        pass
-
-
-def _system_context() -> ssl.SSLContext:
-    if sys.platform in ("darwin", "win32"):
-        # There, only the system itself can say what it trusts.
-        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # Elsewhere the system has files, which need not lie where this OpenSSL looks for them.
-    context = ssl.create_default_context()
-    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
-    return context
-
-
-class _Retry(Retry):
-    """Gives up where a server wants us to wait for too long, and knows what says nothing."""
-
-    def get_retry_after(self, response: Any) -> float | None:
-        try:
-            return super().get_retry_after(response)
-        except InvalidHeader:
-            return None
-
-    def increment(self, *args: Any, **kwargs: Any) -> Any:
-        response = kwargs.get("response")
-        wait = self.get_retry_after(response) if response is not None else None
-        if wait is not None and wait > _LONGEST_RETRY_AFTER_SECONDS:
-            raise MaxRetryError(kwargs["_pool"], args[1] if len(args) > 1 else None)
-        return super().increment(*args, **kwargs)
-
-
-def _check_bundles() -> None:
-    """Raise `DownloadError` for a file of certificates that can't be used."""
-    for name in _BUNDLES:
-        bundle = os.environ.get(name)
-        if bundle and not Path(bundle).is_dir():
-            try:
-                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(bundle)
-            except OSError as error:
-                raise DownloadError(
-                    f"{name} names {bundle}, which can't be used: {error.strerror or error}",
-                    hint="name a file of certificates in PEM form",
-                ) from error
 
 
 class Downloader:
@@ -134,7 +45,6 @@ class Downloader:
     """
 
     def __init__(self, access: IndexAccess | None = None, timeout: float | None = None) -> None:
-        _check_bundles()
         self._access = access or IndexAccess()
         default = os.environ.get("HATCH_LAMBDA_LAYER_HTTP_TIMEOUT", "30")
         try:
@@ -145,7 +55,7 @@ class Downloader:
             raise DownloadError(
                 f"HATCH_LAMBDA_LAYER_HTTP_TIMEOUT must be a number of seconds, not {default!r}"
             )
-        self._adapter = _adapter()
+        self._adapter = transport.open_adapter()
         self._threads = threading.local()
         self._links: dict[str, Link] = {}
         self._locating: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -168,16 +78,16 @@ class Downloader:
         brought, negative. Raises `DownloadError` after bounded attempts, and when the body has
         more than `largest` bytes.
         """
-        for attempt in range(1, _ATTEMPTS + 1):
+        for attempt in range(1, transport.ATTEMPTS + 1):
             try:
                 return self._fetch_once(url, file, largest, index, moved)
             except requests.RequestException as error:
-                if attempt == _ATTEMPTS or not _passing(error):
+                if attempt == transport.ATTEMPTS or not _passing(error):
                     raise _unreachable(url, self._named(url, index), error) from error
             moved(-file.tell())
             file.seek(0)
             file.truncate()
-            time.sleep(_BACKOFF_SECONDS * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
+            time.sleep(transport.BACKOFF_SECONDS * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
         return None
 
     def yanked(self, locked: LockedWheel) -> str | None:
@@ -191,11 +101,11 @@ class Downloader:
             answer = self._page(page)
             if not answer.ok or _SOMETHING_YANKED.search(answer.content) is None:
                 return None
-            links = read_links(answer.url, answer.headers, answer.content)
+            links = read_links(answer.url, answer.headers, answer.content, locked.filename)
         # The build must not depend on a second opinion that the lockfile does not ask for.
         except (DownloadError, requests.RequestException, OSError):
             return None
-        return next((each.yanked for each in links if each.filename == locked.filename), None)
+        return links[0].yanked if links else None
 
     def links(self, index_url: str, name: str) -> list[Link] | None:
         """Ask an index for the files of a project; `None` where it does not have the project.
@@ -231,9 +141,9 @@ class Downloader:
                 continue
             if not answer.ok:
                 raise self._refused(page, None, answer.status_code)
-            for link in read_links(answer.url, answer.headers, answer.content):
-                if link.filename == unquote(name):
-                    return link
+            links = read_links(answer.url, answer.headers, answer.content, unquote(name))
+            if links:
+                return links[0]
         raise DownloadError(
             f"{self._named(pages.split()[0], index)} does not list `{unquote(name)}` (any more)",
             hint="lock again, or ask who runs the index",
@@ -271,11 +181,7 @@ class Downloader:
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._threads, "session", None)
         if session is None:
-            session = _Session(self._access)
-            session.headers["User-Agent"] = f"hatch-lambda-layer/{__version__}"
-            session.mount("https://", self._adapter)
-            session.mount("http://", self._adapter)
-            self._threads.session = session
+            session = self._threads.session = transport.open_session(self._access, self._adapter)
         return session
 
     def _named(self, url: str, index: str | None) -> str:
@@ -293,45 +199,8 @@ class Downloader:
             403: (f"{where} forbids it", f"check the credentials and what they may read; {wanted}"),
             404: (f"{where} does not have it (any more)", "lock again, or ask who runs the index"),
             429: (f"{where} is asked too often", "wait a little, then build again"),
-        }.get(status, failing if status in _RETRIED_STATUS else unasked)
+        }.get(status, failing if status in transport.RETRIED_STATUS else unasked)
         return DownloadError(f"{redact(url)} answers {status}: {reason}", hint=hint)
-
-
-class _Session(requests.Session):
-    """Lets `access` alone decide which request has credentials, redirected ones, too."""
-
-    def __init__(self, access: IndexAccess) -> None:
-        super().__init__()
-        self._access = access
-        self.auth = self._authorize
-
-    def _authorize(self, request: Any) -> Any:
-        if value := self._access.authorization(request.url):
-            request.headers["Authorization"] = value
-        return request
-
-    def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
-        # Where the place is the same, so are the credentials: those of a URL come with it only.
-        if origin(prepared_request.url) != origin(response.request.url):
-            prepared_request.headers.pop("Authorization", None)
-            self._authorize(prepared_request)
-
-
-def _adapter() -> _Adapter:
-    """Give the pool of connections that all threads share."""
-    retries = _Retry(
-        total=_ATTEMPTS,
-        connect=_ATTEMPTS - 1,
-        read=_ATTEMPTS - 1,
-        other=0,  # a certificate does not become trusted
-        status_forcelist=_RETRIED_STATUS,
-        backoff_factor=_BACKOFF_SECONDS,
-        backoff_jitter=_BACKOFF_SECONDS,
-        # `_Retry` reports what is too long; urllib3 would wait for less than asked.
-        retry_after_max=sys.maxsize,
-        raise_on_status=False,
-    )
-    return _Adapter(max_retries=retries, pool_maxsize=_MOST_CONNECTIONS)
 
 
 def _passing(error: Exception) -> bool:

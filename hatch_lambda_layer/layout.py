@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Also what a killed build has left.
-_BUILT = re.compile(
-    r"layer(-.*python3\.\d+-(x86_64|arm64))?\.(zip|json)|\.layer.*\.(zip|json)\.\w+\.tmp"
-)
+_BUILT = r"layer(-.*python3\.\d+-(x86_64|arm64))?\.(zip|json)|\.layer.*\.(zip|json)\.\w+\.tmp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,8 @@ class LayerPathLayout:
         """Give the layers and manifests in the output folder, of this matrix or an older one."""
         if not self.dir_output.is_dir():
             return []
-        return sorted(path for path in self.dir_output.iterdir() if _BUILT.fullmatch(path.name))
+        found = self.dir_output.iterdir()
+        return sorted(path for path in found if re.fullmatch(_BUILT, path.name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,7 +240,6 @@ class _MemberBuild:
         # Imported here: a build that has nothing to do must not wait for them.
         from .budget import check_size
         from .composition import compose
-        from .exclusion import exclude
         from .wheelhouse import collect_wheels
 
         config, target = self._config, self._target
@@ -252,17 +251,28 @@ class _MemberBuild:
                 *self._built_wheels(selection),
                 *filter(None, [own]),
             ]
-            excluded = exclude(wheels, config.exclude, config.allow_missing, self._direct, target)
-            wheels = excluded.kept
+            wheels, excluded = self._exclude(wheels)
         with self._clock.stage("compose"):
             pack = self._layout.path_included_pack
             tree, findings = compose(wheels, self._included, pack, target, config.prune)
-            findings = [*excluded.findings, *findings]
+            findings = [*excluded, *findings]
             findings += self._yanked(selection)
             findings += check_size(tree, wheels, config.max_size)
         with self._clock.stage("write"):
             written = archive.write_archive(tree, zip_path, self._time)
         return manifests.describe(self._member, inputs, tree, wheels, written, findings)
+
+    def _exclude(self, wheels: Sequence[Wheel]) -> tuple[Sequence[Wheel], Sequence[Finding]]:
+        """Give the wheels that stay, and what to tell of the others."""
+        config = self._config
+        if not config.exclude:
+            return wheels, ()
+        from .exclusion import exclude
+
+        exclusion = exclude(
+            wheels, config.exclude, config.allow_missing, self._direct, self._target
+        )
+        return exclusion.kept, exclusion.findings
 
     def _built_wheels(self, selection: Selection) -> Sequence[Wheel]:
         if not selection.sources:

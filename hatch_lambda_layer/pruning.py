@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING
 
@@ -54,8 +53,6 @@ def prune(
     layer (`python/…`). Metadata (`.dist-info`) always stays: packages read it at run time.
     `stub_readers` are the distributions that read their `.pyi` files when they are imported.
     """
-    if not patterns:
-        return tree, []
     globs = [pattern for pattern in patterns if pattern not in PRESETS]
     unwanted = [_preset(name, stub_readers) for name in PRESETS if name in patterns]
     if globs:
@@ -97,6 +94,8 @@ def _glob(*patterns: str) -> Callable[[Entry], bool]:
 
 
 def _useless(pattern: str) -> str:
+    import difflib
+
     near = difflib.get_close_matches(pattern, PRESETS, n=1, cutoff=0.7)
     suggestion = f" (did you mean the preset `{near[0]}`?)" if near else ""
     return f"`prune` pattern {pattern!r} matches nothing in the layer{suggestion}"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import outputs
 from .console import Console
 from .edge import reported
 from .opening import open_project
-from .publish_config import PublishConfig
-from .publishing import Publication
-from .rollout import Rollout, RolloutOptions
+from .publishing import outputs
+from .publishing.config import PublishConfig
+from .publishing.publication import Publication
+from .publishing.rollout import Rollout, RolloutOptions
 from .terminal import Terminal, chosen, of_layer, of_member, quietly, verbosely
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def publish(
         configs = PublishConfig.from_pyproject(build.pyproject, overrides)
         wanted = chosen(build.matrix, layers, members)
         if policy:
-            from .permissions import needed_policy
+            from .publishing.permissions import needed_policy
 
             click.echo(needed_policy(wanted, configs), nl=False)
             return
@@ -125,7 +125,7 @@ def versions(
     """Show the newest versions of the layer NAME, and what uses them."""
     terminal = Terminal(0)
     with reported(terminal):
-        from .inventory import inventory
+        from .publishing.inventory import inventory
 
         pyproject = open_project(project, Console(terminal)).pyproject
         configs = PublishConfig.from_pyproject(pyproject, _overrides(regions, profile))

@@ -11,9 +11,9 @@ from .console import Console
 from .edge import reported
 from .exceptions import ConfigError
 from .opening import open_project
-from .publish_config import PublishConfig
-from .publishing import Publication
-from .rollout import Rollout, RolloutOptions
+from .publishing.config import PublishConfig
+from .publishing.publication import Publication
+from .publishing.rollout import Rollout, RolloutOptions
 from .tables import listed, nearest
 
 if TYPE_CHECKING:

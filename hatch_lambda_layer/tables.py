@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -167,6 +166,8 @@ class TableReader:
 
 def nearest(text: str, known: Iterable[str]) -> str:
     """Ask whether the nearest of the known names was meant; empty where none is near."""
+    import difflib
+
     near = difflib.get_close_matches(text, list(known), n=1, cutoff=0.5)
     return f" (did you mean `{near[0]}`?)" if near else ""
 

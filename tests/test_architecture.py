@@ -40,7 +40,7 @@ ORDER = """
     proof
     exclusion
     cache
-    index_pages
+    index_pages transport
     download origins
     wheelhouse wheel_builders
     tree
@@ -48,13 +48,10 @@ ORDER = """
     composition
     project_wheel
     archive
-    manifest published
-    publish_config descriptions
-    report outputs iam releases
+    manifest
+    report
     differences budget resolution
     pipeline
-    outlet permissions inventory
-    rollout
     opening publishing
     edge
     terminal
@@ -78,13 +75,13 @@ DOORS = {
     "multiprocessing": set(),
     "netrc": {"netrcfile"},
     "pty": set(),
-    "requests": {"download"},
+    "requests": {"download", "transport"},
     "rich": {"console"},
     "s3pathlib": {"aws"},
     "subprocess": {"process"},
     "tarfile": {"wheel_builders"},
-    "truststore": {"download"},
-    "urllib3": {"download"},
+    "truststore": {"transport"},
+    "urllib3": {"transport"},
     "zipfile": {"zipdirectory", "wheel_builders"},
 }
 

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from hatch_lambda_layer import differences, iam, outputs, publish_config
+from hatch_lambda_layer import differences
 from hatch_lambda_layer.config import LayerConfig, Matrix
 from hatch_lambda_layer.manifest import LayerManifest, LayerPackage
 from hatch_lambda_layer.pruning import PRESETS
+from hatch_lambda_layer.publishing import iam, outputs
+from hatch_lambda_layer.publishing.config import KEYS as PUBLISH_KEYS
 from tests.test_differences import NEW, OLD, difference
-from tests.test_outputs import version
+from tests.publishing.test_outputs import version
 from tests.test_wheels import FAULTS
 
 ROOT = Path(__file__).parent.parent
@@ -64,7 +66,7 @@ def test_the_table_of_publishing_has_every_option() -> None:
     table = _section("### Options: `[tool.lambda-layer.publish]`").split("\n## ")[0]
     cells = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
     options = [name for cell in cells for name in re.findall("`([^`]+)`", cell)]
-    assert sorted(options) == sorted(publish_config.KEYS)
+    assert sorted(options) == sorted(PUBLISH_KEYS)
 
 
 def test_the_presets_table_has_one_line_for_each_preset() -> None:

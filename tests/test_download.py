@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_lambda_layer import download
+from hatch_lambda_layer import transport
 from hatch_lambda_layer.download import Downloader
 from hatch_lambda_layer.exceptions import DownloadError
 from hatch_lambda_layer.index_access import IndexAccess
@@ -58,7 +58,7 @@ class TimedServer(IndexServer):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the backoffs short, and let no proxy or CA of this machine take part."""
-    monkeypatch.setattr(download, "_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(transport, "BACKOFF_SECONDS", 0.01)
     monkeypatch.setenv("NO_PROXY", "*")
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
@@ -169,7 +169,7 @@ def test_a_retry_after_of_an_hour_is_reported_instead_of_waited_for(
     server: TimedServer, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Should it wait nevertheless, then not for the minutes that it would really take.
-    monkeypatch.setattr(download, "_LONGEST_RETRY_AFTER_SECONDS", 1)
+    monkeypatch.setattr(transport, "_LONGEST_RETRY_AFTER_SECONDS", 1)
     server.always(PATH, Status(code, {"Retry-After": "3600"}))
     with pytest.raises(DownloadError, match=f"answers {code}"):
         fetch(server.file_url(WHEEL.filename))
@@ -403,7 +403,7 @@ def test_connections_are_used_again(server: TimedServer) -> None:
 def test_backoffs_grow_and_differ_between_runs(
     answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "_BACKOFF_SECONDS", 0.1)
+    monkeypatch.setattr(transport, "BACKOFF_SECONDS", 0.1)
     with ExitStack() as stack:
         servers = [stack.enter_context(TimedServer()) for _ in range(8)]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_lambda_layer import download
+from hatch_lambda_layer import transport
 from hatch_lambda_layer.cache import Cache
 from hatch_lambda_layer.console import Console
 from hatch_lambda_layer.download import Downloader
@@ -66,7 +66,7 @@ class HtmlServer(IndexServer):
 def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no proxy of this machine take part, and make the backoffs short."""
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(download, "_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(transport, "BACKOFF_SECONDS", 0.01)
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 # Settings that would have pdm look at another project or lockfile.
 _CONTRADICTING = ("PDM_PROJECT", "PDM_LOCKFILE")
 # What pdm says, in all its versions, of a lock that is older than the project.
-_STALE = re.compile(r"doesn't (match|satisfy)|packages may be outdated")
-_UNKNOWN_OPTION = re.compile(r"unrecognized arguments|no such option", re.IGNORECASE)
+_STALE = r"doesn't (match|satisfy)|packages may be outdated"
+_UNKNOWN_OPTION = r"(?i)unrecognized arguments|no such option"
 
 
 class PdmLockfile:
@@ -176,12 +176,12 @@ def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
             f"\n\n{said}",
             hint="update pdm, or lock again with `pdm lock`",
         )
-    if _STALE.search(said):
+    if re.search(_STALE, said):
         return LockfileError(
             f"Lockfile `{path}` is stale: pyproject.toml has changed since",
             hint="lock again with `pdm lock`",
         )
-    if _UNKNOWN_OPTION.search(said):
+    if re.search(_UNKNOWN_OPTION, said):
         return LockfileError(
             f"The pdm that was found is too old to read `{path}` with\n\n{said}",
             hint="update it with `pdm self update`; version 2.11 is the oldest that will do",

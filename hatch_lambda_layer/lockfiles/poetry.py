@@ -39,9 +39,9 @@ _TWO_WAYS = (
     "the poetry on the PATH its plugin with `poetry self add poetry-plugin-export`"
 )
 # What poetry and its plugin say, in all their versions, of a lock that is older than the project.
-_STALE = re.compile(r"poetry\.lock (was last generated|is not (up to date|consistent))")
-_NO_EXPORT = re.compile(r"command \W*export\W* (does not exist|is not defined)")
-_UNKNOWN_OPTION = re.compile(r'The "-+[\w-]+" option does not exist')
+_STALE = r"poetry\.lock (was last generated|is not (up to date|consistent))"
+_NO_EXPORT = r"command \W*export\W* (does not exist|is not defined)"
+_UNKNOWN_OPTION = r'The "-+[\w-]+" option does not exist'
 
 
 class PoetryLockfile:
@@ -154,7 +154,7 @@ def _check_fresh(command: Sequence[str], folder: Path, env: Mapping[str, str]) -
     try:
         run([*command, "check", "--lock"], cwd=folder, env=env)
     except ToolError as error:
-        if _STALE.search(error.output) or _UNKNOWN_OPTION.search(error.output):
+        if re.search(f"{_STALE}|{_UNKNOWN_OPTION}", error.output):
             raise
         # The rest is about the project's metadata; what really hinders poetry ends the export.
 
@@ -162,18 +162,18 @@ def _check_fresh(command: Sequence[str], folder: Path, env: Mapping[str, str]) -
 def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
     """Say in the words of this project what poetry refuses; its own words stay in the message."""
     said = error.output.strip()
-    if _STALE.search(said):
+    if re.search(_STALE, said):
         return LockfileError(
             f"Lockfile `{path}` is stale: pyproject.toml has changed since",
             hint="lock again with `poetry lock`",
         )
-    if _NO_EXPORT.search(said):
+    if re.search(_NO_EXPORT, said):
         return LockfileError(
             f"`{path.name}` needs poetry with its plugin `poetry-plugin-export`, and the poetry "
             f"that was found has none\n\n{said}",
             hint=_TWO_WAYS,
         )
-    if _UNKNOWN_OPTION.search(said):
+    if re.search(_UNKNOWN_OPTION, said):
         return LockfileError(
             f"The poetry that was found is too old to read `{path}` with\n\n{said}",
             hint="update it with `poetry self update`; version 1.6 is the oldest that will do",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..exceptions import LockfileError, ToolError
 from ..process import run
 from ..uvtool import find_uv
+from ._tools import chosen, read_pyproject, table
 from ._types import Lock, read_text
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class UvLockfile:
         try:
             text = run(argv, cwd=request.layout.dir_project_root, env=env)
         except ToolError as error:
+            _check_choice(error, path, request)
             raise _explained(error, path) from error
         root = request.layout.dir_project_root
         return Lock(path=path, command=self.command, text=text, folder=root)
@@ -100,6 +102,17 @@ def _interpreter(lock: bytes) -> list[str]:
     except (InvalidSpecifier, UnicodeDecodeError):
         return []
     return ["--python", sys.executable] if wanted.contains(platform.python_version()) else []
+
+
+def _check_choice(error: ToolError, path: Path, request: LockRequest) -> None:
+    """Raise `LockfileError` that names the known ones where uv does not know a group or extra."""
+    if "is not defined" not in error.output:
+        return
+    project = read_pyproject(request.layout.path_pyproject_toml)
+    old = table(project, "tool", "uv").get("dev-dependencies")
+    groups = [*table(project, "dependency-groups"), *(["dev"] if old else [])]
+    chosen("group", request.groups, groups, path)
+    chosen("extra", request.extras, table(project, "project", "optional-dependencies"), path)
 
 
 def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:

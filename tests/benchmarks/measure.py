@@ -54,13 +54,17 @@ class Spread:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contender:
-    """Commands that are measured as one; `reset` makes ready for them, unmeasured."""
+    """Commands that are measured as one; `reset` makes ready for them, unmeasured.
+
+    `layer` is the zip that they make, where they make one.
+    """
 
     name: str
     commands: Sequence[Sequence[str]]
     cwd: Path
     env: Mapping[str, str]
     reset: Callable[[], None]
+    layer: Path | None = None
 
     def run(self) -> Usage:
         """Reset, run the commands and give what they used; raise `BenchmarkError` if one fails."""

@@ -29,6 +29,10 @@ UNCHANGED = "nothing changed"
 COLD = "empty caches"
 GROWTH_WARM = "growth, warm"
 GROWTH_COLD = "growth, empty cache"
+# By tool.
+NEW = "lock is new"
+KNOWN = "lock is known"
+EMPTY = "all caches empty"
 
 # The goals that a person decides on; everything else is shown without one.
 _GOALS: Mapping[tuple[str, str], Mapping[str, Goal]] = {
@@ -38,6 +42,7 @@ _GOALS: Mapping[tuple[str, str], Mapping[str, Goal]] = {
     (COLD, "wall s"): {"": Goal(0.6)},
     (GROWTH_WARM, "wall s"): {"": Goal(2.0)},
     (GROWTH_COLD, "wall s"): {"": Goal(2.0)},
+    **{(state, "wall s"): {"": Goal(1.0)} for state in (NEW, KNOWN, EMPTY)},
 }
 # "Flat" for many times the wheels: what is known of a wheel has to lie somewhere.
 _FLAT = Goal(1.25)
@@ -74,10 +79,14 @@ class Row:
 
 def compared(state: str, case: str, ours: Sequence[Usage], others: Sequence[Usage]) -> list[Row]:
     """Give the rows of two contenders that were run in turn."""
+    return [*times(state, case, ours, others), peak(state, case, ours, others)]
+
+
+def times(state: str, case: str, ours: Sequence[Usage], others: Sequence[Usage]) -> list[Row]:
+    """Give the rows of what two contenders took that were run in turn."""
     return [
         _row(state, case, "wall s", [each.wall for each in ours], [each.wall for each in others]),
         _row(state, case, "CPU s", [each.cpu for each in ours], [each.cpu for each in others]),
-        peak(state, case, ours, others),
     ]
 
 

@@ -15,6 +15,7 @@ from tests.support.wheel_factory import WheelSpec
 from .measure import BenchmarkError, clean_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 SETS = {
@@ -48,14 +49,15 @@ build-backend = "hatchling.build"
 [project]
 name = "{name}"
 version = "1.0"
-# As wide as this tool's own, so that whatever runs the benchmark can lock and export.
-requires-python = ">=3.11"
+# As wide as this tool's own, so that whatever runs the benchmark can lock and export; poetry wants
+# no more than the packages, which have a limit.
+requires-python = ">=3.11,<4"
 dependencies = [{dependencies}]
 
 [tool.hatch.build.targets.wheel]
 bypass-selection = true
 """
-_LAYER = """
+LAYER = """
 [tool.lambda-layer]
 runtimes = ["python3.12"]
 architectures = ["x86_64"]
@@ -65,28 +67,35 @@ architectures = ["x86_64"]
 def make_set(folder: Path, name: str) -> tuple[Path, Path]:
     """Make two equal projects with the packages of a set, locked by uv: for this tool, for uv."""
     ours, theirs = folder / "tool", folder / "recipe"
-    dependencies = ", ".join(f'"{package}"' for package in SETS[name])
-    _project(ours, name.lower(), dependencies, _LAYER)
+    write_project(ours, name.lower(), SETS[name], LAYER)
     argv = [find_uv_bin(), "lock", "--quiet", "--no-progress", "--python", sys.executable]
     locking = subprocess.run(
         argv, cwd=ours, env=clean_environment(), capture_output=True, text=True, check=False
     )
     if locking.returncode:
         raise BenchmarkError(f"{name} can't be locked:\n{locking.stderr}")
-    _project(theirs, name.lower(), dependencies, _LAYER)
+    write_project(theirs, name.lower(), SETS[name], LAYER)
     shutil.copyfile(ours / "uv.lock", theirs / "uv.lock")
     return ours, theirs
 
 
+def write_project(folder: Path, name: str, dependencies: Sequence[str], more: str) -> None:
+    """Write a `pyproject.toml` that hatchling builds, with the tables `more`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    quoted = ", ".join(f'"{each}"' for each in dependencies)
+    text = _PYPROJECT.format(name=name, dependencies=quoted) + more
+    (folder / "pyproject.toml").write_text(text, encoding="utf-8")
+
+
 def make_empty(folder: Path) -> Path:
     """Make a project that has nothing in it: building it is the floor under every Hatch plugin."""
-    _project(folder, "empty", "", "")
+    write_project(folder, "empty", (), "")
     return folder
 
 
 def make_local(folder: Path, count: int) -> Path:
     """Make a project whose `pylock.toml` names `count` wheels that lie beside it."""
-    _project(folder, f"local-{count}", "", _LAYER)
+    write_project(folder, f"local-{count}", (), LAYER)
     wheels = folder / "wheels"
     wheels.mkdir(exist_ok=True)
     lines = ['lock-version = "1.0"', 'created-by = "tests.benchmarks"']
@@ -116,9 +125,3 @@ def _local_wheel(number: int) -> WheelSpec:
         for index in range(_FILES)
     }
     return WheelSpec(name=name, files=files)
-
-
-def _project(folder: Path, name: str, dependencies: str, more: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    text = _PYPROJECT.format(name=name, dependencies=dependencies) + more
-    (folder / "pyproject.toml").write_text(text, encoding="utf-8")

@@ -10,16 +10,16 @@ from hatch_lambda_layer.aws.session import AwsSession
 from hatch_lambda_layer.console import Console
 from hatch_lambda_layer.exceptions import LambdaLayerError
 from hatch_lambda_layer.opening import open_project
-from hatch_lambda_layer.publish_config import PublishConfig
-from hatch_lambda_layer.publishing import Publication
-from hatch_lambda_layer.rollout import Rollout
+from hatch_lambda_layer.publishing.config import PublishConfig
+from hatch_lambda_layer.publishing.publication import Publication
+from hatch_lambda_layer.publishing.rollout import Rollout
 from tests.support.workshop import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hatch_lambda_layer.published import PublishedVersion
+    from hatch_lambda_layer.publishing.published import PublishedVersion
 
 # Long enough for moto on a busy machine, short enough to wait for what never comes.
 _SECONDS_FOR_ANSWER = 0.4

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_lambda_layer.descriptions import VersionTag
+from hatch_lambda_layer.publishing.descriptions import VersionTag
 from tests.publishing.shop import ACCOUNT, ALPHA, ARM, BETA, HOME, X86
 from tests.support.wheel_factory import WheelSpec
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import botocore.endpoint
 import pytest
 
-from hatch_lambda_layer.descriptions import VersionTag
+from hatch_lambda_layer.publishing.descriptions import VersionTag
 from tests.publishing.runs import Run, warm_session
 from tests.publishing.shop import HOME, Shop
 from tests.support.aws_server import FAULTS, Aws, Fault, Injected, Proxy
@@ -135,7 +135,7 @@ class Layer:
 
 
 def project(shop: Shop) -> str:
-    from hatch_lambda_layer.descriptions import project_mark
+    from hatch_lambda_layer.publishing.descriptions import project_mark
 
     assert shop.root.name == "shop"
     return project_mark("shop")

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..exceptions import LambdaLayerError, PublishError
+from ..manifest import LayerManifest
 from .descriptions import VersionTag, code_mark, inputs_mark, project_mark
-from .exceptions import LambdaLayerError, PublishError
-from .manifest import LayerManifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from .config import Member
-    from .publish_config import PublishConfig
+    from ..config import Member
+    from .config import PublishConfig
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

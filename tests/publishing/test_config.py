@@ -9,7 +9,7 @@ import pytest
 from hatch_lambda_layer.config import Matrix
 from hatch_lambda_layer.exceptions import ConfigError
 from hatch_lambda_layer.layout import LayerS3Layout
-from hatch_lambda_layer.publish_config import Destination, Permissions, PublishConfig
+from hatch_lambda_layer.publishing.config import Destination, Permissions, PublishConfig
 
 PROJECT = '[project]\nname = "Orders_API"\n'
 DIGEST = f"sha256:{'ab' * 32}"

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .config import TABLE
-from .exceptions import ConfigError
-from .layout import LayerS3Layout
-from .tables import TableReader, listed, nearest
+from ..config import TABLE
+from ..exceptions import ConfigError
+from ..layout import LayerS3Layout
+from ..tables import TableReader, listed, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .exceptions import PublishError
+from ..exceptions import PublishError
+from .config import fill
 from .iam import Grant, policy
-from .publish_config import fill
 from .releases import Release
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .config import Member
-    from .publish_config import Destination, PublishConfig
+    from ..config import Member
+    from .config import Destination, PublishConfig
 
 # An ARN may have it instead of what is not known.
 _ANY = "*"
@@ -37,10 +37,10 @@ def needed_policy(members: Iterable[Member], configs: Mapping[str | None, Publis
 
 def _place(destination: Destination) -> tuple[str, str]:
     """Give the account and the Region of a destination, as far as they can be known."""
-    from .aws import needed
+    from ..aws import needed
 
     with needed():
-        from .aws.session import AwsSession
+        from ..aws.session import AwsSession
 
     region = destination.region
     if destination.role_arn:

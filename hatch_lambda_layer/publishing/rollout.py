@@ -7,19 +7,19 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from ..exceptions import LambdaLayerError, PublishError
+from ..parallel import run_parallel
 from .descriptions import inputs_mark
-from .exceptions import LambdaLayerError, PublishError
-from .parallel import run_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from .aws.session import AwsSession
-    from .console import Console
+    from ..aws.session import AwsSession
+    from ..console import Console
+    from ..pipeline import BuildPlan
+    from .config import Destination
     from .outlet import LiveVersion, Outlet
-    from .pipeline import BuildPlan
-    from .publish_config import Destination
     from .published import PublishedVersion
     from .releases import Candidate, Release
 
@@ -66,7 +66,7 @@ class Rollout:
 
         Raises `LambdaLayerError` where nothing can be published anywhere.
         """
-        from .aws import needed
+        from ..aws import needed
 
         with needed():
             from .outlet import Outlet
@@ -194,7 +194,7 @@ class Rollout:
                 self.failed.append(label(item))
 
     def _session(self, destination: Destination) -> AwsSession:
-        from .aws.session import AwsSession
+        from ..aws.session import AwsSession
 
         key = (destination.profile, destination.role_arn)
         with self._lock:

@@ -9,24 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .aws.layers import Grant, LayerRegistry, LayerVersion
-from .aws.parameters import read_parameter, write_parameter
-from .aws.s3 import LayerBucket
-from .config import LAMBDA_DIRECT_UPLOAD_LIMIT
+from ..aws.layers import Grant, LayerRegistry, LayerVersion
+from ..aws.parameters import read_parameter, write_parameter
+from ..aws.s3 import LayerBucket
+from ..config import LAMBDA_DIRECT_UPLOAD_LIMIT
+from ..exceptions import PublishError
+from ..layout import LayerS3Layout
+from .config import fill
 from .descriptions import VersionTag, code_mark
-from .exceptions import PublishError
-from .layout import LayerS3Layout
-from .publish_config import fill
 from .published import PublishedVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from .aws.s3 import StoredZip
-    from .aws.session import AwsSession
-    from .console import Progress
-    from .publish_config import Destination
+    from ..aws.s3 import StoredZip
+    from ..aws.session import AwsSession
+    from ..console import Progress
+    from .config import Destination
     from .published import Status
     from .releases import Candidate, Release
 

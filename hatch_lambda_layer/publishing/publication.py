@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..exceptions import ConfigError
 from . import outputs
 from .descriptions import VersionTag
-from .exceptions import ConfigError
 from .releases import Artifact, Candidate, Release, refuse_different
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from .config import Member
-    from .exceptions import LambdaLayerError
-    from .pipeline import BuildPlan, LayerBuild
-    from .publish_config import PublishConfig
+    from ..config import Member
+    from ..exceptions import LambdaLayerError
+    from ..pipeline import BuildPlan, LayerBuild
+    from .config import PublishConfig
     from .published import PublishedVersion
     from .rollout import Rollout
 
@@ -128,7 +128,7 @@ class Publication:
 
 def _check(releases: Sequence[Release], candidates: Sequence[Candidate] = ()) -> None:
     """Raise `ConfigError` with everything that Lambda would refuse; AWS is not asked."""
-    from .aws.service_model import ProposedVersion, problems
+    from ..aws.service_model import ProposedVersion, problems
 
     sizes = {each.release: each.first.manifest for each in candidates}
     found = []

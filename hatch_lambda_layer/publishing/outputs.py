@@ -23,8 +23,8 @@ import secrets
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from . import archive
-from .exceptions import OutputError
+from .. import archive
+from ..exceptions import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

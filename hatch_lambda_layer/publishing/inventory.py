@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import report
-from .console import megabytes
+from .. import report
+from ..console import megabytes
+from ..exceptions import PublishError
+from ..manifest import LayerManifest
+from ..parallel import run_parallel
 from .descriptions import VersionTag
-from .exceptions import PublishError
-from .manifest import LayerManifest
-from .parallel import run_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .aws.layers import LayerRegistry, LayerVersion
-    from .aws.session import AwsSession
-    from .publish_config import Destination, PublishConfig
+    from ..aws.layers import LayerRegistry, LayerVersion
+    from ..aws.session import AwsSession
+    from .config import Destination, PublishConfig
 
 # The digits of a digest that tell layers apart at a glance.
 _DIGITS = 12
@@ -27,10 +27,10 @@ _HEADER = ("version", "date", "digest", "runtimes", "size", "used by")
 
 def inventory(name: str, configs: Iterable[PublishConfig], count: int) -> Iterator[str]:
     """Give a table of the newest versions of the layer `name` for each destination there is."""
-    from .aws import needed
+    from ..aws import needed
 
     with needed():
-        from .aws.layers import LayerRegistry
+        from ..aws.layers import LayerRegistry
 
     places = _places(configs)
     tables = {
@@ -54,10 +54,10 @@ def published_manifest(version: str, configs: Iterable[PublishConfig]) -> LayerM
     Where the version is of several members, it is that of the first. Raises `PublishError` where
     there is none.
     """
-    from .aws import needed
+    from ..aws import needed
 
     with needed():
-        from .aws.layers import LayerRegistry
+        from ..aws.layers import LayerRegistry
 
     *arn, name, number = version.split(":")
     region, account = (arn[3], arn[4]) if arn else (None, None)
@@ -76,7 +76,7 @@ def published_manifest(version: str, configs: Iterable[PublishConfig]) -> LayerM
 
 
 def _stored_manifest(place: _Place, name: str, version: LayerVersion) -> str | None:
-    from .aws.s3 import LayerBucket
+    from ..aws.s3 import LayerBucket
 
     storage = place.destination.storage(name, version.architectures, place.region)
     if storage is None:
@@ -101,10 +101,10 @@ class _Place:
 
 
 def _places(configs: Iterable[PublishConfig]) -> list[_Place]:
-    from .aws import needed
+    from ..aws import needed
 
     with needed():
-        from .aws.session import AwsSession
+        from ..aws.session import AwsSession
 
     places = []
     for destination in {place: None for config in configs for place in config.destinations}:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hatch_lambda_layer.descriptions import (
+from hatch_lambda_layer.publishing.descriptions import (
     VersionTag,
     code_mark,
     inputs_mark,
