@@ -15,8 +15,8 @@ from hatch_lambda_layer.manifest import LayerManifest, LayerPackage
 from hatch_lambda_layer.pruning import PRESETS
 from hatch_lambda_layer.publishing import iam, outputs
 from hatch_lambda_layer.publishing.config import KEYS as PUBLISH_KEYS
-from tests.test_differences import NEW, OLD, difference
 from tests.publishing.test_outputs import version
+from tests.test_differences import NEW, OLD, difference
 from tests.test_wheels import FAULTS
 
 ROOT = Path(__file__).parent.parent
