@@ -429,6 +429,8 @@ def test_one_hash_asks_for_all_of_them(
     failure = str(project.failure())
     assert said in failure
     assert "--require-hashes" in failure
+    assert "the files lock some of what python3.13-x86_64 needs, and not all" in failure
+    assert "--universal --python-version 3.13 --generate-hashes" in failure
 
 
 def test_without_hashes_those_of_the_index_are_locked_with_a_warning(

@@ -57,6 +57,14 @@ def explained(
             "the index serves another file than when the hashes were written; write them anew "
             "only if you know why"
         )
+    elif "in --require-hashes mode" in said.lower():
+        # As where uv has compiled them: alone, it asks for what the Python that runs it needs.
+        python = "{}.{}".format(*target.runtime.python_version)
+        hint = (
+            f"the files lock some of what {target.id} needs, and not all; lock the whole, as with "
+            f"`uv pip compile --universal --python-version {python} --generate-hashes`, the "
+            "version being that of the oldest runtime"
+        )
     elif "not a supported wheel on this platform" in said:
         hint = f"this platform is {target.id}"
     return ToolError(f"pip install --requirement {' '.join(names)}", said, hint=hint)

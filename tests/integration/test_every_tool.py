@@ -81,6 +81,8 @@ def lock(tool: str, made: ToolProject, *choice: str) -> None:
             made.lock("-G", ":all")
         case "pip":
             hashed = ["--universal", "--generate-hashes", "--quiet", "-o", "requirements.txt"]
+            # Else the oldest Python that counts is the one that runs the tests.
+            hashed += ["--python-version", "3.11"]
             made.run("pip", "compile", "pyproject.toml", *hashed, *choice)
         case "pylock":
             made.lock()
