@@ -139,7 +139,11 @@ def test_a_build_killed_at_any_moment_leaves_the_old_zip_or_the_new_one(
             # One moment in each slice of the whole: random, and spread over all of it.
             time.sleep((moment + numbers.random()) / MOMENTS * duration)
             process.kill()
-        killed += process.returncode == -signal.SIGKILL
+        if process.returncode == -signal.SIGKILL:
+            killed += 1
+        else:
+            # The machine has become quicker since it was measured.
+            duration *= 0.85
         assert project.zip.read_bytes() in (layers[old][0], layers[new][0])
         assert project.manifest.read_bytes() in (layers[old][1], layers[new][1])
         project.build()

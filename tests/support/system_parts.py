@@ -167,13 +167,20 @@ def is_real_interpreter(path: Path) -> bool:
         return False
 
 
+# As the tests were started: some of them cut themselves off from every other host, and have a home
+# of their own.
+_OUTSIDE = dict(os.environ)
+_CACHE = (
+    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hatch-lambda-layer-tests"
+)
+
+
 def cached(name: str, build: Callable[[Path], None]) -> Path:
     """The folder `name` of the tests' cache, filled by `build` the first time it is asked for.
 
     Runs that ask at once wait for the first; a build that was killed leaves no half folder.
     """
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    cache = root / "hatch-lambda-layer-tests"
+    cache = _CACHE
     cache.mkdir(parents=True, exist_ok=True)
     entry = cache / name
     if entry.is_dir():
@@ -200,6 +207,7 @@ def fetch(argv: Sequence[str]) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
+        env=_OUTSIDE,
         # What is fetched must be readable for the sandbox's unprivileged user.
         umask=0o022,
     )
