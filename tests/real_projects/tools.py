@@ -71,7 +71,7 @@ class Sandbox:
             case "poetry":
                 self._poetry(folder, text)
             case "pdm":
-                self._run([str(tool_path("pdm")), "lock", "-G", ":all"], folder)
+                self._pdm(folder, text)
             case _:
                 self._compile(folder, needs, pins)
         return folder
@@ -102,6 +102,18 @@ class Sandbox:
             source = f'name = "pages"\nurl = "{url}"\npriority = "primary"\n'
             table = f"\n[[tool.poetry.source]]\n{source}"
             (folder / "pyproject.toml").write_text(text + table, encoding="utf-8")
+            self._run(argv, folder)
+
+    def _pdm(self, folder: Path, text: str) -> None:
+        argv = [str(tool_path("pdm")), "lock", "-G", ":all"]
+        try:
+            self._run(argv, folder)
+        except CommandError as error:
+            if "Unable to find a resolution" not in str(error):
+                raise
+            # pdm locks one version of a package for all Pythons: only those of the targets, then.
+            narrow = text.replace(f">={OLDEST},", ">=3.12,", 1)
+            (folder / "pyproject.toml").write_text(narrow, encoding="utf-8")
             self._run(argv, folder)
 
     def _compile(self, folder: Path, needs: Needs, pins: Sequence[str]) -> None:
