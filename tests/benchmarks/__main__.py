@@ -19,6 +19,7 @@ from tests.support.system_parts import MissingPart
 
 from . import recipes, results, sets
 from .by_tool import by_tool
+from .locks import LOCKFILES
 from .measure import BenchmarkError, Usage, say
 from .peers import PEERS
 from .recipes import Caches
@@ -89,16 +90,18 @@ def main() -> None:
         folder = folder.absolute()
         folder.mkdir(parents=True, exist_ok=True)
         session = Session(folder, options.runs)
-        measure = by_tool if options.tools else by_set
         try:
             for name in names:
-                measure(session, name, cold=options.cold)
+                if options.tools is None:
+                    by_set(session, name, cold=options.cold)
+                else:
+                    by_tool(session, name, options.tools or list(LOCKFILES), cold=options.cold)
             if options.growth:
                 growth(session)
         except (BenchmarkError, MissingPart) as error:
             sys.exit(f"error: {error}")
     machine = {**_machine(), "load": [load, os.getloadavg()[0]], "runs": options.runs}
-    print(_heading(machine, by_tool=options.tools))
+    print(_heading(machine, by_tool=options.tools is not None))
     print()
     print(results.table(session.rows))
     print()
@@ -123,7 +126,11 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--runs", type=_positive, default=5, metavar="N", help="rounds [5]")
     parser.add_argument(
-        "--tools", action="store_true", help="the sets as each tool locks them, against its peers"
+        "--tools",
+        nargs="*",
+        choices=list(LOCKFILES),
+        metavar="TOOL",
+        help="the sets as each tool locks them, against its peers; all tools unless some are named",
     )
     parser.add_argument("--growth", action="store_true", help="5 to 80 local wheels")
     parser.add_argument("--cold", action="store_true", help="with empty caches, too")

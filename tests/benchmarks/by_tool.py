@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from . import recipes, results
-from .locks import LOCKFILES, Locks
+from .locks import Locks
 from .measure import BenchmarkError, say
 from .peers import Peers
 from .programs import Programs
@@ -20,15 +20,18 @@ if TYPE_CHECKING:
     from .session import Session
 
 
-def by_tool(session: Session, name: str, *, cold: bool) -> None:
-    """Measure the set `name` with every tool; raise `BenchmarkError` if their layers differ."""
+def by_tool(session: Session, name: str, tools: Sequence[str], *, cold: bool) -> None:
+    """Measure the set `name` with each of `tools`.
+
+    Raises `BenchmarkError` if the layers made from their locks differ.
+    """
     say(f"{name}: locking")
     programs = Programs()
     caches = Caches(session.folder / "caches-by-tool", programs.search_path)
     locks = Locks(session.folder / f"{name.lower()}-by-tool", name, programs, caches.env)
     peers = Peers(locks, programs)
     contents = set()
-    for tool in LOCKFILES:
+    for tool in tools:
         case = f"{name} {tool}"
         say(f"{case}: locking, and filling the caches")
         project = locks.make(tool, "tool")

@@ -68,16 +68,12 @@ class Peers:
         return recipes.installed("recipe", project, caches, commands, made=made, cold=cold)
 
     def _export(self, tool: str) -> list[list[str]]:
-        poetry = [
-            str(self._programs.poetry),
-            "export",
-            "--no-interaction",
-            "-f",
-            "requirements.txt",
-        ]
-        pdm = [str(self._programs.pdm), "export", "--prod", "-f", "requirements"]
-        command = {"poetry": poetry, "pdm": pdm}.get(tool)
-        return [[*command, "-o", "requirements.txt"]] if command else []
+        poetry, pdm = str(self._programs.poetry), str(self._programs.pdm)
+        commands = {
+            "poetry": [poetry, "export", "--no-interaction", "-f", "requirements.txt"],
+            "pdm": [pdm, "export", "--prod", "-f", "requirements"],
+        }
+        return [[*commands[tool], "-o", "requirements.txt"]] if tool in commands else []
 
     def _pip_install(self) -> list[str]:
         # Compiled files, which pip makes unless told, would only add to its time and its zip.

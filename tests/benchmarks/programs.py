@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 _PEERS = ("poetry==2.5.1", "poetry-plugin-lambda-build==2.1.2", "pip==26.3")
 
 
-@dataclass(frozen=True)
 class Programs:
     """poetry, pdm and pip, and the poetry that has the plugin which builds layers.
 
