@@ -42,7 +42,7 @@ def inventory(name: str, configs: Iterable[PublishConfig], count: int) -> Iterat
             yield f"{label}: {name}\n{table}"
     if not any(tables.values()):
         raise PublishError(
-            f"There is no layer `{name}` in {'; '.join(tables)}",
+            f"There is no layer `{name}` in {' and '.join(tables)}",
             hint="look at its name, at `--region` and at `--profile`",
         )
 
