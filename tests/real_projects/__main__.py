@@ -42,7 +42,8 @@ class Row:
                     changed = sorted(ours ^ theirs)
                     self.problems[tool] = f"other packages in {target}: {changed}"
                 elif manifest["content_digest"] != first[target]["content_digest"]:
-                    self.problems[tool] = f"other content in {target}"
+                    changed = sorted(_wheels(first[target]) ^ _wheels(manifest))
+                    self.problems[tool] = f"other wheels in {target}: {changed}"
 
     def cells(self) -> list[str]:
         """Give the row of the table."""
@@ -68,6 +69,10 @@ class Row:
 
 def _packages(manifest: dict[str, Any]) -> set[tuple[str, str]]:
     return {(each["name"], each["version"]) for each in manifest["packages"]}
+
+
+def _wheels(manifest: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(each["wheel"], each["sha256"]) for each in manifest["packages"]}
 
 
 def measure(sandbox: Sandbox, needs: Needs) -> Row:

@@ -54,7 +54,7 @@ CHOICES = (
     Choice(name="sentry-sdk", kind="error reporting", extras=["flask", "pure-eval", "asyncpg"]),
     Choice(name="openai", kind="API client", extras=["aiohttp"], groups=["datalib"]),
     Choice(name="weasyprint", kind="PDF renderer", unused="test"),
-    Choice(name="dbt-core", kind="data transformation"),
+    Choice(name="sqlfluff", kind="SQL linter", extras=["testutils"]),
     Choice(name="cfn-lint", kind="template linter", extras=["graph"], groups=["sarif"]),
 )
 
