@@ -33,7 +33,11 @@ class PipLockfile:
 
     tool = "pip"
     filename = "requirements.txt"
-    command = "uv pip compile pyproject.toml --universal --generate-hashes -o requirements.txt"
+    # Without the version, uv leaves out what only Pythons older than its own need.
+    command = (
+        "uv pip compile pyproject.toml --universal --python-version OLDEST --generate-hashes "
+        "-o requirements.txt"
+    )
     per_target = True
 
     def find(self, request: LockRequest) -> list[Path]:

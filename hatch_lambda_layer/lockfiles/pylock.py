@@ -20,7 +20,11 @@ class PylockFile:
     tool = "pylock"
     filename = "pylock.toml"
     per_target = False
-    command = "uv pip compile pyproject.toml --universal --format pylock.toml -o pylock.toml"
+    # Without the version, uv leaves out what only Pythons older than its own need.
+    command = (
+        "uv pip compile pyproject.toml --universal --python-version OLDEST --format pylock.toml "
+        "-o pylock.toml"
+    )
 
     def find(self, request: LockRequest) -> list[Path]:
         """Give `pylock.toml`, else every `pylock.NAME.toml`."""
