@@ -17,11 +17,11 @@ from hatch_lambda_layer.console import Console, megabytes
 
 _BAR = """
 import sys, time
-from hatch_lambda_layer.cli import _Terminal
+from hatch_lambda_layer.terminal import Terminal
 from hatch_lambda_layer.console import Console
 
 sys.stderr.write("before\\n")
-with Console(_Terminal(0)).progress("Fetching 3 wheels", 3) as progress:
+with Console(Terminal(0)).progress("Fetching 3 wheels", 3) as progress:
     progress.moved(4_000_000)
     progress.done()
     time.sleep(0.3)
