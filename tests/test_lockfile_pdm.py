@@ -511,7 +511,7 @@ def test_a_lock_without_markers_is_refused(index: IndexServer, tmp_path: Path) -
 
 @pytest.mark.usefixtures("home")
 def test_a_lock_of_pdm_2_11_to_2_16_is_read(locked: ToolProject, tmp_path: Path) -> None:
-    targets = '[[metadata.targets]]\nrequires_python = ">=3.11,<3.15"\n'
+    targets = '[[metadata.targets]]\nrequires_python = ">=3.10,<3.15"\n'
     project = edited(locked, tmp_path, targets, "")
     text = project.lockfile.read_text("utf-8")
     text = re.sub('lock_version = ".*"', 'lock_version = "4.4.1"', text)
@@ -549,7 +549,7 @@ def test_nothing_is_changed_where_no_interpreter_fits_the_project(
     locked: ToolProject, tmp_path: Path, home: Path
 ) -> None:
     project = locked.copy_to(tmp_path / "app")
-    text = project.pyproject.read_text("utf-8").replace(">=3.11,<3.15", ">=3.99")
+    text = project.pyproject.read_text("utf-8").replace(">=3.10,<3.15", ">=3.99")
     project.pyproject.write_text(text, encoding="utf-8")
     # For another command, pdm would take this file away, and make or download an interpreter.
     (project.directory / ".pdm-python").write_text("python-of-the-user", encoding="utf-8")

@@ -189,7 +189,7 @@ def test_a_runtime_that_the_project_excludes_is_refused(
     locked: ToolProject, tmp_path: Path
 ) -> None:
     project = locked.copy_to(tmp_path / "app")
-    text = project.pyproject.read_text("utf-8").replace(">=3.11,<3.15", ">=3.11,<3.13")
+    text = project.pyproject.read_text("utf-8").replace(">=3.10,<3.15", ">=3.11,<3.13")
     project.pyproject.write_text(text, encoding="utf-8")
     project.lock()
     lock = read(project)

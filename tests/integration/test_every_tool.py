@@ -12,6 +12,7 @@ import uv
 from click.testing import CliRunner
 
 from hatch_lambda_layer.cli import main
+from hatch_lambda_layer.targets import Architecture, runtimes
 from tests.support import same_set
 from tests.support.index_server import IndexServer
 from tests.support.system_parts import require
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
-RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
-ARCHITECTURES = ("x86_64", "arm64")
+RUNTIMES = tuple(runtimes())
+ARCHITECTURES = tuple(each.value for each in Architecture)
 # The set has wheels for 3.11 and 3.13 only.
 MORE = [
     WheelSpec(name="native", version="2.0", tag=f"{python}-{python}-manylinux_2_17_{machine}")
-    for python in ("cp312", "cp314")
+    for python in ("cp310", "cp312", "cp314")
     for machine in ("x86_64", "aarch64")
 ]
 TABLE = (
@@ -82,7 +83,7 @@ def lock(tool: str, made: ToolProject, *choice: str) -> None:
         case "pip":
             hashed = ["--universal", "--generate-hashes", "--quiet", "-o", "requirements.txt"]
             # Else the oldest Python that counts is the one that runs the tests.
-            hashed += ["--python-version", "3.11"]
+            hashed += ["--python-version", "3.10"]
             made.run("pip", "compile", "pyproject.toml", *hashed, *choice)
         case "pylock":
             made.lock()

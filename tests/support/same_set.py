@@ -42,7 +42,7 @@ _PROJECT = """\
 [project]
 name = "app"
 version = "1.0"
-requires-python = ">=3.11,<3.15"
+requires-python = ">=3.10,<3.15"
 dependencies = [
   "alpha",
   "native",
@@ -89,7 +89,7 @@ def expected(
 ) -> set[str]:
     """Give the names of what is needed on `python` (such as `3.13`) and `machine`."""
     names = {"alpha", "native", "optioned", "speedy"}
-    if python == "3.11":
+    if python in ("3.10", "3.11"):
         names |= {"oldonly", "shim"}
     if machine == "arm64":
         names |= {"armonly"}
