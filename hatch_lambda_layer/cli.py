@@ -151,8 +151,10 @@ def diff(old: str, new: str, output: str, *, exit_code: bool) -> None:
 
 
 def _published_manifest(version: str) -> LayerManifest:
+    from .aws import needed
     from .publishing.config import PublishConfig
-    from .publishing.inventory import published_manifest
 
+    with needed():
+        from .publishing.inventory import published_manifest
     pyproject = open_project(Path(), Console(Terminal(0))).pyproject
     return published_manifest(version, PublishConfig.from_pyproject(pyproject).values())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .aws import needed
 from .console import Console
 from .edge import reported
 from .opening import open_project
@@ -39,7 +40,7 @@ _as_profile = click.option("--profile", help="Instead of `profile`.")
 @_in_region
 @_as_profile
 @click.option("--build", "builds", is_flag=True, help="Build first what has changed.")
-@click.option("-n", "--dry-run", is_flag=True, help="Only say what would happen.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what would happen; --build builds.")
 @click.option("--force", is_flag=True, help="Publish a version though nothing has changed.")
 @click.option("--take-over", is_flag=True, help="Publish a layer that something else has made.")
 @click.option("--policy", is_flag=True, help="Print the smallest IAM policy that suffices.")
@@ -83,32 +84,19 @@ def publish(
         configs = PublishConfig.from_pyproject(build.pyproject, overrides)
         wanted = chosen(build.matrix, layers, members)
         if policy:
-            from .publishing.permissions import needed_policy
+            from .publishing.policy import needed_policy
 
             click.echo(needed_policy(wanted, configs), nl=False)
             return
-        publication = Publication(
-            build=build,
-            configs=configs,
-            rollout=Rollout(
-                console=console,
-                on_failure=terminal.display_failure,
-                options=RolloutOptions(force=force, take_over=take_over),
-            ),
-            dry_run=dry_run,
-        )
-        paths = zips or [build.zip_path(member) for member in wanted]
+        options = RolloutOptions(force=force, take_over=take_over)
+        rollout = Rollout(console=console, on_failure=terminal.display_failure, options=options)
+        publication = Publication(build=build, configs=configs, rollout=rollout, dry_run=dry_run)
         try:
             # A list of all is printed at the end; an ARN, when it is there.
-            for version in (
-                publication.with_build(wanted, terminal.display_failure)
-                if builds
-                else publication.from_zips(paths)
-            ):
+            for version in publication.run(wanted, zips, builds=builds):
                 if form == "text":
                     click.echo(version.arn)
         finally:
-            publication.write_outputs()
             if form != "text" and not dry_run:
                 click.echo(outputs.FORMATS[form](publication.versions), nl=False)
 
@@ -125,8 +113,8 @@ def versions(
     """Show the newest versions of the layer NAME, and what uses them."""
     terminal = Terminal(0)
     with reported(terminal):
-        from .publishing.inventory import inventory
-
+        with needed():
+            from .publishing.inventory import inventory
         pyproject = open_project(project, Console(terminal)).pyproject
         configs = PublishConfig.from_pyproject(pyproject, _overrides(regions, profile))
         for text in inventory(name, configs.values(), count):

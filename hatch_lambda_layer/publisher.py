@@ -41,8 +41,7 @@ class LambdaLayerPublisher(PublisherInterface):
                 overrides["regions"] = texts["region"].split(",")
             if "profile" in texts:
                 overrides["profile"] = texts["profile"]
-            root = Path(self.root)
-            build = open_project(root, Console(self.app))
+            build = open_project(Path(self.root), Console(self.app))
             publication = Publication(
                 build=build,
                 configs=PublishConfig.from_pyproject(build.pyproject, overrides),
@@ -53,16 +52,9 @@ class LambdaLayerPublisher(PublisherInterface):
                 ),
                 dry_run=flags["dry-run"],
             )
-            paths = [Path(each) for each in artifacts] or [root / "dist"]
-            try:
-                for version in (
-                    publication.with_build(build.matrix.members, self._tell)
-                    if flags["build"]
-                    else publication.from_zips(paths)
-                ):
-                    self.app.display(version.arn)
-            finally:
-                publication.write_outputs()
+            zips = [Path(each) for each in artifacts]
+            for version in publication.run(build.matrix.members, zips, builds=flags["build"]):
+                self.app.display(version.arn)
 
     def _tell(self, label: str, error: LambdaLayerError) -> None:
         self.app.display_error(f"error: {label}: {error}")

@@ -63,7 +63,7 @@ def code(error: Exception) -> str:
 
 
 def throttled(error: Exception) -> bool:
-    """Say whether AWS refused to work for now: nothing has happened."""
+    """Say whether AWS got too many calls to take this one: nothing has happened."""
     return code(error) in _THROTTLED
 
 

@@ -43,7 +43,7 @@ class LayerVersion:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Grant:
+class LayerPermission:
     """A permission on a layer version: `principal` is an account's number, or `*`."""
 
     statement: str
@@ -134,7 +134,7 @@ class LayerRegistry:
         made = replace(wanted, number=answer["Version"], arn=answer["LayerVersionArn"])
         return Publication(made, answer["Content"]["CodeSha256"], answer_was_lost=False)
 
-    def grants(self, name: str, number: int) -> set[str]:
+    def permissions(self, name: str, number: int) -> set[str]:
         """Give the names of the statements in a version's policy."""
         with explained("lambda:GetLayerVersionPolicy", self._where(name)):
             try:
@@ -147,17 +147,19 @@ class LayerRegistry:
                 raise
         return {statement["Sid"] for statement in json.loads(policy)["Statement"]}
 
-    def grant(self, name: str, number: int, grant: Grant) -> None:
+    def permit(self, name: str, number: int, permission: LayerPermission) -> None:
         """Add a permission to a version, unless it has it."""
-        request: Any = {"OrganizationId": grant.organization} if grant.organization else {}
+        request: Any = (
+            {"OrganizationId": permission.organization} if permission.organization else {}
+        )
         with explained("lambda:AddLayerVersionPermission", self._where(name)):
             try:
                 self._client.add_layer_version_permission(
                     LayerName=name,
                     VersionNumber=number,
-                    StatementId=grant.statement,
+                    StatementId=permission.statement,
                     Action="lambda:GetLayerVersion",
-                    Principal=grant.principal,
+                    Principal=permission.principal,
                     **request,
                 )
             except ClientError as error:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import report
+from ..aws.layers import LayerRegistry
+from ..aws.session import AwsSession
 from ..console import megabytes
 from ..exceptions import PublishError
 from ..manifest import LayerManifest
 from ..parallel import run_parallel
 from .descriptions import VersionTag
+from .places import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..aws.layers import LayerRegistry, LayerVersion
-    from ..aws.session import AwsSession
-    from .config import Destination, PublishConfig
+    from ..aws.layers import LayerVersion
+    from .config import PublishConfig
 
 # The digits of a digest that tell layers apart at a glance.
 _DIGITS = 12
@@ -27,11 +28,6 @@ _HEADER = ("version", "date", "digest", "runtimes", "size", "used by")
 
 def inventory(name: str, configs: Iterable[PublishConfig], count: int) -> Iterator[str]:
     """Give a table of the newest versions of the layer `name` for each destination there is."""
-    from ..aws import needed
-
-    with needed():
-        from ..aws.layers import LayerRegistry
-
     places = _places(configs)
     tables = {
         place.label: _table(name, LayerRegistry(place.session, place.region), count)
@@ -54,15 +50,10 @@ def published_manifest(version: str, configs: Iterable[PublishConfig]) -> LayerM
     Where the version is of several members, it is that of the first. Raises `PublishError` where
     there is none.
     """
-    from ..aws import needed
-
-    with needed():
-        from ..aws.layers import LayerRegistry
-
     *arn, name, number = version.split(":")
     region, account = (arn[3], arn[4]) if arn else (None, None)
     for place in _places(configs):
-        if region not in (None, place.region) or account not in (None, place.session.identity[0]):
+        if region not in (None, place.region) or account not in (None, place.account):
             continue
         versions = LayerRegistry(place.session, place.region).versions(name)
         found = next((each for each in versions if each.number == int(number)), None)
@@ -75,45 +66,19 @@ def published_manifest(version: str, configs: Iterable[PublishConfig]) -> LayerM
     )
 
 
-def _stored_manifest(place: _Place, name: str, version: LayerVersion) -> str | None:
-    from ..aws.s3 import LayerBucket
-
-    storage = place.destination.storage(name, version.architectures, place.region)
+def _stored_manifest(place: Place, name: str, version: LayerVersion) -> str | None:
+    storage = place.storage(name, version.architectures)
     if storage is None:
         return None
-    bucket, layout = storage
-    owner = place.destination.bucket_owner or place.session.identity[0]
-    store = LayerBucket(place.session, place.region, bucket, owner)
-    return store.first_text(layout.key_manifest(version.number, ""))
+    layout, bucket = storage
+    return bucket.first_text(layout.key_manifest(version.number, ""))
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A destination with its session; its Region is known."""
-
-    destination: Destination
-    session: AwsSession
-    region: str
-
-    @property
-    def label(self) -> str:
-        return ", ".join(filter(None, [self.destination.account, self.region]))
-
-
-def _places(configs: Iterable[PublishConfig]) -> list[_Place]:
-    from ..aws import needed
-
-    with needed():
-        from ..aws.session import AwsSession
-
-    places = []
-    for destination in {place: None for config in configs for place in config.destinations}:
-        session = AwsSession(destination.profile, destination.role_arn, destination.region)
-        region = destination.region or session.region
-        if region is None:
-            raise PublishError("No Region is named", hint="name it: `--region`, or AWS_REGION")
-        places.append(_Place(destination, session, region))
-    return places
+def _places(configs: Iterable[PublishConfig]) -> list[Place]:
+    return [
+        Place.of(each, AwsSession(each.profile, each.role_arn, each.region))
+        for each in {place: None for config in configs for place in config.destinations}
+    ]
 
 
 def _table(name: str, registry: LayerRegistry, count: int) -> str:

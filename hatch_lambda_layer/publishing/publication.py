@@ -13,10 +13,9 @@ from .descriptions import VersionTag
 from .releases import Artifact, Candidate, Release, refuse_different
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..config import Member
-    from ..exceptions import LambdaLayerError
     from ..pipeline import BuildPlan, LayerBuild
     from .config import PublishConfig
     from .published import PublishedVersion
@@ -45,6 +44,20 @@ class Publication:
         """Begin with nothing published."""
         self.versions: list[PublishedVersion] = []
 
+    def run(
+        self, members: Sequence[Member], zip_paths: Sequence[Path] = (), *, builds: bool = False
+    ) -> Iterator[PublishedVersion]:
+        """Publish `zip_paths`, or else the layers of `members`, which `builds` builds first.
+
+        Gives each version when it is there. What is live is written for the programs that come
+        next, also where something fails.
+        """
+        paths = zip_paths or [self.build.zip_path(member) for member in members]
+        try:
+            yield from self.with_build(members) if builds else self.from_zips(paths)
+        finally:
+            self._write_outputs()
+
     def from_zips(self, zip_paths: Sequence[Path]) -> Iterator[PublishedVersion]:
         """Publish layers that are built; a folder stands for those of the matrix in it.
 
@@ -58,9 +71,7 @@ class Publication:
         yield from self._publish(candidates)
         self.rollout.raise_failures()
 
-    def with_build(
-        self, members: Sequence[Member], on_failure: Callable[[str, LambdaLayerError], None]
-    ) -> Iterator[PublishedVersion]:
+    def with_build(self, members: Sequence[Member]) -> Iterator[PublishedVersion]:
         """Build what is not live everywhere, and publish it.
 
         What is wrong with the configuration, the credentials, the Regions or the buckets is said
@@ -84,14 +95,14 @@ class Publication:
             else:
                 to_build += release.members
         wanted = [member for member in members if member.id in to_build]
-        built = self.build.build_all(wanted, on_failure) if wanted else ()
+        built = self.build.build_all(wanted, self.rollout.on_failure) if wanted else ()
         artifacts = [Artifact(each.zip_path, each.manifest) for each in built]
         candidates = Candidate.of_artifacts(artifacts, self.configs)
         _check([each.release for each in candidates], candidates)
         yield from self._publish(candidates)
         self.rollout.raise_failures()
 
-    def write_outputs(self) -> None:
+    def _write_outputs(self) -> None:
         """Write what is live for the programs that come next."""
         if not self.versions:
             return

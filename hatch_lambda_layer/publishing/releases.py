@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..exceptions import LambdaLayerError, PublishError
+from ..exceptions import LambdaLayerError, OutputError, PublishError
 from ..manifest import LayerManifest
 from .descriptions import VersionTag, code_mark, inputs_mark, project_mark
 
@@ -67,17 +67,15 @@ class Artifact:
         """Read the manifest beside a zip; raise `PublishError` unless it is that of the zip."""
         path = zip_path.with_suffix(".json")
         try:
-            manifest = LayerManifest.from_json(path.read_text(encoding="utf-8"))
-        except OSError as error:
+            manifest = LayerManifest.read(path)
+        except OutputError as error:
             raise PublishError(
-                f"{path} can't be read: {error.strerror}",
+                error.message,
                 hint="build the layer first, or publish with `--build`; what is published is "
                 "decided by the `layer.json` that a build writes beside the zip",
             ) from error
-        except (UnicodeDecodeError, LambdaLayerError) as error:
-            hint = error.hint if isinstance(error, LambdaLayerError) else None
-            message = error.message if isinstance(error, LambdaLayerError) else error
-            raise PublishError(f"{path}: {message}", hint=hint or "build it again") from error
+        except LambdaLayerError as error:
+            raise PublishError(error.message, hint=error.hint or "build it again") from error
         if not manifest.describes(zip_path):
             raise PublishError(
                 f"{zip_path} is not the zip that {path.name} was written for: it has been changed, "

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ..console import Console
     from ..pipeline import BuildPlan
     from .config import Destination
-    from .outlet import LiveVersion, Outlet
     from .published import PublishedVersion
+    from .regional_release import LiveVersion, RegionalRelease
     from .releases import Candidate, Release
 
 _AT_ONCE = 8
@@ -56,8 +56,8 @@ class Rollout:
     def __post_init__(self) -> None:
         """Begin with nothing that has failed."""
         self.failed: list[str] = []
-        self.outlets: list[Outlet] = []
-        self._live: dict[Outlet, LiveVersion] = {}
+        self.found: list[RegionalRelease] = []
+        self._live: dict[RegionalRelease, LiveVersion] = {}
         self._wanted = 0
         self._lock = threading.Lock()
 
@@ -69,14 +69,14 @@ class Rollout:
         from ..aws import needed
 
         with needed():
-            from .outlet import Outlet
+            from .places import Place
+            from .regional_release import RegionalRelease
 
-        def outlet(place: tuple[Release, Destination]) -> Outlet:
+        def regional(place: tuple[Release, Destination]) -> RegionalRelease:
             release, destination = place
-            return Outlet(
+            return RegionalRelease(
                 release,
-                destination,
-                self._session(destination),
+                Place.of(destination, self._session(destination)),
                 take_over=self.options.take_over,
                 pause=self.pause,
             )
@@ -86,9 +86,9 @@ class Rollout:
 
         places = [(each, place) for each in releases for place in each.config.destinations]
         self._wanted = len(places)
-        found = dict(self._each(outlet, places, label))
-        self.outlets = [found[place] for place in places if place in found]
-        if not self.outlets:
+        found = dict(self._each(regional, places, label))
+        self.found = [found[place] for place in places if place in found]
+        if not self.found:
             raise PublishError("Nothing can be published: every destination failed")
         self._refuse_twice()
 
@@ -97,18 +97,18 @@ class Rollout:
         mark = inputs_mark([plan.input_digest for plan in plans.values()])
         if self.options.force:
             return False
-        for outlet in self._of(release):
-            live = outlet.live(lambda tag: tag.inputs == mark)
-            if live is None or not outlet.has_manifests(live.version.number):
+        for regional in self._of(release):
+            live = regional.live(lambda tag: tag.inputs == mark)
+            if live is None or not regional.has_manifests(live.version.number):
                 return False
-            self._live[outlet] = live
+            self._live[regional] = live
         return True
 
     def complete(self, release: Release, zip_path: Path) -> Iterator[PublishedVersion]:
         """Complete a release that is `unchanged` everywhere, without its zip."""
 
-        def complete(outlet: Outlet) -> PublishedVersion:
-            return outlet.complete(self._live[outlet], zip_path)
+        def complete(regional: RegionalRelease) -> PublishedVersion:
+            return regional.complete(self._live[regional], zip_path)
 
         yield from self._told(complete, self._of(release))
 
@@ -118,15 +118,17 @@ class Rollout:
         Raises `PublishError` before anything is uploaded where a zip is too large for one of the
         destinations.
         """
-        work = [(outlet, each) for each in candidates for outlet in self._of(each.release)]
-        for outlet, candidate in work:
-            outlet.check_size(candidate.first.manifest.zipped_size)
+        work = [(regional, each) for each in candidates for regional in self._of(each.release)]
+        for regional, candidate in work:
+            regional.check_size(candidate.first.manifest.zipped_size)
         names = ", ".join(each.release.layer_name for each in candidates)
         candidate_of = dict(work)
         with self.console.progress(f"Publishing {names}", len(work)) as progress:
 
-            def publish(outlet: Outlet) -> PublishedVersion:
-                version = outlet.publish(candidate_of[outlet], progress, force=self.options.force)
+            def publish(regional: RegionalRelease) -> PublishedVersion:
+                version = regional.publish(
+                    candidate_of[regional], progress, force=self.options.force
+                )
                 progress.done()
                 return version
 
@@ -134,17 +136,17 @@ class Rollout:
                 yield from self._told(publish, list(candidate_of))
             except BaseException:
                 # Its threads end with the process, wherever they are.
-                for outlet in candidate_of:
-                    outlet.abandon()
+                for regional in candidate_of:
+                    regional.abandon()
                 raise
 
     def preview(self, candidates: Sequence[Candidate]) -> Iterator[str]:
         """Say what `publish` would do, a line each."""
         for candidate in candidates:
-            for outlet in self._of(candidate.release):
-                outlet.check_size(candidate.first.manifest.zipped_size)
-                for line in outlet.preview(candidate, force=self.options.force):
-                    yield f"{outlet.label}: would {line}"
+            for regional in self._of(candidate.release):
+                regional.check_size(candidate.first.manifest.zipped_size)
+                for line in regional.preview(candidate, force=self.options.force):
+                    yield f"{regional.label}: would {line}"
 
     def raise_failures(self) -> None:
         """Raise `PublishError` where some destination has failed."""
@@ -156,14 +158,16 @@ class Rollout:
                 hint="run it again: what is done is not done twice",
             )
 
-    def _of(self, release: Release) -> list[Outlet]:
-        return [outlet for outlet in self.outlets if outlet.release == release]
+    def _of(self, release: Release) -> list[RegionalRelease]:
+        return [regional for regional in self.found if regional.release == release]
 
     def _told(
-        self, work: Callable[[Outlet], PublishedVersion], outlets: Sequence[Outlet]
+        self,
+        work: Callable[[RegionalRelease], PublishedVersion],
+        releases: Sequence[RegionalRelease],
     ) -> Iterator[PublishedVersion]:
-        for outlet, version in self._each(work, outlets, lambda outlet: outlet.label):
-            self.console.info(f"{outlet.label} version {version.version} {version.status}")
+        for regional, version in self._each(work, releases, lambda each: each.label):
+            self.console.info(f"{regional.label} version {version.version} {version.status}")
             yield version
 
     def _each(
@@ -204,7 +208,7 @@ class Rollout:
 
     def _refuse_twice(self) -> None:
         """Raise `PublishError` where two destinations are one place, which would race."""
-        places = [(each.account, each.region, each.release.layer_name) for each in self.outlets]
+        places = [(each.account, each.place.region, each.release.layer_name) for each in self.found]
         for account, region, name in {place for place in places if places.count(place) > 1}:
             raise PublishError(
                 f"`{name}` is to be published twice in {region} of the account {account}",

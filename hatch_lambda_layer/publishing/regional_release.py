@@ -1,4 +1,4 @@
-"""One release at one destination: what is live there, and the steps to a new layer version.
+"""One release at one place: what is live there, and the steps to a new layer version.
 
 The steps are put zip, publish, compare, permissions, manifests, parameter. Each begins with a look
 at what is there, so a run that was cut off anywhere is completed by the next one.
@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..aws.layers import Grant, LayerRegistry, LayerVersion
+from ..aws.layers import LayerPermission, LayerRegistry, LayerVersion
 from ..aws.parameters import read_parameter, write_parameter
-from ..aws.s3 import LayerBucket
 from ..config import LAMBDA_DIRECT_UPLOAD_LIMIT
 from ..exceptions import PublishError
 from ..layout import LayerS3Layout
@@ -23,10 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from ..aws.s3 import StoredZip
-    from ..aws.session import AwsSession
+    from ..aws.s3 import LayerBucket, StoredZip
     from ..console import Progress
-    from .config import Destination
+    from .places import Place
     from .published import Status
     from .releases import Candidate, Release
 
@@ -40,35 +38,25 @@ class LiveVersion:
     code_sha256: str
 
 
-class Outlet:
-    """A release at a destination, as it was found there; making it only asks, and changes nothing.
+class RegionalRelease:
+    """A release at a place, as it was found there; making it only asks, and changes nothing.
 
-    Raises `PublishError` where it can't be published there: no credentials, no Region, no such
-    bucket, or a layer of that name that is not this project's, unless `take_over`.
+    Raises `PublishError` where it can't be published there: no credentials, no such bucket, or a
+    layer of that name that is not this project's, unless `take_over`.
     """
 
     def __init__(
         self,
         release: Release,
-        destination: Destination,
-        session: AwsSession,
+        place: Place,
         *,
         take_over: bool = False,
         pause: Callable[[float], None],
     ) -> None:
-        region = destination.region or session.region
-        if region is None:
-            raise PublishError(
-                f"{release.layer_name}: no Region is named",
-                hint="name it: `regions` in `[tool.lambda-layer.publish]`, `--region`, or "
-                "AWS_REGION",
-            )
         self.release = release
-        self.region = region
-        self.account, self.principal = session.identity
-        self._session = session
-        self._destination = destination
-        self._registry = LayerRegistry(session, region, pause)
+        self.place = place
+        self.account = place.account
+        self._registry = LayerRegistry(place.session, place.region, pause)
         self._layout, self._bucket = self._find_bucket()
         self._versions = self._registry.versions(release.layer_name)
         self._codes: dict[int, str] = {}
@@ -78,13 +66,7 @@ class Outlet:
     @property
     def label(self) -> str:
         """What a person calls it."""
-        place = ", ".join(filter(None, [self._destination.account, self.region]))
-        return f"{place}: {self.release.layer_name}"
-
-    @property
-    def through_s3(self) -> bool:
-        """Whether the zip goes through a bucket."""
-        return self._bucket is not None
+        return f"{self.place.label}: {self.release.layer_name}"
 
     def abandon(self) -> None:
         """Take back what is half done, for a run that ends here."""
@@ -96,7 +78,8 @@ class Outlet:
         if self._bucket is None and zipped_size > LAMBDA_DIRECT_UPLOAD_LIMIT:
             raise PublishError(
                 f"{self.label}: the zip has {zipped_size:,} bytes, Lambda takes "
-                f"{LAMBDA_DIRECT_UPLOAD_LIMIT:,} directly, and there is no bucket in {self.region}",
+                f"{LAMBDA_DIRECT_UPLOAD_LIMIT:,} directly, and there is no bucket in "
+                f"{self.place.region}",
                 hint="give `s3-dir` in `[tool.lambda-layer.publish]` a bucket in every Region",
             )
 
@@ -138,18 +121,18 @@ class Outlet:
         status: Status = "unchanged"
         if live is None:
             status, live = self._publish(candidate, wanted, progress)
-        self._grant(live)
+        self._permit(live)
         self._keep_manifests(live, candidate.manifests())
         return self._end(live, candidate.first.zip_path, status)
 
     def complete(self, live: LiveVersion, zip_path: Path) -> PublishedVersion:
         """Take the steps that are still to be taken for a version whose manifests are there."""
-        self._grant(live)
+        self._permit(live)
         return self._end(live, zip_path, "unchanged")
 
-    def _grant(self, live: LiveVersion) -> None:
-        for grant in self._missing_grants(live.version.number):
-            self._registry.grant(self.release.layer_name, live.version.number, grant)
+    def _permit(self, live: LiveVersion) -> None:
+        for permission in self._missing_permissions(live.version.number):
+            self._registry.permit(self.release.layer_name, live.version.number, permission)
 
     def _keep_manifests(self, live: LiveVersion, texts: Mapping[str, str]) -> None:
         if self._bucket is None:
@@ -164,12 +147,12 @@ class Outlet:
         """Set the parameter, delete what is not to be retained, and say what is live."""
         number = live.version.number
         if (name := self._parameter) and self._parameter_value(name) != live.version.arn:
-            write_parameter(self._session, self.region, name, live.version.arn)
+            write_parameter(self.place.session, self.place.region, name, live.version.arn)
         for version in self.expired(number):
             self._registry.delete(self.release.layer_name, version.number)
         return PublishedVersion(
             layer_name=self.release.layer_name,
-            region=self.region,
+            region=self.place.region,
             account=self.account,
             version=number,
             arn=live.version.arn,
@@ -195,9 +178,8 @@ class Outlet:
         else:
             yield f"leave version {live.version.number} as it is: {live.version.arn}"
         number = live.version.number if live else None
-        grants = self._wanted_grants() if number is None else self._missing_grants(number)
-        for grant in grants:
-            yield f"grant its use: {grant.statement}"
+        for permission in self._missing_permissions(number):
+            yield f"grant its use: {permission.statement}"
         if self._bucket is not None and (number is None or not self.has_manifests(number)):
             yield f"put its manifest into s3://{self._bucket.name}/{self._layout.folder}"
         if name := self._parameter:
@@ -272,27 +254,21 @@ class Outlet:
 
     def _find_bucket(self) -> tuple[LayerS3Layout, LayerBucket | None]:
         """Give the bucket, unless there is none in this Region."""
-        release, destination = self.release, self._destination
-        storage = destination.storage(release.layer_name, release.architectures, self.region)
+        release, place = self.release, self.place
+        storage = place.storage(
+            release.layer_name, release.architectures, dict(release.config.tags)
+        )
         if storage is None:
             return LayerS3Layout(""), None
-        name, layout = storage
-        bucket = LayerBucket(
-            self._session,
-            self.region,
-            name,
-            destination.bucket_owner or self.account,
-            kms=destination.kms,
-            tags=dict(release.config.tags),
-        )
+        layout, bucket = storage
         found = bucket.region()
-        if found == self.region:
+        if found == place.region:
             return layout, bucket
         # One bucket for several Regions: where it is not, zips go to Lambda directly.
-        if len(release.config.destinations) > 1 and not destination.regional_bucket:
+        if len(release.config.destinations) > 1 and not place.destination.regional_bucket:
             return layout, None
         raise PublishError(
-            f"{self.region}: the bucket `{name}` is in {found}",
+            f"{place.region}: the bucket `{bucket.name}` is in {found}",
             hint="Lambda takes a zip only from a bucket in its own Region: put `{region}` in the "
             "bucket's name in `s3-dir`, or give `s3-dir` by Region",
         )
@@ -321,30 +297,35 @@ class Outlet:
             and version.license == release.config.license
         )
 
-    def _wanted_grants(self) -> list[Grant]:
+    def _wanted_permissions(self) -> list[LayerPermission]:
         wanted = self.release.config.permissions
-        grants = [Grant(statement=f"account-{each}", principal=each) for each in wanted.accounts]
+        found = [
+            LayerPermission(statement=f"account-{each}", principal=each) for each in wanted.accounts
+        ]
         if wanted.organization:
-            grants.append(
-                Grant(
+            found.append(
+                LayerPermission(
                     statement=f"organization-{wanted.organization}",
                     principal="*",
                     organization=wanted.organization,
                 )
             )
         if wanted.public:
-            grants.append(Grant(statement="public", principal="*"))
-        return grants
+            found.append(LayerPermission(statement="public", principal="*"))
+        return found
 
     def _code(self, number: int) -> str:
         if number not in self._codes:
             self._codes[number], _ = self._registry.code(self.release.layer_name, number)
         return self._codes[number]
 
-    def _missing_grants(self, number: int) -> list[Grant]:
-        wanted = self._wanted_grants()
-        there = self._registry.grants(self.release.layer_name, number) if wanted else set()
-        return [grant for grant in wanted if grant.statement not in there]
+    def _missing_permissions(self, number: int | None) -> list[LayerPermission]:
+        """Give what a version has still to be permitted: all for one to come, `None`."""
+        wanted = self._wanted_permissions()
+        if number is None or not wanted:
+            return wanted
+        there = self._registry.permissions(self.release.layer_name, number)
+        return [each for each in wanted if each.statement not in there]
 
     @property
     def _parameter(self) -> str | None:
@@ -352,7 +333,7 @@ class Outlet:
         return template and fill(template, {"layer-name": self.release.layer_name})
 
     def _parameter_value(self, name: str) -> str | None:
-        return read_parameter(self._session, self.region, name)
+        return read_parameter(self.place.session, self.place.region, name)
 
 
 def _same(tag: VersionTag, wanted: VersionTag) -> bool:
