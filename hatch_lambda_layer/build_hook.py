@@ -14,7 +14,7 @@ from .console import Console
 from .edge import reported
 from .exceptions import ConfigError, LambdaLayerError, MissingLockfileError
 from .layout import LayerPathLayout
-from .pipeline import LayerBuild
+from .project_build import ProjectBuild
 
 _SWITCH = "HATCH_LAMBDA_LAYER"
 
@@ -28,14 +28,14 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
         """Remove the layers beside the wheel."""
         if self.target_name == "wheel":
             with reported(self.app):
-                self._layer_build(None).clean()
+                self._project_build(None).clean()
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
         """Build every member of the matrix; the wheel is there by now, and goes in if asked for."""
         with reported(self.app):
             if not self._is_wanted(version):
                 return
-            build = self._layer_build(Path(artifact_path))
+            build = self._project_build(Path(artifact_path))
             try:
                 for _ in build.build_all(build.matrix.members, self._say_failure):
                     pass
@@ -71,9 +71,9 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
         """
         return "PIP_BUILD_TRACKER" in os.environ or "builds-v0" in Path(self.directory).parts
 
-    def _layer_build(self, project_wheel: Path | None) -> LayerBuild:
+    def _project_build(self, project_wheel: Path | None) -> ProjectBuild:
         root = Path(self.root)
-        return LayerBuild(
+        return ProjectBuild(
             matrix=Matrix.from_pyproject(self.metadata.config),
             layout=LayerPathLayout(root / "pyproject.toml", root / self.directory),
             pyproject=self.metadata.config,

@@ -15,7 +15,7 @@ from .console import Console
 from .edge import abort, reported
 from .exceptions import ConfigError, Interrupted, LambdaLayerError
 from .layout import LayerPathLayout
-from .pipeline import LayerBuild, failures
+from .project_build import ProjectBuild, failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -66,22 +66,22 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
     def clean(self, directory: str, versions: list[str]) -> None:  # noqa: ARG002
         """Remove the layers from `directory`."""
         with reported(self.app):
-            self._layer_build(directory).clean()
+            self._project_build(directory).clean()
 
     def _build_member(self, member: Member, directory: str, **_build_data: Any) -> str:
-        return str(self._layer_build(directory).build(member).zip_path)
+        return str(self._project_build(directory).build(member).zip_path)
 
     @cached_property
     def _matrix(self) -> Matrix:
         with reported(self.app):
             return Matrix.from_pyproject(self.metadata.config)
 
-    def _layer_build(self, directory: str) -> LayerBuild:
+    def _project_build(self, directory: str) -> ProjectBuild:
         # Hatch calls once for each member; what the members share lives in one object.
         output = Path(self.root, directory)
         if self.__dict__.get("_current_output") != output:
             self._current_output = output
-            self._current = LayerBuild(
+            self._current = ProjectBuild(
                 matrix=self._matrix,
                 layout=LayerPathLayout(Path(self.root, "pyproject.toml"), output),
                 pyproject=self.metadata.config,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .config import Matrix
 from .exceptions import ConfigError
 from .layout import LayerPathLayout
-from .pipeline import LayerBuild
+from .project_build import ProjectBuild
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ def open_project(
     *,
     output: Path | None = None,
     overrides: Mapping[str, object] | None = None,
-) -> LayerBuild:
+) -> ProjectBuild:
     """Read the project in a folder; its layers go to `output`, which is `dist` if it is `None`.
 
     `overrides` are keys of `[tool.lambda-layer]` that count instead of what it says. Raises
@@ -39,7 +39,7 @@ def open_project(
         raise ConfigError([f"{pyproject_path} is not UTF-8: {error}"]) from error
     except OSError as error:
         raise ConfigError([f"{pyproject_path} can't be read: {error.strerror}"]) from error
-    return LayerBuild(
+    return ProjectBuild(
         matrix=Matrix.from_pyproject(pyproject, overrides),
         layout=LayerPathLayout(pyproject_path, output.absolute() if output else root / "dist"),
         pyproject=pyproject,

@@ -1,42 +1,38 @@
-"""The order of a build, from configuration to report: the only module that knows it."""
+"""The order of the build of one layer, from lockfile to manifest: the only module to know it."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from . import archive, report
+from . import archive
 from . import manifest as manifests
 from .budget import NEARLY_FULL, nearly_full
-from .cache import Cache, default_cache_dir
-from .exceptions import Interrupted, LambdaLayerError, OutputError
+from .exceptions import OutputError
 from .findings import Finding
-from .index_access import IndexAccess
-from .locking import locked
 from .manifest import LayerManifest
 from .parallel import begin
-from .resolution import Resolver
 from .selection import Selection, no_wheels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import date
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from packaging.requirements import Requirement
 
-    from .config import Matrix, Member
+    from .cache import Cache
+    from .config import Member
     from .console import Console
     from .inclusion import IncludedFile
-    from .indexes import CodeArtifact
+    from .index_access import IndexAccess
     from .layout import LayerPathLayout
+    from .resolution import Resolver
     from .wheels import Wheel
 
 # Rises when equal inputs come out as another layer: old ones are then built again.
@@ -71,119 +67,39 @@ class BuildPlan:
     distributions: frozenset[tuple[str, str]]
 
 
-@dataclass
-class LayerBuild:
-    """One build of one project, and what the members of its matrix share.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildContext:
+    """What the builds of one project's layers share.
 
     `project_wheel` is the project's own wheel where the caller has it already.
     """
 
-    matrix: Matrix
     layout: LayerPathLayout
     pyproject: dict[str, object]
     console: Console
+    cache: Cache
+    access: IndexAccess
+    resolver: Resolver
     project_wheel: Path | None = None
-    cache: Cache = field(default_factory=lambda: Cache(default_cache_dir()))
-
-    def __post_init__(self) -> None:
-        """Begin with no lock read, and no credentials looked for."""
-        self.access = IndexAccess(self.matrix.indexes, _codeartifact_token)
-        self.resolver = Resolver(self.layout, self.cache, self.console, self.access)
-
-    def build(self, member: Member) -> BuiltLayer:
-        """Build one member of the matrix, unless it is up to date.
-
-        Raises `LambdaLayerError`; whatever was built before is then still there, untouched.
-        """
-        if warning := member.target.runtime.deprecation(_today()):
-            self.console.warn_once(warning)
-        alone = len(self.matrix.members) == 1
-        with locked(self._lock_paths(), self._say_waiting):
-            built = _MemberBuild(self, member).run(self._name(member))
-        # One table is what a person wants to see; the tables of a matrix are nearly the same.
-        if built.rebuilt and (alone or self.console.verbose):
-            self.console.info(report.layer_table(built.manifest))
-        self.console.info(report.layer_totals(built.manifest))
-        for finding in built.manifest.findings:
-            self.console.warning(finding.message)
-        self.console.info(
-            report.stage_times(built.seconds)
-            if built.rebuilt
-            else f"{built.zip_path.name} is up to date"
-        )
-        return built
-
-    def plan(self, member: Member) -> BuildPlan:
-        """Say what a member would be made from; nothing is fetched, and no layer is written."""
-        with locked(self._lock_paths(), self._say_waiting):
-            return _MemberBuild(self, member).plan(self.zip_path(member))
-
-    def zip_path(self, member: Member) -> Path:
-        """Give the path of a member's layer."""
-        return self.layout.path_layer_zip(self._name(member))
-
-    def _name(self, member: Member) -> str | None:
-        return None if len(self.matrix.members) == 1 else member.id
-
-    def build_all(
-        self, members: Sequence[Member], on_failure: Callable[[str, LambdaLayerError], None]
-    ) -> Iterator[BuiltLayer]:
-        """Build several members; one that fails does not keep the others from being built.
-
-        `on_failure` is told of each failure when it happens. Raises `LambdaLayerError` at the end
-        when there was one, or at once when there is only one member, or a signal.
-        """
-        failed = []
-        for member in members:
-            try:
-                yield self.build(member)
-            except LambdaLayerError as error:
-                if len(members) == 1 or isinstance(error, Interrupted):
-                    raise
-                on_failure(member.id, error)
-                failed.append(member.id)
-        if failed:
-            raise failures(failed, len(members))
-
-    def clean(self) -> None:
-        """Remove the layers of this project, and what builds have left."""
-        with locked(self._lock_paths(), self._say_waiting):
-            for path in self.layout.built_paths():
-                path.unlink(missing_ok=True)
-            shutil.rmtree(self.layout.dir_build_lambda_layer, ignore_errors=True)
-
-    def _lock_paths(self) -> list[Path]:
-        # In the cache, because a lock must not lie among the files that are to be uploaded.
-        folders = {self.layout.dir_project_root.resolve(), self.layout.dir_output.resolve()}
-        names = sorted(hashlib.sha256(os.fsencode(folder)).hexdigest() for folder in folders)
-        return [self.cache.root / "locks" / name for name in names]
-
-    def _say_waiting(self) -> None:
-        self.console.info("Waiting for another build of this project to end")
 
 
-def failures(failed: Sequence[str], members: int) -> LambdaLayerError:
-    """Give the error for a matrix of which some members could not be built."""
-    return LambdaLayerError(
-        f"{len(failed)} of {members} layers failed: {', '.join(failed)}; "
-        f"{members - len(failed)} built"
-    )
-
-
-class _MemberBuild:
+class MemberBuild:
     """The build of one member of the matrix, stage by stage."""
 
-    def __init__(self, build: LayerBuild, member: Member) -> None:
-        self._build = build
+    def __init__(self, context: BuildContext, member: Member) -> None:
+        self._context = context
         self._member = member
         self._config = member.config
         self._target = member.target
-        self._layout = build.layout
-        self._cache = build.cache
+        self._layout = context.layout
+        self._cache = context.cache
         self._clock = _Clock()
 
     def run(self, name: str | None) -> BuiltLayer:
-        """Build the layer under the `name` it has in its matrix, or find that it is current."""
+        """Build the layer under the `name` it has in its matrix, or find that it is current.
+
+        Raises `LambdaLayerError`; whatever was built before is then still there, untouched.
+        """
         zip_path = self._layout.path_layer_zip(name)
         manifest_path = self._layout.path_layer_manifest(name)
         for path in (zip_path, manifest_path):
@@ -226,7 +142,7 @@ class _MemberBuild:
 
         What is made for it on the way is there until `stack` is left.
         """
-        selection = self._build.resolver.selection(self._config, self._target)
+        selection = self._context.resolver.selection(self._config, self._target)
         if selection.sources and self._config.build == "never":
             raise no_wheels([each.reason for each in selection.sources], self._target)
         if selection.sources or self._config.include_project or self._config.force_include:
@@ -246,7 +162,7 @@ class _MemberBuild:
         with self._clock.stage("wheels"):
             wheels: Sequence[Wheel] = [
                 *collect_wheels(
-                    selection.wheels, self._cache, self._build.console, self._build.access
+                    selection.wheels, self._cache, self._context.console, self._context.access
                 ),
                 *self._built_wheels(selection),
                 *filter(None, [own]),
@@ -279,13 +195,13 @@ class _MemberBuild:
             return ()
         from .wheel_builders import Requirements, build_wheels
 
-        access = self._build.access
+        access = self._context.access
         with access.environment("uv") as environment:
             return build_wheels(
                 selection.sources,
                 self._target,
                 self._cache,
-                self._build.console,
+                self._context.console,
                 self._layout.dir_sources,
                 requirements=Requirements(
                     folder=self._layout.dir_project_root, environment=environment, access=access
@@ -301,7 +217,7 @@ class _MemberBuild:
         from .project import direct_requirements
 
         config = self._config
-        return direct_requirements(self._build.pyproject, config.groups, config.extras)
+        return direct_requirements(self._context.pyproject, config.groups, config.extras)
 
     @cached_property
     def _included(self) -> list[IncludedFile]:
@@ -320,8 +236,8 @@ class _MemberBuild:
             return None
         from .project_wheel import build_project_wheel, read_project_wheel
 
-        path = self._build.project_wheel or build_project_wheel(
-            self._layout.dir_project_root, self._build.pyproject, self._layout.dir_artifacts
+        path = self._context.project_wheel or build_project_wheel(
+            self._layout.dir_project_root, self._context.pyproject, self._layout.dir_artifacts
         )
         return read_project_wheel(path, self._target)
 
@@ -400,13 +316,3 @@ class _Clock:
         start = time.perf_counter()
         yield
         self.seconds[name] = time.perf_counter() - start
-
-
-def _codeartifact_token(place: CodeArtifact) -> str:
-    from .aws.codeartifact import authorization_token
-
-    return authorization_token(place)
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()

@@ -52,6 +52,7 @@ ORDER = """
     report
     differences budget resolution
     pipeline
+    project_build
     opening publishing
     edge
     terminal

@@ -17,7 +17,7 @@ import hatch_lambda_layer
 from hatch_lambda_layer.config import Matrix, Member
 from hatch_lambda_layer.console import Console
 from hatch_lambda_layer.layout import LayerPathLayout
-from hatch_lambda_layer.pipeline import LayerBuild
+from hatch_lambda_layer.project_build import ProjectBuild
 from hatch_lambda_layer.targets import Architecture, Runtime, Target, runtimes
 from tests.support.lock_factory import LockedFile, LockedPackage, pylock
 from tests.support.wheel_factory import WheelSpec
@@ -266,7 +266,7 @@ def test_a_layer_for_a_deprecated_runtime_is_built_with_a_warning(tmp_path: Path
     matrix = Matrix.from_pyproject(pyproject)
     (member,) = matrix.members
     heard = Heard()
-    build = LayerBuild(
+    build = ProjectBuild(
         matrix=matrix,
         layout=LayerPathLayout(tmp_path / "pyproject.toml", tmp_path / "dist"),
         pyproject={},

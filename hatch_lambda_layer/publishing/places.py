@@ -30,7 +30,7 @@ class Place:
         region = destination.region or session.region
         if region is None:
             raise PublishError(
-                "No Region is named",
+                "It is not known where layers are published: no Region is named",
                 hint="name it: `regions` in `[tool.lambda-layer.publish]`, `--region`, or "
                 "AWS_REGION",
             )

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ..config import Member
-    from ..pipeline import BuildPlan, LayerBuild
+    from ..pipeline import BuildPlan
+    from ..project_build import ProjectBuild
     from .config import PublishConfig
     from .published import PublishedVersion
     from .rollout import Rollout
@@ -35,7 +36,7 @@ _SOME_TAG = VersionTag(
 class Publication:
     """The publication of one project's layers; `versions` are those that are live so far."""
 
-    build: LayerBuild
+    build: ProjectBuild
     configs: Mapping[str | None, PublishConfig]
     rollout: Rollout
     dry_run: bool = False

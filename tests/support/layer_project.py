@@ -10,13 +10,14 @@ from zipfile import ZipFile
 from hatch_lambda_layer.config import Matrix
 from hatch_lambda_layer.console import Console
 from hatch_lambda_layer.layout import LayerPathLayout
-from hatch_lambda_layer.pipeline import BuiltLayer, LayerBuild
+from hatch_lambda_layer.project_build import ProjectBuild
 from tests.support.lock_factory import locked, pylock
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hatch_lambda_layer.pipeline import BuiltLayer
     from tests.support.index_server import IndexServer
 
 ALPHA = WheelSpec(name="alpha", files={"alpha/__init__.py": b"A = 1\n", "alpha/a.pyi": b"A: int\n"})
@@ -91,11 +92,11 @@ class Project:
             encoding="utf-8",
         )
 
-    def layer_build(self, display: Lines) -> LayerBuild:
+    def project_build(self, display: Lines) -> ProjectBuild:
         path = self.root / "pyproject.toml"
         pyproject = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
         pyproject["tool"] = {"lambda-layer": self.table}
-        return LayerBuild(
+        return ProjectBuild(
             matrix=Matrix.from_pyproject(pyproject),
             layout=LayerPathLayout(path, self.root / "dist"),
             pyproject=pyproject,
@@ -103,7 +104,7 @@ class Project:
         )
 
     def build_all(self, display: Lines | None = None) -> list[BuiltLayer]:
-        build = self.layer_build(display or Lines())
+        build = self.project_build(display or Lines())
         return [build.build(member) for member in build.matrix.members]
 
     def build(self, display: Lines | None = None) -> BuiltLayer:
