@@ -144,7 +144,8 @@ class MemberBuild:
         """
         selection = self._context.resolver.selection(self._config, self._target)
         if selection.sources and self._config.build == "never":
-            raise no_wheels([each.reason for each in selection.sources], self._target)
+            reasons = [each.reason for each in selection.sources]
+            raise no_wheels(reasons, self._target, have_sources=True)
         if selection.sources or self._config.include_project or self._config.force_include:
             stack.enter_context(self._work_folder())
         own = self._own_wheel()

@@ -131,15 +131,21 @@ def select(lock: Lock, target: Target) -> Selection:
     )
 
 
-def no_wheels(reasons: Iterable[str], target: Target) -> SelectionError:
-    """Give the error for packages that have no wheel for `target`, with the reason for each."""
+def no_wheels(
+    reasons: Iterable[str], target: Target, *, have_sources: bool = False
+) -> SelectionError:
+    """Give the error for packages that have no wheel for `target`, with the reason for each.
+
+    `have_sources` says that each could be built to one.
+    """
     glibc = ".".join(map(str, target.runtime.glibc))
     interpreter = "cp{}{}".format(*target.runtime.python_version)
     return SelectionError(
         f"These packages have no wheel for {target.id}, which has glibc {glibc} and takes "
         f"{interpreter}, abi3 or py3, up to {target.platforms()[0]}, or any:\n"
         + "\n".join(f"- {reason}" for reason in sorted(reasons)),
-        hint="pin a version that has a wheel for this runtime, or choose a newer runtime",
+        hint="pin a version that has a wheel for this runtime, or choose a newer runtime"
+        + ', or allow sources with `build = "local"`' * have_sources,
     )
 
 
