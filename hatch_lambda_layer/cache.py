@@ -7,8 +7,10 @@ and are never changed. A wheel whose size or time is not the one that was proved
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
+import platform
 import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -189,6 +191,41 @@ class Cache:
                 with suppress(OSError):
                     temporary.path.unlink()
 
+    @property
+    def id(self) -> str:
+        """What tells this cache from those of other users and machines; no secret, no path."""
+        place = f"{platform.node()}\0{self.root.absolute()}"
+        return hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+    @contextmanager
+    def token(self) -> Iterator[str]:
+        """Give a unique name for what is elsewhere and must not outlive this process."""
+        with _reported(self._temporary_dir):
+            temporary = TemporaryFile.create(self._temporary_dir)
+        try:
+            yield temporary.path.name
+        finally:
+            temporary.discard()
+
+    def has_owner(self, token: str) -> bool:
+        """Say whether the process that was given this token still has it."""
+        try:
+            with (self._temporary_dir / token).open("r+b") as file:
+                return not try_lock(file)
+        except OSError:
+            return False
+
+    def is_native(self, key: str) -> bool | None:
+        """Say what was found out about the source that was kept under `key`."""
+        try:
+            return bool(json.loads(self._native_path(key).read_bytes()))
+        except (OSError, ValueError):
+            return None
+
+    def keep_native(self, key: str, *, native: bool) -> None:
+        """Keep whether a source has native code."""
+        self._put(self._native_path(key), json.dumps(native).encode())
+
     def sweep(self) -> None:
         """Remove temporary files whose process has died."""
         with suppress(OSError):
@@ -209,6 +246,9 @@ class Cache:
 
     def _selection_path(self, key: str) -> Path:
         return self._version / "selections" / f"{key}.json"
+
+    def _native_path(self, key: str) -> Path:
+        return self._version / "native" / f"{key}.json"
 
     def _lock_path(self, key: str) -> Path:
         return self._version / "lockfiles" / f"{key}.json"

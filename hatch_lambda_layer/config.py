@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from .containers import ContainerConfig, read_container
 from .exceptions import ConfigError
 from .indexes import TABLE as INDEXES
 from .indexes import PrivateIndex, read_indexes
@@ -23,7 +24,7 @@ LAMBDA_UNPACKED_LIMIT = 262_144_000
 # "50 MB (zipped, for direct upload)": larger zips go through S3.
 LAMBDA_DIRECT_UPLOAD_LIMIT = 52_428_800
 TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
-BUILD_POLICIES = ("local", "never")
+BUILD_POLICIES = ("local", "container", "auto", "never")
 _OF_THE_PROJECT = ("layers", "indexes")
 
 
@@ -47,6 +48,7 @@ class LayerConfig:
     exclude: tuple[str, ...]
     allow_missing: tuple[str, ...]
     build: str
+    container: ContainerConfig
     prune: tuple[str, ...]
     force_include: tuple[tuple[str, str], ...]
     max_size: int
@@ -188,6 +190,7 @@ class _LayerReader(TableReader):
             exclude=self.strings("exclude"),
             allow_missing=self.strings("allow-missing"),
             build=self.choice("build", BUILD_POLICIES) or BUILD_POLICIES[0],
+            container=self._container(),
             prune=self.strings("prune"),
             force_include=self._force_include(),
             max_size=self.size("max-size", LAMBDA_UNPACKED_LIMIT),
@@ -210,6 +213,12 @@ class _LayerReader(TableReader):
         if len(set(found)) < len(found) and len(set(items.values())) == len(items):
             self.say("architectures", "names one architecture twice")
         return found
+
+    def _container(self) -> ContainerConfig:
+        # What is wrong with an inherited table has been said where it is written.
+        own = self._written is None or "container" in self._written
+        problems = self._problems if own else []
+        return read_container(f"{self._prefix}.container", self.table("container"), problems)
 
     def _force_include(self) -> tuple[tuple[str, str], ...]:
         value = self.value("force-include", {})

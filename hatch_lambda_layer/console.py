@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -93,6 +93,17 @@ class Console:
             self.info(label)
             yield _Lines(self, label, items)
 
+    @contextmanager
+    def working(self, label: str | None = None) -> Iterator[Callable[[str], None]]:
+        """Show that work of unknown length goes on; what is given takes what it said last."""
+        if label is not None:
+            self.info(label)
+        if self._display.verbosity < 0 or not sys.stderr.isatty():
+            yield lambda _: None
+        else:
+            with _status() as show:
+                yield show
+
 
 class _Silent:
     def moved(self, count: int) -> None:
@@ -155,6 +166,25 @@ def _bar(label: str, items: int) -> Iterator[_Bar]:
     # Nothing of it stays: what was built is said afterwards, in lines.
     with RichProgress(*columns, console=Terminal(stderr=True), transient=True) as progress:
         yield _Bar(progress, progress.add_task(label, total=items, moved=""))
+
+
+@contextmanager
+def _status() -> Iterator[Callable[[str], None]]:
+    from rich.console import Console as Terminal
+    from rich.text import Text
+
+    terminal = Terminal(stderr=True)
+    start = time.monotonic()
+
+    def show(said: str) -> None:
+        # Foreign programs say it: no control characters, no markup, one line.
+        printable = "".join(each if each.isprintable() else " " for each in said)
+        text = Text(f"{time.monotonic() - start:.0f} s  {printable}", style="dim")
+        text.truncate(max(terminal.width - 4, 10), overflow="ellipsis")
+        status.update(text)
+
+    with terminal.status("") as status:
+        yield show
 
 
 def megabytes(size: int) -> str:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .index_access import IndexAccess
     from .layout import LayerPathLayout
     from .resolution import Resolver
+    from .wheel_builders import LayerSources
     from .wheels import Wheel
 
 # Rises when equal inputs come out as another layer: old ones are then built again.
@@ -93,6 +94,7 @@ class MemberBuild:
         self._target = member.target
         self._layout = context.layout
         self._cache = context.cache
+        self._known_sources: LayerSources | None = None
         self._clock = _Clock()
 
     def run(self, name: str | None) -> BuiltLayer:
@@ -132,7 +134,7 @@ class MemberBuild:
             distributions=frozenset(
                 [
                     *((locked.name, locked.sha256) for locked in selection.wheels),
-                    *self._source_digests(selection),
+                    *(self._sources(selection).digests() if selection.sources else ()),
                 ]
             ),
         )
@@ -177,6 +179,9 @@ class MemberBuild:
             findings += check_size(tree, wheels, config.max_size)
         with self._clock.stage("write"):
             written = archive.write_archive(tree, zip_path, self._time)
+        if selection.sources:
+            # What turned out to be native was built in an image, which counts from now on.
+            inputs = self._input_digest(selection, own)
         return manifests.describe(self._member, inputs, tree, wheels, written, findings)
 
     def _exclude(self, wheels: Sequence[Wheel]) -> tuple[Sequence[Wheel], Sequence[Finding]]:
@@ -194,21 +199,31 @@ class MemberBuild:
     def _built_wheels(self, selection: Selection) -> Sequence[Wheel]:
         if not selection.sources:
             return ()
-        from .wheel_builders import Requirements, build_wheels
+        from .wheel_builders import Requirements
 
         access = self._context.access
         with access.environment("uv") as environment:
-            return build_wheels(
-                selection.sources,
-                self._target,
-                self._cache,
-                self._context.console,
-                self._layout.dir_sources,
-                requirements=Requirements(
+            return self._sources(selection).wheels(
+                Requirements(
                     folder=self._layout.dir_project_root, environment=environment, access=access
-                ),
-                builder=self._config.build,
+                )
             )
+
+    def _sources(self, selection: Selection) -> LayerSources:
+        """Give the sources, which are looked for once: some are fetched to be looked at."""
+        if self._known_sources is None:
+            from .wheel_builders import BuildPolicy, LayerSources
+
+            self._known_sources = LayerSources(
+                selection.sources,
+                BuildPolicy(build=self._config.build, container=self._config.container),
+                self._target,
+                cache=self._cache,
+                console=self._context.console,
+                folder=self._layout.dir_sources,
+                access=self._context.access,
+            )
+        return self._known_sources
 
     @cached_property
     def _direct(self) -> list[Requirement]:
@@ -255,21 +270,13 @@ class MemberBuild:
                 "wheels": [
                     (locked.name, locked.version, locked.sha256) for locked in selection.wheels
                 ],
-                "sources": self._source_digests(selection),
+                "sources": self._sources(selection).inputs() if selection.sources else [],
                 "included": [(each.path, each.executable, each.sha256) for each in self._included],
                 # By content: how the project's wheel is compressed differs from zlib to zlib.
                 "project": own
                 and sorted((each.path, each.executable, each.sha256) for each in own.members),
             }
         )
-
-    def _source_digests(self, selection: Selection) -> list[tuple[str, str]]:
-        """Give what identifies each source; the machine that builds it is no part of that."""
-        if not selection.sources:
-            return []
-        from .wheel_builders import source_digest
-
-        return [(source.name, source_digest(source)) for source in selection.sources]
 
     def _current(self, built: LayerManifest, inputs: str) -> LayerManifest | None:
         """Give the manifest of a layer that is up to date, or `None`.

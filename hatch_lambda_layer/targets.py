@@ -38,6 +38,11 @@ class Architecture(Enum):
         """The name in wheel tags and in `platform_machine`."""
         return "aarch64" if self is Architecture.ARM64 else "x86_64"
 
+    @property
+    def oci(self) -> str:
+        """The name in container images (OCI image specification, after Go's `GOARCH`)."""
+        return "arm64" if self is Architecture.ARM64 else "amd64"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Runtime:

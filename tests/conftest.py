@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.container_engine import ContainerEngine, container_engine
 from tests.support.index_server import IndexServer
 from tests.support.layer_project import Project
+from tests.support.system_parts import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,3 +63,12 @@ def project(tmp_path: Path, index: IndexServer) -> Project:
     made = Project(root, index)
     made.lock()
     return made
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> ContainerEngine:
+    """A real engine, which is `podman` to this process, with Lambda's build image made here."""
+    found = require(container_engine)
+    for name, value in found.environment.items():
+        monkeypatch.setenv(name, value)
+    return found

@@ -28,7 +28,7 @@ ORDER = """
     exceptions
     process zipformat uvtool project locking parallel console findings
     targets tables netrcfile
-    indexes
+    indexes containers
     config elf credentials
     aws
     layout index_access
@@ -42,7 +42,8 @@ ORDER = """
     cache
     index_pages transport
     download origins
-    wheelhouse wheel_builders
+    wheelhouse
+    wheel_builders
     tree
     placement pruning inclusion
     composition
@@ -87,7 +88,7 @@ DOORS = {
 }
 
 # Scripts that other interpreters run: nobody imports them, and they go through no door of ours.
-SCRIPTS = {"lockfiles._pip_runner", "wheel_builders._logged"}
+SCRIPTS = {"lockfiles._pip_runner", "wheel_builders._container_driver", "wheel_builders._logged"}
 
 
 class Edge(NamedTuple):

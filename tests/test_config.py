@@ -12,9 +12,10 @@ from click.testing import CliRunner
 
 from hatch_lambda_layer.cli import main
 from hatch_lambda_layer.config import LAMBDA_UNPACKED_LIMIT, TOOLS, LayerConfig, Matrix
+from hatch_lambda_layer.containers import ContainerConfig
 from hatch_lambda_layer.exceptions import ConfigError
 from hatch_lambda_layer.lockfiles import LOCKFILES
-from hatch_lambda_layer.targets import Architecture, runtimes
+from hatch_lambda_layer.targets import Architecture, Target, runtimes
 from tests.support.lock_factory import LockedFile, LockedPackage, pylock
 from tests.support.wheel_factory import WheelSpec
 
@@ -33,6 +34,7 @@ KEYS = {
     "exclude",
     "allow-missing",
     "build",
+    "container",
     "prune",
     "force-include",
     "max-size",
@@ -74,6 +76,7 @@ def test_only_the_runtime_has_to_be_named() -> None:
         exclude=(),
         allow_missing=(),
         build="local",
+        container=ContainerConfig(),
         prune=(),
         force_include=(),
         max_size=262_144_000,
@@ -176,7 +179,7 @@ def test_an_unknown_key_is_named_with_its_nearest_neighbour(key: str, near: str)
 @pytest.mark.fault(2)
 @pytest.mark.parametrize(
     "key",
-    ["bytecode", "strip", "compression", "container", "inspect.deep"],
+    ["bytecode", "strip", "compression", "inspect.deep"],
 )
 def test_a_key_that_is_only_planned_is_unknown_and_not_ignored(key: str) -> None:
     (problem,) = problems(f"{RUNTIME}{key} = true")
@@ -211,9 +214,9 @@ WRONG = [
     ("exclude = ['a', 'a']", "exclude", ["'a'", "more than once"]),
     ("allow-missing = true", "allow-missing", ["an array of strings", "not true"]),
     ("allow-missing = [' ']", "allow-missing[0]", ["a string that is not empty", "not ' '"]),
-    ("build = 'always'", "build", ["one of `local`, `never`", "'always'"]),
+    ("build = 'always'", "build", ["one of `local`, `container`, `auto`, `never`", "'always'"]),
     ("build = 'nevr'", "build", ["'nevr'", "did you mean `never`"]),
-    ("build = true", "build", ["one of `local`, `never`", "not true"]),
+    ("build = true", "build", ["one of `local`, `container`, `auto`, `never`", "not true"]),
     ("layers = 1", "layers", ["must be a table of tables"]),
     ("layers.ml = true", "layers.ml", ["must be a table"]),
     ("prune = [true]", "prune[0]", ["a string that is not empty", "not true"]),
@@ -424,3 +427,77 @@ def test_a_wrong_configuration_ends_the_build_before_it_begins(
     assert failed.output.startswith("error: ")
     assert [word for word in words if word not in failed.output] == []
     assert {path.name: path.read_bytes() for path in (tmp_path / "dist").iterdir()} == before
+
+
+# ---- [tool.lambda-layer.container]
+
+CONTAINER = "[tool.lambda-layer.container]\n"
+
+
+def test_every_key_of_the_container_is_read() -> None:
+    container = read(
+        f"""{RUNTIME}
+        build = "container"
+        {CONTAINER}
+        engine = "podman"
+        image = "registry.test:5000/build/{{runtime}}/{{architecture}}@sha256:0123"
+        network = "none"
+        before-build = ["dnf install -y libpq-devel"]
+        env = {{ ZED = "1", CFLAGS = "" }}
+        repair = true
+        timeout = 60
+        """
+    ).container
+    assert container == ContainerConfig(
+        engine="podman",
+        image="registry.test:5000/build/{runtime}/{architecture}@sha256:0123",
+        network="none",
+        before_build=("dnf install -y libpq-devel",),
+        env=(("CFLAGS", ""), ("ZED", "1")),
+        repair=True,
+        timeout=60,
+    )
+    target = Target(runtimes()["python3.13"], Architecture.ARM64)
+    assert container.image_for(target) == "registry.test:5000/build/python3.13/arm64@sha256:0123"
+    default = ContainerConfig().image_for(target)
+    assert default == "public.ecr.aws/sam/build-python3.13:latest-arm64"
+
+
+@pytest.mark.fault(2, 3)
+def test_all_that_is_wrong_with_the_container_is_said_in_one_go() -> None:
+    said = problems(
+        f"""{RUNTIME}
+        {CONTAINER}
+        engin = "podman"
+        engine = "dokcer"
+        image = "--privileged"
+        network = "-x"
+        before-build = "dnf"
+        env = {{ "A-B" = "1", C = 1 }}
+        repair = "yes"
+        timeout = 0
+        [tool.lambda-layer.layers.web]
+        [tool.lambda-layer.layers.own.container]
+        image = "a{{python}}"
+        [tool.lambda-layer.layers.odd]
+        container = 3
+        """
+    )
+    starts = [
+        "container.engin` is unknown (did you mean `engine`?)",
+        "container.engine` must be one of `docker`, `podman`, `finch`, `nerdctl`, not 'dokcer'",
+        "container.image` must be the name of an image",
+        "container.network` must be `none`, `host`",
+        "container.before-build` must be an array of strings",
+        "container.env` has 'A-B', which is no name of a variable",
+        "container.env.C` must be a string, not 1",
+        "container.repair` must be true or false",
+        "container.timeout` must be a whole number from 1 on",
+        "layers.own.container.image` has '{python}' in it; known are `{runtime}`, `{architecture}`",
+        "layers.odd.container` must be a table, not 3",
+    ]
+    assert [
+        start
+        for start, problem in zip(starts, said, strict=True)
+        if not problem.startswith(f"Field `tool.lambda-layer.{start}")
+    ] == []

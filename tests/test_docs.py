@@ -11,6 +11,7 @@ import pytest
 
 from hatch_lambda_layer import differences
 from hatch_lambda_layer.config import LayerConfig, Matrix
+from hatch_lambda_layer.containers import ContainerConfig
 from hatch_lambda_layer.manifest import LayerManifest, LayerPackage
 from hatch_lambda_layer.pruning import PRESETS
 from hatch_lambda_layer.publishing import iam, outputs
@@ -60,6 +61,12 @@ def test_every_option_has_a_test_named_after_it() -> None:
     )
     names = [f"\ndef test_option_{option.replace('-', '_')}_" for option in options]
     assert [name for name in names if name not in tests] == []
+
+
+def test_the_table_of_containers_has_every_option() -> None:
+    options = _first_column(_section("### Containers").split("\n## ")[0])
+    keys = [field.replace("_", "-") for field in ContainerConfig.__dataclass_fields__]
+    assert sorted(options) == sorted(keys)
 
 
 def test_the_table_of_publishing_has_every_option() -> None:

@@ -12,6 +12,7 @@ from hatch_lambda_layer.exceptions import (
     OriginError,
     SelectionError,
 )
+from tests.support.container_engine import ContainerEngine, image_name
 from tests.support.layer_project import ALPHA, BETA, Lines, Project, names
 from tests.support.lock_factory import LockedPackage, locked, pylock
 from tests.support.source_factory import copying_project, write_files
@@ -105,6 +106,33 @@ def test_option_build_decides_whether_a_source_is_built(project: Project) -> Non
         project.build()
     project.configure(build="local")
     assert packages(project) == ["lib"]
+
+
+def test_option_container_says_where_what_is_native_is_built(
+    project: Project, engine: ContainerEngine
+) -> None:
+    source = copying_project(WheelSpec(name="lib")) | {"lib.c": b""}
+    write_files(project.root / "lib", source)
+    folder = LockedPackage(name="lib", directory={"path": "lib"})
+    project.lockfile.write_text(pylock(folder), encoding="utf-8")
+    project.configure(runtimes=["python3.11"], build="auto", container={"engine": "podman"})
+    display = Lines()
+    assert packages(project, display) == ["lib"]
+    assert (
+        "Building in public.ecr.aws/sam/build-python3.11:latest-x86_64, by podman" in display.lines
+    )
+    first = project.build().manifest
+    assert project.build().rebuilt is False
+    image = "localhost/renamed:{architecture}"
+    if not engine.has("localhost/renamed:x86_64"):
+        engine.podman("tag", image_name("x86_64"), "localhost/renamed:x86_64")
+    project.configure(container={"image": image, "engine": "podman"})
+    # The same image by another name makes the same layer, other settings another.
+    assert project.build().rebuilt is False
+    project.configure(container={"engine": "podman", "before-build": ["true"]})
+    again = project.build()
+    assert again.rebuilt
+    assert again.manifest.input_digest != first.input_digest
 
 
 def test_option_exclude_leaves_a_distribution_out(project: Project) -> None:

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_lambda_layer.console import Console
 from hatch_lambda_layer.exceptions import BuildError, OutputError
 from hatch_lambda_layer.locking import try_lock
 from hatch_lambda_layer.targets import Architecture, Target, runtimes
-from hatch_lambda_layer.wheel_builders import (
-    WHEEL_BUILDERS,
-    _logged,
-)
+from hatch_lambda_layer.wheel_builders import BuildPolicy, _logged
 from tests.support.elf_factory import AARCH64, X86_64, ElfSpec
 from tests.support.index_server import IndexServer
 from tests.support.source_factory import (
@@ -110,8 +108,17 @@ def test_wheels_come_in_the_order_of_their_sources(workshop: Workshop) -> None:
     ]
 
 
-def test_the_local_builder_goes_by_the_name_of_the_option() -> None:
-    assert {name: builder.name for name, builder in WHEEL_BUILDERS.items()} == {"local": "local"}
+@pytest.mark.parametrize(
+    ("build", "builders"),
+    [("local", ["local"]), ("container", ["container"]), ("auto", ["local", "container"])],
+)
+def test_the_builders_go_by_the_names_of_the_option(
+    workshop: Workshop, build: str, builders: list[str]
+) -> None:
+    found = BuildPolicy(build=build).builders(TARGET, Console(workshop.shown))
+    assert {name: builder.name for name, builder in found.items()} == dict(
+        zip(builders, builders, strict=True)
+    )
 
 
 def test_a_second_build_builds_nothing(workshop: Workshop, index: IndexServer) -> None:
@@ -371,7 +378,7 @@ def test_a_file_that_the_runtime_can_not_load_is_named_with_the_reason(
     source = of_wheel(workshop.root, native(f"{CP}-{CP}-linux_x86_64", FITTING, elf))
     said = workshop.refusal(source, "`lib 1.0`", "`lib/_x1.so`", "Lambda's build image", *words)
     assert "_x0.so" not in said
-    assert "container" not in said
+    assert '`build = "container"`' in said
 
 
 @pytest.mark.fault(17)
@@ -583,15 +590,17 @@ def test_an_interruption_stops_the_backend_and_leaves_nothing(
         "from hatch_lambda_layer.edge import reported\n"
         "from hatch_lambda_layer.selection import LockedSource\n"
         "from hatch_lambda_layer.targets import Architecture, Target, runtimes\n"
-        "from hatch_lambda_layer.wheel_builders import Requirements, build_wheels\n"
+        "from hatch_lambda_layer.wheel_builders import BuildPolicy, LayerSources, Requirements\n"
         "from tests.support.workshop import Lines\n"
         "class Aborting(Lines):\n"
         "    def abort(self, message='', code=1): print(message); raise SystemExit(code)\n"
         f"root = Path({str(workshop.root)!r})\n"
         f"target = Target(runtimes()[{RUNTIME!r}], Architecture.X86_64)\n"
         "with reported(Aborting()):\n"
-        f"    build_wheels([LockedSource(*{tuple(source)!r})], target, Cache(root / 'c'),\n"
-        "        Console(Lines()), root / 'work', requirements=Requirements(folder=root))\n"
+        f"    sources = [LockedSource(*{tuple(source)!r})]\n"
+        "    LayerSources(sources, BuildPolicy(), target, cache=Cache(root / 'c'),\n"
+        "        console=Console(Lines()), folder=root / 'work',\n"
+        "    ).wheels(Requirements(folder=root))\n"
     )
     checkout = Path(__file__).parent.parent
     process = subprocess.Popen([sys.executable, "-c", code], cwd=checkout)

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from ..cache import Cache
+    from ..console import Console
     from ..index_access import IndexAccess
     from ..targets import Target
 
@@ -29,15 +32,31 @@ class Requirements:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BuildSession:
+    """What the builds of one layer's sources share.
+
+    `folder` is for whatever is made on the way; who makes something there removes it.
+    """
+
+    folder: Path
+    target: Target
+    requirements: Requirements
+    cache: Cache
+    console: Console
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BuildRequest:
     """One source tree to build.
 
-    `title` is what errors call the package, `project` the folder of its `pyproject.toml`; `folder`
-    is the builder's own, and is removed with the wheel once that is in the cache. Both lie below
-    one folder that holds nothing else.
+    `name` and `title` are what files and errors call the package. `project` is the folder of its
+    `pyproject.toml`, in `tree` or that itself; `folder` is the builder's own, and is removed with
+    the wheel once that is in the cache. All lie below one folder that holds nothing else.
     """
 
+    name: str
     title: str
+    tree: Path
     project: Path
     folder: Path
     target: Target
@@ -59,10 +78,24 @@ class WheelBuilder(Protocol):
         """The name for `build` in `[tool.lambda-layer]`."""
         ...
 
-    def settings(self) -> Mapping[str, str]:
-        """Give what decides its wheels beside the source and the target."""
+    @property
+    def unfit_hint(self) -> str:
+        """What to do where a native wheel of this builder does not fit its target."""
         ...
 
-    def build(self, request: BuildRequest) -> BuiltWheel:
-        """Build the wheel; raise `BuildError` with all that was said when that fails."""
+    def settings(self) -> Mapping[str, object]:
+        """Give what decides its wheels beside the source and the target, as JSON has it."""
+        ...
+
+    def inputs(self) -> object:
+        """Give what of the settings decides the layer on every machine, as JSON has it."""
+        ...
+
+    def session(
+        self, session: BuildSession
+    ) -> AbstractContextManager[Callable[[BuildRequest], BuiltWheel]]:
+        """Give what builds one source after the other, as long as the context lasts.
+
+        It raises `BuildError` with all that was said when a build fails.
+        """
         ...

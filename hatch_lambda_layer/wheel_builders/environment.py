@@ -117,6 +117,19 @@ def build_variables(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def build_constants() -> dict[str, str]:
+    """Give the variables that are the same for every build, wherever it is."""
+    return {
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        # Equal sources, equal wheels.
+        "SOURCE_DATE_EPOCH": _SOURCE_DATE_EPOCH,
+        "PYTHONHASHSEED": "0",
+        "PYTHONNOUSERSITE": "1",
+    }
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildEnvironment:
     """An interpreter with what a source requires to be built, and nothing else."""
@@ -156,13 +169,7 @@ class BuildEnvironment:
             "USERPROFILE": str(home),
             # A build outside a repository must not find one around it, nor write to one.
             "GIT_CEILING_DIRECTORIES": str(request.folder.parent),
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_TERMINAL_PROMPT": "0",
-            # Equal sources, equal wheels.
-            "SOURCE_DATE_EPOCH": _SOURCE_DATE_EPOCH,
-            "PYTHONHASHSEED": "0",
-            "PYTHONNOUSERSITE": "1",
+            **build_constants(),
             # Beside the sources, bytecode would get into some wheels.
             "PYTHONPYCACHEPREFIX": str(request.folder / "bytecode"),
         }
@@ -175,7 +182,7 @@ def _make(folder: Path, request: BuildRequest) -> None:
         argv = [find_uv(), "venv", "--quiet", "--color", "never", "--no-project"]
         argv += ["--no-python-downloads", "--python", python, "--", str(folder)]
         try:
-            run(argv, cwd=request.requirements.folder, env=_uv_environment(request.requirements))
+            run(argv, cwd=request.requirements.folder, env=uv_environment(request.requirements))
         except ToolError as error:
             failures.append(error)
         else:
@@ -209,7 +216,7 @@ def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> No
     # A build script that changes its environment must not change uv's cache with it.
     argv += ["--link-mode", "copy", "--", *requires]
     try:
-        run(argv, cwd=request.requirements.folder, env=_uv_environment(request.requirements))
+        run(argv, cwd=request.requirements.folder, env=uv_environment(request.requirements))
     except ToolError as error:
         raise BuildError(
             f"What {request.title} requires to be built ({', '.join(requires)}) can't be "
@@ -219,7 +226,8 @@ def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> No
         ) from error
 
 
-def _uv_environment(requirements: Requirements) -> dict[str, str]:
+def uv_environment(requirements: Requirements) -> dict[str, str]:
+    """Give the environment that uv is called with, without what would change its work."""
     found = requirements.environment.items()
     return {name: value for name, value in found if name not in _CONTRADICTING}
 

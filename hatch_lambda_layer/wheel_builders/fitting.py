@@ -51,10 +51,17 @@ def check_identity(wheel: Wheel, source: LockedSource) -> None:
     )
 
 
-def check_fit(wheel: Wheel, source: LockedSource, target: Target, python: tuple[int, int]) -> None:
+def check_fit(
+    wheel: Wheel,
+    source: LockedSource,
+    target: Target,
+    python: tuple[int, int],
+    hint_of_builder: str,
+) -> None:
     """Raise `BuildError` with every reason for which the target can't run a proved wheel.
 
-    `python` is the version that it was built with.
+    `python` is the version that it was built with, `hint_of_builder` what its builder advises
+    where it is native.
     """
     reasons = [] if fits_by_tag(wheel, target) else [_unfitting_tags(wheel, target, python)]
     # What a macOS wheel's libraries lack would only be more of the same.
@@ -64,7 +71,7 @@ def check_fit(wheel: Wheel, source: LockedSource, target: Target, python: tuple[
     more = [f"and {len(reasons) - _SHOWN} more"] if len(reasons) > _SHOWN else []
     hint = f"choose a version of `{source.name}` that has a wheel for {target.id}"
     if not is_pure(wheel):
-        hint = f"native code for Lambda has to be built in Lambda's build image; {hint}"
+        hint = f"{hint_of_builder}; or {hint}"
     raise BuildError(
         f"The wheel `{wheel.filename}` that was built of {title(source)} does not fit "
         f"{target.id}:\n" + "\n".join(f"- {reason}" for reason in [*reasons[:_SHOWN], *more]),

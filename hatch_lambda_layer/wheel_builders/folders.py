@@ -85,6 +85,14 @@ def copy_folder(folder: Path, copy: Path) -> None:
         raise _unreadable(folder, error) from error
 
 
+def file_names(folder: Path) -> list[str]:
+    """Give the names of the files that count, relative to the folder, with `/`."""
+    try:
+        return [file.name for file in _files(folder)]
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+
+
 def copy_ignore_files(folder: Path, copy: Path) -> None:
     """Copy the ignore files above `folder` to the same places above `copy`."""
     for file in _ignore_files(folder):

@@ -102,6 +102,21 @@ def shadow(repository: Path, folder: Path, copy: Path) -> None:
         shutil.rmtree(copy, ignore_errors=True)
 
 
+def detach(copy: Path) -> None:
+    """Give `copy`, which shares objects with another repository, those that it needs itself.
+
+    Where git can't do that, the copy has no history: backends that need one say so.
+    """
+    alternates = copy / ".git" / "objects" / "info" / "alternates"
+    if not alternates.exists():
+        return
+    try:
+        _Git(copy, _environment()).run("repack", "-a", "-d", "--quiet")
+        alternates.unlink()
+    except ToolError:
+        shutil.rmtree(copy / ".git", ignore_errors=True)
+
+
 class _Git:
     """The `git` program in one folder and environment."""
 

@@ -94,6 +94,14 @@ PARTS = (
     _command("zipinfo", "unzip"),
     _command("zip", "zip"),
     _command("bsdtar", "libarchive-tools"),
+    _command("podman", "podman"),
+    _command("runc", "runc"),
+    # The client alone is needed; older releases have it only with its daemon.
+    Part(
+        name="docker",
+        packages=("docker-cli", "docker.io"),
+        present=lambda: tool("docker") is not None,
+    ),
     # Ubuntu has mmdebstrap without the keys that Debian's packages are signed with.
     Part(
         name="debian-archive-keyring",
@@ -175,13 +183,18 @@ _CACHE = (
 )
 
 
+def cache_folder() -> Path:
+    """The folder of what tests keep, made where it is not there."""
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    return _CACHE
+
+
 def cached(name: str, build: Callable[[Path], None]) -> Path:
     """The folder `name` of the tests' cache, filled by `build` the first time it is asked for.
 
     Runs that ask at once wait for the first; a build that was killed leaves no half folder.
     """
-    cache = _CACHE
-    cache.mkdir(parents=True, exist_ok=True)
+    cache = cache_folder()
     entry = cache / name
     if entry.is_dir():
         return entry
@@ -237,7 +250,13 @@ def _run(*argv: str) -> bool:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"},
+        # At runlevel 1, no service is started that comes with a package.
+        env={
+            **os.environ,
+            "DEBIAN_FRONTEND": "noninteractive",
+            "LC_ALL": "C.UTF-8",
+            "RUNLEVEL": "1",
+        },
     )
     if done.returncode != 0:
         _say(f"`{' '.join(argv)}` ended with {done.returncode}:\n{done.stdout.rstrip()}")

@@ -12,7 +12,7 @@ from hatch_lambda_layer.cache import Cache
 from hatch_lambda_layer.console import Console
 from hatch_lambda_layer.exceptions import BuildError, DownloadError, WheelError
 from hatch_lambda_layer.targets import Architecture, Target, runtimes
-from hatch_lambda_layer.wheel_builders import Requirements, build_wheels
+from hatch_lambda_layer.wheel_builders import BuildPolicy, LayerSources, Requirements
 from hatch_lambda_layer.wheels import Wheel, read_member
 from tests.support.source_factory import copying_project, locked_source, sdist, told
 
@@ -57,6 +57,7 @@ class Workshop:
 
     root: Path
     shown: Lines = field(default_factory=Lines)
+    policy: BuildPolicy = field(default_factory=BuildPolicy)
 
     @property
     def cache(self) -> Cache:
@@ -72,14 +73,15 @@ class Workshop:
         self, sources: Sequence[LockedSource], target: Target = TARGET, folder: Path | None = None
     ) -> tuple[Wheel, ...]:
         """Build sources, with the settings that uv has in `folder`."""
-        return build_wheels(
+        layer_sources = LayerSources(
             sources,
+            self.policy,
             target,
-            self.cache,
-            Console(self.shown),
-            self.root / "work",
-            requirements=Requirements(folder=folder or self.root),
+            cache=self.cache,
+            console=Console(self.shown),
+            folder=self.root / "work",
         )
+        return layer_sources.wheels(Requirements(folder=folder or self.root))
 
     def facts(self, source: LockedSource) -> dict[str, object]:
         """Build a telling project and give what its backend saw."""
@@ -90,7 +92,7 @@ class Workshop:
         with pytest.raises((BuildError, DownloadError, WheelError)) as caught:
             self.build(source, target)
         said = str(caught.value)
-        assert [word for word in words if word not in said] == []
+        assert [word for word in words if word not in said] == [], said
         assert caught.value.hint
         assert left_in(self.root / "work") == []
         assert left_in(self.root / "wheel-cache" / "v1" / "wheels") == []
