@@ -506,7 +506,7 @@ def test_with_auto_a_wheel_that_turns_out_to_be_native_is_built_again_in_a_conta
 
 
 def driver(tmp_path: Path, count: int, *requests: object) -> list[dict[str, object]]:
-    """Tell the driver all these at once; give what it says `count` times, and prove that it ends."""
+    """Tell the driver all these at once; give what it says `count` times, then it ends."""
     lines = "".join(json.dumps(request) + "\n" for request in requests)
     argv = [sys.executable, _container_driver.__file__, str(tmp_path)]
     with subprocess.Popen(
