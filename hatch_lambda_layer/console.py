@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Where there is no terminal, a line now and then shows that the work goes on.
 _SECONDS_BETWEEN_LINES = 5.0
+_SECONDS_BETWEEN_SIGNS = 30.0
 _MEGABYTE = 1_048_576
 
 
@@ -98,11 +99,13 @@ class Console:
         """Show that work of unknown length goes on; what is given takes what it said last."""
         if label is not None:
             self.info(label)
-        if self._display.verbosity < 0 or not sys.stderr.isatty():
+        if self._display.verbosity < 0:
             yield lambda _: None
-        else:
+        elif sys.stderr.isatty():
             with _status() as show:
                 yield show
+        else:
+            yield _Sign(self).show
 
 
 class _Silent:
@@ -111,6 +114,20 @@ class _Silent:
 
     def done(self) -> None:
         pass
+
+
+class _Sign:
+    """That work goes on, where there is no terminal: a line now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._start = self._last = time.monotonic()
+
+    def show(self, said: str) -> None:
+        now = time.monotonic()
+        if now - self._last >= _SECONDS_BETWEEN_SIGNS:
+            self._last = now
+            self._console.info(f"  {now - self._start:.0f} s: {_printable(said)}")
 
 
 class _Lines:
@@ -177,14 +194,18 @@ def _status() -> Iterator[Callable[[str], None]]:
     start = time.monotonic()
 
     def show(said: str) -> None:
-        # Foreign programs say it: no control characters, no markup, one line.
-        printable = "".join(each if each.isprintable() else " " for each in said)
-        text = Text(f"{time.monotonic() - start:.0f} s  {printable}", style="dim")
+        # As text, since foreign programs say it and could mean markup by chance.
+        text = Text(f"{time.monotonic() - start:.0f} s: {_printable(said)}", style="dim")
         text.truncate(max(terminal.width - 4, 10), overflow="ellipsis")
         status.update(text)
 
     with terminal.status("") as status:
         yield show
+
+
+def _printable(said: str) -> str:
+    """Give what a foreign program says without what would steer a terminal."""
+    return "".join(each if each.isprintable() else " " for each in said)
 
 
 def megabytes(size: int) -> str:

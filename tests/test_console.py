@@ -203,6 +203,56 @@ def test_a_terminal_that_can_not_move_its_cursor_gets_no_control_sequences() -> 
     assert "\x1b" not in output
 
 
+# ---- work of unknown length
+
+_STATUS = """
+import sys, time
+from hatch_lambda_layer.terminal import Terminal
+from hatch_lambda_layer.console import Console
+
+sys.stderr.write("before\\n")
+with Console(Terminal(0)).working("Pulling it") as said:
+    said("[bold]gcc[/bold] -c \\x1b[31mred.c " + "x" * 200)
+    time.sleep(0.3)
+sys.stderr.write("after\\n")
+"""
+
+
+def test_on_a_terminal_what_a_program_says_last_is_shown_in_one_line_and_goes() -> None:
+    output, code = on_a_terminal(_STATUS)
+    assert code == 0
+    assert "0 s: [bold]gcc[/bold] -c  [31mred.c xxx" in output
+    assert "\x1b[31m" not in output
+    assert screen(output)[:2] == ["before", "Pulling it"]
+    assert "after" in screen(output)[-2]
+    assert not any("gcc" in line for line in screen(output))
+
+
+def test_without_a_terminal_what_a_program_says_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(console_module, "time", SimpleNamespace(monotonic=lambda: now))
+    display = Lines()
+    with Console(display).working() as said:
+        said("one")
+        now += 31
+        said("two\x1b[2K")
+        now += 20
+        said("three")
+        now += 20
+        said("four")
+    assert display.lines == ["info   31 s: two [2K", "info   71 s: four"]
+
+
+def test_quiet_work_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
+    display = Lines(-1)
+    with Console(display).working() as said:
+        said("one")
+    assert display.lines == []
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     ("size", "text"),
     [
