@@ -95,7 +95,7 @@ class ContainerWheelBuilder:
             with running(
                 engine, image, folder, self._target, self._config, session.cache
             ) as container:
-                _prepare(container, self._config)
+                _prepare(container, self._config, session.console)
                 yield lambda request: _Build(container, request, session, self._config).run()
         except OSError as error:
             raise OutputError(f"{folder} can't be written: {error.strerror}") from error
@@ -112,17 +112,19 @@ class ContainerWheelBuilder:
         )
 
 
-def _prepare(container: Container, config: ContainerConfig) -> None:
+def _prepare(container: Container, config: ContainerConfig, console: Console) -> None:
     """Have root run the commands that come before all builds."""
     for number, command in enumerate(config.before_build):
         log = f"before-build-{number}"
-        code = container.run(
-            ["/bin/sh", "-c", command],
-            log=log,
-            seconds=config.timeout,
-            env=dict(config.env),
-            root=True,
-        )
+        with console.working(f"Running `{redact(command)}`") as said:
+            code = container.run(
+                ["/bin/sh", "-c", command],
+                log=log,
+                seconds=config.timeout,
+                env=dict(config.env),
+                root=True,
+                said=said,
+            )
         if code != 0:
             raise BuildError(
                 f"`{redact(command)}`, of `before-build` in {_TABLE}, "
@@ -169,21 +171,20 @@ class _Build:
     def run(self) -> BuiltWheel:
         request, container = self._request, self._container
         system = BuildSystem.read(request.project, request.title)
-        with self._session.console.working() as self._show:
-            self._copy_tree()
-            python = self._environment("env", system.requires)
-            if more := self._backend(system, python).requires():
-                python = self._environment("env2", [*system.requires, *more])
-            folder = self._new_folder("wheel")
-            backend = self._backend(system, python)
-            name = backend.wheel(f"{OUT}/{folder}")
-            path = request.folder / name
-            try:
-                container.take(f"{folder}/{name}", path)
-            except OSError as error:
-                raise backend.no_wheel(name) from error
-            if self._config.repair and not name.endswith("-any.whl"):
-                path = self._repaired(f"{folder}/{name}")
+        self._copy_tree()
+        python = self._environment("env", system.requires)
+        if more := self._backend(system, python).requires():
+            python = self._environment("env2", [*system.requires, *more])
+        folder = self._new_folder("wheel")
+        backend = self._backend(system, python)
+        name = backend.wheel(f"{OUT}/{folder}")
+        path = request.folder / name
+        try:
+            container.take(f"{folder}/{name}", path)
+        except OSError as error:
+            raise backend.no_wheel(name) from error
+        if self._config.repair and not name.endswith("-any.whl"):
+            path = self._repaired(f"{folder}/{name}")
         return BuiltWheel(path, request.target.runtime.python_version)
 
     def _copy_tree(self) -> None:
@@ -278,14 +279,15 @@ class _Build:
             bin_folder = python.rpartition("/")[0]
             variables["PATH"] = f"{bin_folder}:{variables.get('PATH', path)}"
             variables["VIRTUAL_ENV"] = bin_folder.rpartition("/")[0]
-        code = self._container.run(
-            argv,
-            log=f"{self._name}.log",
-            seconds=self._config.timeout,
-            env={**variables, **env},
-            cwd=cwd,
-            said=self._show,
-        )
+        with self._session.console.working() as said:
+            code = self._container.run(
+                argv,
+                log=f"{self._name}.log",
+                seconds=self._config.timeout,
+                env={**variables, **env},
+                cwd=cwd,
+                said=said,
+            )
         if code is None:
             raise self._failure(_ended(None, self._config))
         if code != 0:

@@ -19,6 +19,8 @@ from tests.support.system_parts import MissingPart
 
 from . import recipes, results, sets
 from .by_tool import by_tool
+from .in_containers import PEER as SAM
+from .in_containers import in_containers
 from .locks import LOCKFILES
 from .measure import BenchmarkError, Usage, say
 from .peers import PEERS
@@ -80,7 +82,7 @@ def main() -> None:
     """Run what the command line asks for, and print the table."""
     options = _options()
     names = [name.upper() for name in options.set or ()]
-    if not names and not options.growth:
+    if not names and not options.growth and not options.containers:
         names = list(sets.SETS)
     load = os.getloadavg()[0]
     with ExitStack() as stack:
@@ -98,6 +100,8 @@ def main() -> None:
                     by_tool(session, name, options.tools or list(LOCKFILES), cold=options.cold)
             if options.growth:
                 growth(session)
+            if options.containers:
+                in_containers(session)
         except (BenchmarkError, MissingPart) as error:
             sys.exit(f"error: {error}")
     machine = {**_machine(), "load": [load, os.getloadavg()[0]], "runs": options.runs}
@@ -131,6 +135,11 @@ def _options() -> argparse.Namespace:
         choices=list(LOCKFILES),
         metavar="TOOL",
         help="the sets as each tool locks them, against its peers; all tools unless some are named",
+    )
+    parser.add_argument(
+        "--containers",
+        action="store_true",
+        help="MEDIUM with one package that has only a native sdist, against `sam build`",
     )
     parser.add_argument("--growth", action="store_true", help="5 to 80 local wheels")
     parser.add_argument("--cold", action="store_true", help="with empty caches, too")
@@ -168,6 +177,7 @@ def _heading(machine: dict[str, object], *, by_tool: bool) -> str:
 Python {machine["python"]}, uv {machine["uv"]}; {machine["runs"]} runs each, in turn.
 `tool` is `python -m hatchling build -t lambda-layer`. It stands against
 {listed}
+  in a container: {SAM}
   nothing changed: `python -m hatchling build -t wheel` of an empty project
   growth: the row with half as many wheels
 Times are medians, ratios are medians of the ratios in a round, peak is the largest process."""

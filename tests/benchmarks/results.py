@@ -33,6 +33,9 @@ GROWTH_COLD = "growth, empty cache"
 NEW = "lock is new"
 KNOWN = "lock is known"
 EMPTY = "all caches empty"
+# In a container.
+BUILT = "wheel not built yet"
+KEPT = "wheel built before"
 
 # The goals that a person decides on; everything else is shown without one.
 _GOALS: Mapping[tuple[str, str], Mapping[str, Goal]] = {
@@ -42,7 +45,7 @@ _GOALS: Mapping[tuple[str, str], Mapping[str, Goal]] = {
     (COLD, "wall s"): {"": Goal(0.6)},
     (GROWTH_WARM, "wall s"): {"": Goal(2.0)},
     (GROWTH_COLD, "wall s"): {"": Goal(2.0)},
-    **{(state, "wall s"): {"": Goal(1.0)} for state in (NEW, KNOWN, EMPTY)},
+    **{(state, "wall s"): {"": Goal(1.0)} for state in (NEW, KNOWN, EMPTY, BUILT, KEPT)},
 }
 # "Flat" for many times the wheels: what is known of a wheel has to lie somewhere.
 _FLAT = Goal(1.25)

@@ -60,7 +60,7 @@ _MERGED = (
 )
 _COMPILED = '{host} -S -m compileall -q -j 2 -s "$1" -p / "$1/usr/lib/{runtime}" >/dev/null || true'
 _STORAGE = """[storage]
-driver = "{driver}"
+driver = "overlay"
 graphroot = "{root}/graph"
 runroot = "{run}"
 """
@@ -71,6 +71,9 @@ netns = "host"
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
+# Its own, too: else it would wait for, and know of, the user's containers.
+lock_type = "file"
+tmp_dir = "{run}/libpod"
 """
 
 
@@ -142,7 +145,7 @@ def container_engine(architecture: str = "x86_64") -> ContainerEngine:
         raise MissingPart("images are made by root only")
     if architecture == "arm64" and not runs_arm64():
         raise MissingPart("arm64 programs don't run here")
-    facts = (_PACKAGES, _ONLY_HERE, _MERGED, _COMPILED)
+    facts = (_PACKAGES, _ONLY_HERE, _MERGED, _COMPILED, _STORAGE, _CONTAINERS)
     identity = hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
     root = cache_folder() / f"containers-{identity}"
     root.mkdir(exist_ok=True)
@@ -156,9 +159,13 @@ def container_engine(architecture: str = "x86_64") -> ContainerEngine:
     )
     with (root / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        (root / "containers.conf").write_text(_CONTAINERS, encoding="utf-8")
-        storage = _STORAGE.format(driver="overlay", root=root, run=run)
-        (root / "storage.conf").write_text(storage, encoding="utf-8")
+        storage = _STORAGE.format(root=root, run=run)
+        settings = {"containers.conf": _CONTAINERS.format(run=run), "storage.conf": storage}
+        for name, text in settings.items():
+            # Others may be reading it.
+            if not (root / name).exists():
+                (root / f"{name}.new").write_text(text, encoding="utf-8")
+                (root / f"{name}.new").rename(root / name)
         if not engine.has(image_name(architecture)):
             _make(engine, architecture)
     return engine
