@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from hatch_lambda_layer.exceptions import BuildError, OutputError
 from hatch_lambda_layer.targets import Architecture, Target, runtimes
 from hatch_lambda_layer.wheel_builders import BuildPolicy, _container_driver
 from hatch_lambda_layer.wheel_builders.driving import IN, OUT
+from hatch_lambda_layer.wheel_builders.engines import Engine, find_image
 from tests.support.container_engine import RUNTIME, ContainerEngine, image_name
 from tests.support.elf_factory import ElfSpec
 from tests.support.source_factory import (
@@ -220,6 +222,17 @@ def test_the_image_and_the_commands_before_a_build_are_part_of_the_key(
     workshop.build(source, TARGET)
     # The same image by another name.
     assert started(asked) == 3
+
+
+def test_an_image_that_is_named_by_its_digest_needs_no_engine_once_all_is_built(
+    workshop: Workshop, engine: ContainerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (digest,) = json.loads(engine.podman("image", "inspect", IMAGE))[0]["RepoDigests"][:1]
+    configure(workshop, image=digest)
+    source = packed(workshop.root, telling_project())
+    wheel = workshop.build(source, TARGET)
+    monkeypatch.setenv("PATH", str(workshop.root))
+    assert workshop.build(source, TARGET) == wheel
 
 
 def test_root_runs_what_comes_before_and_the_user_builds(workshop: Workshop) -> None:
@@ -462,6 +475,94 @@ def test_a_container_whose_owner_is_dead_is_removed_by_the_next_build(
             assert engine.containers(workshop.cache.root) == [f"hatch-lambda-layer-{living}"]
         finally:
             engine.podman("rm", "--force", theirs, *engine.containers(workshop.cache.root))
+
+
+OWN = f"{os.getuid()}:{os.getgid()}"
+
+
+@pytest.mark.parametrize(
+    ("facts", "as_user", "as_root", "demoted"),
+    [
+        ({"SecurityOptions": ["name=seccomp"]}, f"--user {OWN}", "--user 0:0", OWN),
+        ({"SecurityOptions": ["name=rootless"]}, "--user 0:0", "--user 0:0", ""),
+        (
+            {"SecurityOptions": ["name=userns"]},
+            f"--userns=host --user {OWN}",
+            "--userns=host --user 0:0",
+            OWN,
+        ),
+        (
+            {"host": {"security": {"rootless": True}}},
+            f"--userns=keep-id --user {OWN}",
+            "--userns=keep-id --user 0:0",
+            OWN,
+        ),
+        ({"host": {"security": {"rootless": False}}}, f"--user {OWN}", "--user 0:0", OWN),
+    ],
+)
+def test_every_kind_of_engine_is_told_who_the_user_is(
+    tmp_path: Path, facts: object, as_user: str, as_root: str, demoted: str
+) -> None:
+    program = stand_in(tmp_path, "docker", f"echo '{json.dumps(facts)}'")
+    caller = Engine("docker", str(program)).caller
+    assert caller.options == tuple(as_user.split())
+    assert caller.root_options == tuple(as_root.split())
+    assert ":".join(caller.demoted) == demoted
+
+
+@pytest.mark.fault(60)
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        ('{"ServerErrors": ["Cannot connect to the daemon"]}', "Cannot connect to the daemon"),
+        ("not JSON", "no JSON object"),
+    ],
+)
+def test_an_engine_that_says_nothing_of_use_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, word: str
+) -> None:
+    stand_in(tmp_path, "nerdctl", f"[ $1 = info ] && echo '{said}'")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(BuildError, match="No container engine answers") as caught:
+        find_image(IMAGE, Architecture.X86_64, engine="nerdctl", pulling=nullcontext)
+    assert word in str(caught.value)
+
+
+@pytest.mark.fault(60)
+def test_a_machine_without_emulation_is_told_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As runc says it where binfmt_misc has nothing for the image's programs.
+    inspected = [{"Architecture": "arm64", "Id": "x"}]
+    script = (
+        f"case $1 in image) echo '{json.dumps(inspected)}';; info) echo '{{}}';;\n"
+        "run) echo 'exec /bin/sh: exec format error' >&2; exit 1;; esac"
+    )
+    stand_in(tmp_path / "bin", "docker", script)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    workshop = Workshop(tmp_path)
+    configure(workshop, engine="docker")
+    arm = Target(runtimes()[RUNTIME], Architecture.ARM64)
+    source = packed(tmp_path, telling_project())
+    said = workshop.refusal(source, "can't run programs for arm64", target=arm)
+    assert "qemu-user-static" in said
+
+
+@pytest.mark.fault(60)
+def test_an_engine_of_another_machine_is_recognized(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real = shutil.which("podman")
+    # It mounts what is under the same path on its own machine.
+    script = (
+        'for each; do shift; case "$each" in *target=/build/in*) '
+        'each="type=bind,source=/usr/lib,target=/build/in,readonly";; esac; '
+        f'set -- "$@" "$each"; done; exec "{real}" "$@"'
+    )
+    stand_in(tmp_path / "bin", "podman", script)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    source = packed(workshop.root, telling_project())
+    workshop.refusal(source, "does not see", "another machine", target=TARGET)
 
 
 # ---- auto

@@ -590,3 +590,13 @@ def test_a_subdirectory_must_be_in_its_source(workshop: Workshop, bad: str) -> N
     source = packed(workshop.root, files)
     workshop.refusal(source._replace(subdirectory=bad), "subdirectory", "`teller 1.0`")
     assert workshop.build(source._replace(subdirectory="lib")).name == "teller"
+
+
+def test_a_python_that_can_not_unpack_safely_is_told_which_can(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As Python 3.11.2 is.
+    monkeypatch.delattr(tarfile, "data_filter")
+    with pytest.raises(BuildError, match="unpack the source of package `teller 1.0`") as caught:
+        workshop.build(packed(workshop.root, telling_project()))
+    assert "3.11.4" in str(caught.value.hint)

@@ -21,7 +21,7 @@ from ._types import BuiltWheel
 from .backend import Backend, BuildSystem, shown
 from .build_requirements import lay_out
 from .driving import IN, OUT, running
-from .engines import find_image
+from .engines import find_image, pinned_digest
 from .environment import build_constants
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ class ContainerWheelBuilder:
         config = asdict(self._config)
         for key in ("engine", "image", "network", "timeout"):
             del config[key]
-        return {**config, "image": self._found[1].digest}
+        # Where the name says it, a build that has all its wheels does without an engine.
+        name = self._config.image_for(self._target)
+        return {**config, "image": pinned_digest(name) or self._found[1].digest}
 
     def inputs(self) -> object:
         """Give the settings: with the image's digest, they are the same on every machine."""

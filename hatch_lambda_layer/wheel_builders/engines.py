@@ -110,10 +110,14 @@ class Engine:
             # podman: the user keeps its id.
             keep = "--userns=keep-id"
             return Caller(options=(keep, *as_user), root_options=(keep, *as_root), demoted=ids)
-        options = self._facts.get("SecurityOptions") or []
-        if any("rootless" in str(each) for each in options):
+        options = " ".join(map(str, self._facts.get("SecurityOptions") or ()))
+        if "name=rootless" in options:
             # docker: the user is root.
             return Caller(options=as_root, root_options=as_root, demoted=())
+        if "name=userns" in options:
+            # A daemon that maps everybody to ids of nobody: not for this container.
+            host = "--userns=host"
+            return Caller(options=(host, *as_user), root_options=(host, *as_root), demoted=ids)
         return Caller(options=as_user, root_options=as_root, demoted=ids)
 
     @property
@@ -197,11 +201,16 @@ def _installed(engine: str | None) -> Iterator[Engine]:
     yield from found
 
 
+def pinned_digest(name: str) -> str | None:
+    """Give the digest that the name of an image ends with, if it does."""
+    match = re.search(r"@(sha256:[0-9a-f]{64})$", name)
+    return match and match[1]
+
+
 def _digest(name: str, found: dict[str, Any]) -> str:
     """Give the digest of an image: the registry's, which all engines know, else its own."""
-    by_name = re.search(r"@(sha256:[0-9a-f]{64})$", name)
-    if by_name:
-        return by_name[1]
+    if pinned := pinned_digest(name):
+        return pinned
     digests = [str(each).rpartition("@")[2] for each in found.get("RepoDigests") or ()]
     return min(digests, default=str(found["Id"]))
 

@@ -35,7 +35,14 @@ def unpack(archive: Path, folder: Path, title: str) -> Path:
     """
     try:
         with archive.open("rb") as file:
-            _reader(file)(file, folder)
+            read = _reader(file)
+            # Missing in 3.11.0 to 3.11.3, of which Debian 12 still has one.
+            if read is _unpack_tar and not hasattr(tarfile, "data_filter"):
+                raise BuildError(
+                    f"This Python can't unpack the source of {title} safely",
+                    hint="run hatch-lambda-layer with Python 3.11.4 or newer",
+                )
+            read(file, folder)
     except _Unsafe as error:
         raise _refused(title, str(error)) from error
     except (tarfile.FilterError, UnicodeError) as error:
@@ -144,8 +151,6 @@ def _decompressed(file: BinaryIO) -> BinaryIO:
 
 
 def _unpack_tar(file: BinaryIO, folder: Path) -> None:
-    if not hasattr(tarfile, "data_filter"):
-        raise _Unsafe("this Python can't unpack it safely, 3.11.4 and newer can")
     stream = _Budget(_decompressed(file))
     links: set[PurePosixPath] = set()
     files: set[PurePosixPath] = set()
