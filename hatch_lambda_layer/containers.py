@@ -31,7 +31,7 @@ class ContainerConfig:
     `engine` is `None` for the first that is there, `network` is `None` for the engine's own.
     `image` may hold placeholders. `before_build` are commands of a shell that root runs in the
     container, `env` pairs the names of variables with their values. `timeout` is in seconds, for
-    each package.
+    each command.
     """
 
     engine: str | None = None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+_LONGEST_LINE = 1 << 16
 _CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/?#\s]+@")
 # Signed URLs and the like carry a secret behind the question mark.
 _QUERY_OF_URL = re.compile(r"(://[^\s?#'\"]+\?)[^\s#'\"]+")
@@ -137,6 +138,7 @@ class Conversation:
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError), cast("IO[bytes]", self._process.stdout) as pipe:
-            for line in pipe:
+            # What never ends its line must not fill the memory.
+            while line := pipe.readline(_LONGEST_LINE):
                 self._lines.put(line)
         self._lines.put(None)

@@ -5,6 +5,8 @@ And what a whole build in this process needs: an index, and a project that has l
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +15,7 @@ from tests.support.container_engine import ContainerEngine, container_engine
 from tests.support.index_server import IndexServer
 from tests.support.layer_project import Project
 from tests.support.system_parts import require
+from tests.support.tools import stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,3 +75,14 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> ContainerEngine:
     for name, value in found.environment.items():
         monkeypatch.setenv(name, value)
     return found
+
+
+@pytest.fixture
+def asked(tmp_path: Path, engine: ContainerEngine, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that has the arguments of every call of the engine, one call a line."""
+    log = tmp_path / "asked"
+    log.touch()
+    script = f'echo "$@" >> "{log}"\nexec "{shutil.which("podman")}" "$@"'
+    stand_in(tmp_path / "bin", "podman", script)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    return log

@@ -21,7 +21,7 @@ from hatch_lambda_layer.targets import Architecture, Target, runtimes
 from hatch_lambda_layer.wheel_builders import BuildPolicy, _container_driver
 from hatch_lambda_layer.wheel_builders.driving import IN, OUT
 from hatch_lambda_layer.wheel_builders.engines import Engine, find_image
-from tests.support.container_engine import RUNTIME, ContainerEngine, image_name
+from tests.support.container_engine import RUNTIME, ContainerEngine, image_name, started
 from tests.support.elf_factory import ElfSpec
 from tests.support.source_factory import (
     IN_TREE,
@@ -77,21 +77,6 @@ def facts(workshop: Workshop, source: LockedSource | None = None) -> dict[str, o
     """Build a project that tells what its backend saw."""
     source = source or packed(workshop.root, telling_project())
     return told(content(workshop.build(source, TARGET), "teller.py"))
-
-
-@pytest.fixture
-def asked(tmp_path: Path, engine: ContainerEngine, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file with the arguments of every call of the engine."""
-    log = tmp_path / "asked"
-    log.touch()
-    real = shutil.which("podman")
-    stand_in(tmp_path / "bin", "podman", f'echo "$@" >> "{log}"\nexec "{real}" "$@"')
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    return log
-
-
-def started(log: Path) -> int:
-    return sum(line.startswith("run ") for line in log.read_text("utf-8").splitlines())
 
 
 # ---- what a build sees

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import threading
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration import COMMAND, LayerProject, make_project
-from tests.support.container_engine import RUNTIME, ContainerEngine, container_engine
+from tests.support.container_engine import RUNTIME, ContainerEngine, container_engine, started
 from tests.support.index_server import IndexServer
 from tests.support.lambda_sandbox import arm64_root, extract_layer, import_all, import_all_arm64
 from tests.support.leaks import LeakWatch
@@ -32,7 +31,7 @@ from tests.support.source_factory import (
     write_files,
 )
 from tests.support.system_parts import interpreter_for, require, tool
-from tests.support.tools import isolate, stand_in, tool_path, tool_project
+from tests.support.tools import isolate, tool_path, tool_project
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
@@ -116,21 +115,6 @@ def backends(index: IndexServer) -> IndexServer:
     """An index with setuptools, as a build needs it."""
     index.add(*installed_wheels("setuptools"))
     return index
-
-
-@pytest.fixture
-def asked(tmp_path: Path, engine: ContainerEngine, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file with the arguments of every call of podman."""
-    log = tmp_path / "asked"
-    log.touch()
-    script = f'echo "$@" >> "{log}"\nexec "{shutil.which("podman")}" "$@"'
-    stand_in(tmp_path / "bin", "podman", script)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    return log
-
-
-def started(log: Path) -> int:
-    return sum(line.startswith("run ") for line in log.read_text("utf-8").splitlines())
 
 
 def imported(zip_path: Path, folder: Path, architecture: str, *modules: str) -> dict[str, str]:

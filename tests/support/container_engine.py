@@ -135,6 +135,11 @@ class ContainerEngine:
             service.wait()
 
 
+def started(log: Path) -> int:
+    """Give how many containers were started, by what was asked of an engine."""
+    return sum(line.startswith("run ") for line in log.read_text("utf-8").splitlines())
+
+
 @cache
 def container_engine(architecture: str = "x86_64") -> ContainerEngine:
     """Give the engine with the image of an architecture; raise MissingPart where that can't be."""
