@@ -21,7 +21,13 @@ from hatch_lambda_layer.targets import Architecture, Target, runtimes
 from hatch_lambda_layer.wheel_builders import BuildPolicy, _container_driver
 from hatch_lambda_layer.wheel_builders.driving import IN, OUT
 from hatch_lambda_layer.wheel_builders.engines import Engine, find_image
-from tests.support.container_engine import RUNTIME, ContainerEngine, image_name, started
+from tests.support.container_engine import (
+    RUNTIME,
+    ContainerEngine,
+    docker_client,
+    image_name,
+    started,
+)
 from tests.support.elf_factory import ElfSpec
 from tests.support.source_factory import (
     IN_TREE,
@@ -31,6 +37,7 @@ from tests.support.source_factory import (
     told,
     write_files,
 )
+from tests.support.system_parts import require
 from tests.support.tools import stand_in
 from tests.support.wheel_factory import WheelSpec
 from tests.support.workshop import Workshop, content, left_in, of_wheel, packed
@@ -366,8 +373,7 @@ def test_an_engine_that_does_not_answer_is_passed_over_and_named_at_last(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{workshop.root}/nothing.sock")
     source = packed(workshop.root, telling_project())
     configure(workshop, engine="docker")
-    if shutil.which("docker") is None:
-        pytest.skip("no docker client on this machine")
+    require(docker_client)
     workshop.refusal(source, "No container engine answers", "docker: ", target=TARGET)
     configure(workshop, engine=None)
     workshop.build(source, TARGET)

@@ -7,8 +7,9 @@ any other. It has no network that it was not given, no credentials, and nothing 
 
 from __future__ import annotations
 
+import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
@@ -102,7 +103,7 @@ class ContainerWheelBuilder:
         except OSError as error:
             raise OutputError(f"{folder} can't be written: {error.strerror}") from error
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
 
     @cached_property
     def _found(self) -> tuple[Engine, Image]:
@@ -134,6 +135,17 @@ def _prepare(container: Container, config: ContainerConfig, console: Console) ->
                 f"{_said(container, log)}".rstrip(),
                 hint="it is run by root, with `/bin/sh -c`, in the image's own system",
             )
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, also where a build script has made folders that nobody may enter."""
+    for parent, names, _ in os.walk(folder):
+        for name in names:
+            # A link could lead anywhere.
+            if not (path := Path(parent, name)).is_symlink():
+                with suppress(OSError):
+                    path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ended(code: int | None, config: ContainerConfig) -> str:

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration import COMMAND, LayerProject, make_project
-from tests.support.container_engine import RUNTIME, ContainerEngine, container_engine, started
+from tests.support.container_engine import (
+    RUNTIME,
+    ContainerEngine,
+    container_engine,
+    docker_client,
+    started,
+)
 from tests.support.index_server import IndexServer
 from tests.support.lambda_sandbox import arm64_root, extract_layer, import_all, import_all_arm64
 from tests.support.leaks import LeakWatch
@@ -30,7 +36,7 @@ from tests.support.source_factory import (
     told,
     write_files,
 )
-from tests.support.system_parts import interpreter_for, require, tool
+from tests.support.system_parts import interpreter_for, require
 from tests.support.tools import isolate, tool_path, tool_project
 from tests.support.wheel_factory import WheelSpec
 
@@ -261,8 +267,7 @@ def test_an_interrupted_build_ends_its_container(
 def test_over_dockers_socket_another_users_files_are_that_users(
     slow: LayerProject, engine: ContainerEngine, tmp_path: Path
 ) -> None:
-    if tool("docker") is None:
-        pytest.skip("no docker client on this machine")
+    require(docker_client)
     pyproject = slow.directory / "pyproject.toml"
     before = 'before-build = ["touch /by-root"]\n'
     pyproject.write_text(TABLE + 'engine = "docker"\n' + before, encoding="utf-8")
@@ -270,6 +275,11 @@ def test_over_dockers_socket_another_users_files_are_that_users(
     home = tmp_path / "home"
     home.mkdir()
     backend = slow.directory / "lib" / "backend.py"
+    # What nobody may enter is no reason to leave anything behind.
+    locking = "    import os; os.makedirs(folder + '/a/b'); os.chmod(folder + '/a', 0)\n"
+    text = backend.read_text("utf-8")
+    head = next(line for line in text.splitlines(keepends=True) if line.startswith("def build_w"))
+    backend.write_text(text.replace(head, head + locking), encoding="utf-8")
     seen = "raise SystemExit(f'{__import__(\"os\").getuid()} builds')\n"
     broken = seen.encode() + backend.read_bytes()
     for path in (tmp_path, *tmp_path.rglob("*")):
@@ -284,6 +294,7 @@ def test_over_dockers_socket_another_users_files_are_that_users(
         owners = {path.lstat().st_uid for path in tmp_path.rglob("*") if path.name != "engine.sock"}
         assert owners == {NOBODY}
         assert slow.packages() == ["lib"]
+        assert not (slow.directory / "build" / "lambda" / "layer" / "artifacts").exists()
         backend.write_bytes(broken)
         _, said = slow.build(entrance=entrance, code=1)
         assert f"{NOBODY} builds" in said

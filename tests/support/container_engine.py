@@ -60,8 +60,8 @@ _MERGED = (
 )
 _COMPILED = '{host} -S -m compileall -q -j 2 -s "$1" -p / "$1/usr/lib/{runtime}" >/dev/null || true'
 _STORAGE = """[storage]
-driver = "overlay"
-graphroot = "{root}/graph"
+driver = "{driver}"
+graphroot = "{root}/{driver}"
 runroot = "{run}"
 """
 # What a machine may lack that is itself a container: limits to raise, cgroups, a network to make.
@@ -164,16 +164,37 @@ def container_engine(architecture: str = "x86_64") -> ContainerEngine:
     )
     with (root / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        storage = _STORAGE.format(root=root, run=run)
-        settings = {"containers.conf": _CONTAINERS.format(run=run), "storage.conf": storage}
-        for name, text in settings.items():
-            # Others may be reading it.
-            if not (root / name).exists():
-                (root / f"{name}.new").write_text(text, encoding="utf-8")
-                (root / f"{name}.new").rename(root / name)
+        if not (root / "storage.conf").exists():
+            _configure(engine, root, run)
         if not engine.has(image_name(architecture)):
             _make(engine, architecture)
     return engine
+
+
+def docker_client() -> str:
+    """Give the path of `docker`; raise MissingPart where it is not here."""
+    found = tool("docker")
+    if found is None:
+        raise MissingPart("no docker client")
+    return found
+
+
+def _configure(engine: ContainerEngine, root: Path, run: Path) -> None:
+    """Write the engine's settings, with the quickest storage that works on this machine."""
+    (root / "containers.conf").write_text(_CONTAINERS.format(run=run), encoding="utf-8")
+    for driver in ("overlay", "vfs"):
+        settings = _STORAGE.format(driver=driver, root=root, run=run)
+        (root / "storage.new").write_text(settings, encoding="utf-8")
+        trial = {**os.environ, **engine.environment}
+        trial["CONTAINERS_STORAGE_CONF"] = str(root / "storage.new")
+        done = subprocess.run(
+            ["podman", "info"], env=trial, capture_output=True, text=True, check=False
+        )
+        if done.returncode == 0:
+            # Under its name only now: others read it without the lock.
+            (root / "storage.new").rename(root / "storage.conf")
+            return
+    raise MissingPart(f"podman does not work here:\n{done.stderr.strip()[-1000:]}")
 
 
 def _make(engine: ContainerEngine, architecture: str) -> None:
