@@ -94,6 +94,7 @@ def test_a_backend_runs_on_the_runtimes_python_as_the_user_and_sees_its_source_a
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
     monkeypatch.setenv("UV_INDEX_ACME_PASSWORD", CANARY)
+    monkeypatch.setenv("HTTPS_PROXY", f"http://me:{CANARY}@127.0.0.1:9")
     monkeypatch.setenv("CFLAGS", "-march=native")
     seen = facts(workshop)
     assert seen["python"] == [3, 11]

@@ -241,7 +241,7 @@ def _command(
         "--mount",
         _mount(folder / "out", OUT),
     ]
-    argv += engine.selinux_options
+    argv += [*engine.selinux_options, *engine.proxy_options]
     if config.network is not None:
         argv += ["--network", config.network]
     driver: tuple[str, ...] = ()

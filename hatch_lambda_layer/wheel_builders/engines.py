@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 
     from ..targets import Architecture
 
+# What podman takes from its environment into that of a container (podman-run(1), --http-proxy).
+_PROXIES = [
+    name
+    for each in ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
+    for name in (each, each.upper())
+]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Image:
@@ -124,6 +131,13 @@ class Engine:
     def selinux_options(self) -> tuple[str, ...]:
         """Options with which SELinux lets a container read folders of the user, unchanged."""
         return ("--security-opt", "label=disable") if self.name in ("docker", "podman") else ()
+
+    @property
+    def proxy_options(self) -> tuple[str, ...]:
+        """Options that keep a proxy's password out of a container: podman passes proxies on."""
+        proxies = (os.environ.get(name, "") for name in _PROXIES)
+        hidden = self.name == "podman" and any("@" in proxy for proxy in proxies)
+        return ("--http-proxy=false",) if hidden else ()
 
     def names(self, label: str) -> list[str]:
         """Give the names of all containers with a label; none where the engine does not say."""
