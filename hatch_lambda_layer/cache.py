@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import sys
+import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,11 +53,16 @@ class TemporaryFile:
         folder.mkdir(parents=True, exist_ok=True)
         while True:
             path = folder / os.urandom(8).hex()
-            file = path.open("x+b")
-            # A sweep of another process can come between the two steps: then once more.
-            if try_lock(file) and path.exists():
-                return cls(path, file)
-            file.close()
+            try:
+                file = path.open("x+b")
+                # A sweep of another process can come between the two steps: then once more.
+                if try_lock(file) and path.exists():
+                    return cls(path, file)
+                file.close()
+            except BaseException:
+                # A signal may come as soon as the file is there.
+                path.unlink(missing_ok=True)
+                raise
 
     def move_to(self, path: Path) -> None:
         """Give the file its final name, in place of what had that name."""
@@ -83,6 +89,7 @@ class Cache:
         self._version = root / f"v{_SCHEMA}"
         self._open: set[TemporaryFile] = set()
         self._abandoned = False
+        self._opening = threading.Lock()
 
     def wheel(self, locked: LockedWheel) -> Wheel | None:
         """Give the wheel with its proof, or `None` when it is not in the cache as proved."""
@@ -167,12 +174,13 @@ class Cache:
     @contextmanager
     def temporary(self) -> Iterator[TemporaryFile]:
         """Give a new file, and remove it at the end unless it was moved into the cache."""
-        with _reported(self._temporary_dir):
-            temporary = TemporaryFile.create(self._temporary_dir)
-        self._open.add(temporary)
-        try:
+        # Whoever abandons the threads sees either the file or that there will be none.
+        with self._opening, _reported(self._temporary_dir):
             if self._abandoned:
                 raise CacheError("The build has ended")
+            temporary = TemporaryFile.create(self._temporary_dir)
+            self._open.add(temporary)
+        try:
             with _reported(self._temporary_dir):
                 yield temporary
         finally:
@@ -186,10 +194,11 @@ class Cache:
         try:
             yield cache
         finally:
-            cache._abandoned = True  # it is a cache like this one
-            for temporary in list(cache._open):
-                with suppress(OSError):
-                    temporary.path.unlink()
+            with cache._opening:  # it is a cache like this one
+                cache._abandoned = True
+                for temporary in list(cache._open):
+                    with suppress(OSError):
+                        temporary.path.unlink()
 
     @property
     def id(self) -> str:
