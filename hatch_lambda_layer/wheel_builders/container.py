@@ -259,8 +259,12 @@ class _Build:
         if len(found) != 1:
             raise self._failure(f"auditwheel has made {len(found)} wheels of its one")
         path = self._request.folder / found[0]
+        # It may have the name of the one that was repaired.
         path.unlink(missing_ok=True)
-        self._container.take(f"{folder}/{found[0]}", path)
+        try:
+            self._container.take(f"{folder}/{found[0]}", path)
+        except OSError as error:
+            raise self._failure("auditwheel has left no wheel that can be read") from error
         return path
 
     def _script(self, script: str, *arguments: str) -> None:

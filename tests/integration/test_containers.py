@@ -239,6 +239,7 @@ def test_a_container_ends_when_all_who_know_of_it_are_killed(
     for pid in (process.pid, *children(process.pid)):
         os.kill(pid, signal.SIGKILL)
     process.communicate()
+    assert process.returncode == -signal.SIGKILL
     wait_until(lambda: engine.containers(slow.cache) == [])
 
 
