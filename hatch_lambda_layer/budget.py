@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import report
+from .console import aligned, megabytes
 from .exceptions import SizeError
 from .findings import Finding
 from .manifest import packages
 from .wheels import MAX_MEMBERS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from .manifest import LayerPackage
     from .tree import LayerTree
     from .wheels import Wheel
 
@@ -40,7 +41,7 @@ def check_size(tree: LayerTree, wheels: Sequence[Wheel], largest: int) -> list[F
         )
     size = tree.unpacked_size
     if size > largest:
-        table = report.largest_packages(packages(tree, wheels), _LARGEST_SHOWN)
+        table = _largest(packages(tree, wheels), _LARGEST_SHOWN)
         raise SizeError(
             f"The layer unpacks to {size:,} bytes, {largest:,} are allowed; the largest packages "
             f"are:\n{table}",
@@ -55,3 +56,10 @@ def nearly_full(size: int, largest: int) -> list[Finding]:
         return []
     share = f"{size / largest:.0%} of the {largest:,} bytes allowed"
     return [Finding(code=NEARLY_FULL, message=f"the layer takes {share}, unpacked")]
+
+
+def _largest(packages: Iterable[LayerPackage], count: int) -> str:
+    """Give the packages that take the most room, one a line."""
+    ordered = sorted(packages, key=lambda package: -package.unpacked_size)[:count]
+    rows = [(each.name, each.version, megabytes(each.unpacked_size)) for each in ordered]
+    return "\n".join(aligned(("package", "version", "unpacked"), rows))

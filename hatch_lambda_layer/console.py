@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -213,3 +213,21 @@ def megabytes(size: int) -> str:
     if size < _MEGABYTE:
         return f"{-(-size // 1024)} KB"
     return f"{size / _MEGABYTE:.1f} MB"
+
+
+def aligned(
+    header: tuple[str, ...], rows: Sequence[tuple[str, ...]], text_columns: int = 2
+) -> Iterator[str]:
+    """Give lines with columns of text on the left and columns of numbers on the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        cells = [
+            cell.ljust(width) if column < text_columns else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Give a table of text, its columns on the left."""
+    return "\n".join(aligned(header, rows, len(header)))

@@ -8,10 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from .console import megabytes
+from .console import aligned, megabytes
 from .exceptions import LambdaLayerError, OutputError
 from .manifest import LayerManifest
-from .report import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

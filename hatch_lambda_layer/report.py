@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .config import LAMBDA_DIRECT_UPLOAD_LIMIT, LAMBDA_UNPACKED_LIMIT
-from .console import megabytes
+from .console import aligned, megabytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
-    from .manifest import LayerManifest, LayerPackage
+    from .manifest import LayerManifest
 
 
 def layer_table(manifest: LayerManifest) -> str:
@@ -41,31 +41,6 @@ def layer_totals(manifest: LayerManifest) -> str:
 def stage_times(seconds: Mapping[str, float]) -> str:
     """Give the time of each stage, in one line."""
     return ", ".join(f"{stage} {duration:.2f} s" for stage, duration in seconds.items())
-
-
-def largest_packages(packages: Iterable[LayerPackage], count: int) -> str:
-    """Give the packages that take the most room, one a line."""
-    ordered = sorted(packages, key=lambda package: -package.unpacked_size)[:count]
-    rows = [(each.name, each.version, megabytes(each.unpacked_size)) for each in ordered]
-    return "\n".join(aligned(("package", "version", "unpacked"), rows))
-
-
-def aligned(
-    header: tuple[str, ...], rows: Sequence[tuple[str, ...]], text_columns: int = 2
-) -> Iterator[str]:
-    """Give lines with columns of text on the left and columns of numbers on the right."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
-        cells = [
-            cell.ljust(width) if column < text_columns else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
-
-
-def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """Give a table of text, its columns on the left."""
-    return "\n".join(aligned(header, rows, len(header)))
 
 
 def _sizes(unpacked: int, zipped: int) -> tuple[str, str]:

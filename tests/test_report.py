@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import dedent
 
 from hatch_lambda_layer.manifest import LayerManifest, LayerPackage
-from hatch_lambda_layer.report import largest_packages, layer_table, layer_totals, stage_times
+from hatch_lambda_layer.report import layer_table, layer_totals, stage_times
 
 MB = 1_048_576
 
@@ -123,17 +123,3 @@ def test_the_stages_are_told_in_their_order() -> None:
     assert stage_times({"lock": 0.1234, "wheels": 12.0, "write": 0.0}) == (
         "lock 0.12 s, wheels 12.00 s, write 0.00 s"
     )
-
-
-def test_the_largest_packages_come_first() -> None:
-    packages = [
-        package("small", "1.0", 3 * MB, 0),
-        package("huge", "2.10.1", 120 * MB, 0),
-        package("middle", "3", 20 * MB, 0),
-    ]
-
-    assert largest_packages(packages, 2) == table("""
-        package  version  unpacked
-        huge     2.10.1   120.0 MB
-        middle   3         20.0 MB
-    """)
