@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._internal.console import megabytes, table
+from .._internal.parallel import run_parallel
 from ..aws.layers import LayerRegistry
 from ..aws.session import AwsSession
-from ..console import megabytes, table
 from ..exceptions import PublishError
-from ..manifest import LayerManifest
-from ..parallel import run_parallel
+from ..layer.manifest import LayerManifest
 from .descriptions import VersionTag
-from .places import Place
+from .destination import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ..aws.layers import LayerVersion
-    from .config import PublishConfig
+    from ..config.publish import PublishConfig
 
 # The digits of a digest that tell layers apart at a glance.
 _DIGITS = 12
