@@ -44,7 +44,7 @@ ORDER = """
 RANK = {room: rank for rank, line in enumerate(ORDER.splitlines()) for room in line.split()}
 
 # Names that a signature needs and no call.
-TYPED = {("hooks", "hatch"), ("index", "wheels")}
+TYPED = {("hooks", "hatch")}
 
 # The one door to each outside world.
 DOORS = {

@@ -14,7 +14,6 @@ from .._internal.parallel import begin
 from ..exceptions import OutputError
 from ..layer import archive
 from ..layer import manifest as manifests
-from ..layer.findings import Finding
 from ..layer.manifest import LayerManifest
 from ..layer.size import NEARLY_FULL, nearly_full
 from ..wheels.selection import Selection, no_wheels
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from .._internal.console import Console
     from ..config.layer import Member
     from ..index.auth import IndexAccess
+    from ..layer.findings import Finding
     from ..layer.inclusion import IncludedFile
     from ..layout import LayerPathLayout
     from ..wheel_builders import LayerSources
@@ -175,7 +175,6 @@ class MemberBuild:
             pack = self._layout.path_included_pack
             tree, findings = compose(wheels, self._included, pack, target, config.prune)
             findings = [*excluded, *findings]
-            findings += self._yanked(selection)
             findings += check_size(tree, wheels, config.max_size)
         with self._clock.stage("write"):
             written = archive.write_archive(tree, zip_path, self._time)
@@ -288,13 +287,6 @@ class MemberBuild:
         full = nearly_full(built.unpacked_size, self._config.max_size)
         others = tuple(each for each in built.findings if each.code != NEARLY_FULL)
         return replace(built, findings=(*others, *full))
-
-    def _yanked(self, selection: Selection) -> list[Finding]:
-        return [
-            Finding(code="yanked", message=f"{locked.name} {locked.version} was yanked: {reason}")
-            for locked in selection.wheels
-            if (reason := self._cache.yanked(locked)) is not None
-        ]
 
     @contextmanager
     def _work_folder(self) -> Iterator[None]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import os
 import random
-import re
 import threading
 import time
-from collections import defaultdict
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -24,13 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
-    from ..wheels.selection import LockedWheel
     from .pages import Link
 
 _UNAUTHORIZED = (401, 403)
 _CHUNK = 1 << 18
-# Pages of large projects have megabytes: only one that has yanked something is parsed.
-_SOMETHING_YANKED = re.compile(rb'"yanked"\s*:\s*(?!false)|data-yanked')
 _JSON_INDEX = "application/vnd.pypi.simple.v1+json"
 _HTML_INDEX = "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 # Before the page of a project and the name of a file, where a lockfile has no URL of the file.
@@ -57,8 +52,6 @@ class Downloader:
             )
         self._adapter = transport.open_adapter()
         self._threads = threading.local()
-        self._links: dict[str, Link] = {}
-        self._locating: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def fetch(
         self,
@@ -90,23 +83,6 @@ class Downloader:
             time.sleep(transport.BACKOFF_SECONDS * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
         return None
 
-    def yanked(self, locked: LockedWheel) -> str | None:
-        """Ask the index why it has yanked a wheel; `None` when it has not, or does not say."""
-        if locked.index_url is None:
-            return None
-        page = f"{locked.index_url.rstrip('/')}/{locked.name}/"
-        try:
-            if locked.location.startswith(_LISTED):
-                return self._link(locked.location, locked.index_url).yanked
-            answer = self._page(page)
-            if not answer.ok or _SOMETHING_YANKED.search(answer.content) is None:
-                return None
-            links = read_links(answer.url, answer.headers, answer.content, locked.filename)
-        # The build must not depend on a second opinion that the lockfile does not ask for.
-        except (DownloadError, requests.RequestException, OSError):
-            return None
-        return links[0].yanked if links else None
-
     def links(self, index_url: str, name: str) -> list[Link] | None:
         """Ask an index for the files of a project; `None` where it does not have the project.
 
@@ -124,16 +100,7 @@ class Downloader:
         return read_links(answer.url, answer.headers, answer.content)
 
     def _link(self, location: str, index: str | None) -> Link:
-        """Give what the first page that lists a file says of it.
-
-        Two threads want that: the one that fetches the file, and the one that asks for yanks.
-        """
-        with self._locating[location]:
-            if location not in self._links:
-                self._links[location] = self._found(location, index)
-            return self._links[location]
-
-    def _found(self, location: str, index: str | None) -> Link:
+        """Return what the first page that lists a file says of it."""
         pages, _, name = location.removeprefix(_LISTED).partition("#")
         for page in pages.split():
             answer = self._page(page)

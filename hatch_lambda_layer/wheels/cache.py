@@ -103,22 +103,6 @@ class Cache:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def yanked(self, locked: LockedWheel) -> str | None:
-        """Give the reason for which the wheel was yanked when it was fetched."""
-        try:
-            path = self._wheel_path(locked.sha256).with_suffix(".yanked")
-            reason = path.read_text("utf-8", "replace")
-        except OSError:
-            return None
-        return reason or "no reason given"
-
-    def remember_yanked(self, locked: LockedWheel, reason: str) -> None:
-        """Keep the reason for which the index has yanked the wheel."""
-        # It comes from the network and goes to a terminal: no control characters, one line.
-        printable = (each if each.isprintable() else " " for each in reason)
-        reason = " ".join("".join(printable).split())
-        self._put(self._wheel_path(locked.sha256).with_suffix(".yanked"), reason.encode())
-
     def insert(self, temporary: TemporaryFile, wheel: Wheel) -> Wheel:
         """Move a proved wheel into the cache, and keep its proof beside it."""
         path = self._wheel_path(wheel.sha256)

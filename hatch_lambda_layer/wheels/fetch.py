@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 # Enough to hide the latency of an index, few enough that none takes it for an attack.
 _WORKERS = 12
-_PATIENCE_SECONDS = 3.0
 
 
 def collect_wheels(
@@ -48,7 +46,7 @@ def collect_wheels(
 def _fetch(
     missing: Sequence[LockedWheel], cache: Cache, console: Console, access: IndexAccess | None
 ) -> dict[LockedWheel, Wheel]:
-    from .._internal.parallel import begin, run_parallel
+    from .._internal.parallel import run_parallel
 
     downloader = _downloader(missing, access)
     # The largest first: the last thing to wait for is then a small one.
@@ -60,20 +58,9 @@ def _fetch(
         def work(locked: LockedWheel) -> Wheel:
             return _fetch_wheel(locked, own_cache, downloader, progress.moved)
 
-        def ask() -> None:
-            if downloader is None:
-                return
-            for locked, reason in run_parallel(downloader.yanked, missing, _WORKERS):
-                if reason is not None:
-                    own_cache.remember_yanked(locked, reason)
-
-        asked = begin(ask)
         for locked, wheel in run_parallel(work, missing, _WORKERS):
             fetched[locked] = wheel
             progress.done()
-        # A second opinion, which the lockfile does not ask for: worth a moment, not a build.
-        with suppress(TimeoutError):
-            asked(_PATIENCE_SECONDS)
     return fetched
 
 

@@ -268,27 +268,6 @@ def test_members_of_a_matrix_share_their_downloads(project: Project) -> None:
     assert not any(each.rebuilt for each in project.build_all())
 
 
-@pytest.mark.fault(15)
-def test_a_yanked_wheel_is_told_by_every_build(project: Project) -> None:
-    project.index.files.clear()
-    project.index.add(ALPHA, yanked="loses data")
-    project.index.add(BETA)
-    project.lock(ALPHA, BETA)
-    warning = "alpha 1.0 was yanked: loses data"
-    for state in ("cold", "up to date", "warm"):
-        display = Lines()
-        built = project.build(display)
-        assert display.lines.count(f"warning: {warning}") == 1, state
-        assert json.loads(project.json.read_text("utf-8"))["findings"] == [
-            {"code": "yanked", "message": warning}
-        ]
-        assert built.rebuilt == (state != "up to date")
-        if state == "up to date":
-            project.zip.unlink()
-            project.index.requests.clear()
-    assert project.index.requests == []
-
-
 def test_a_deprecated_runtime_is_built_with_a_warning(project: Project) -> None:
     project.configure(runtimes=["python3.10"])
     display = Lines()

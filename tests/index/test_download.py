@@ -20,7 +20,6 @@ from hatch_lambda_layer.exceptions import DownloadError
 from hatch_lambda_layer.index import http as transport
 from hatch_lambda_layer.index.auth import IndexAccess
 from hatch_lambda_layer.index.download import Downloader
-from hatch_lambda_layer.wheels.selection import LockedWheel
 from tests.support.index_server import (
     Answer,
     Close,
@@ -344,16 +343,10 @@ def test_the_credentials_of_an_index_do_not_go_with_a_redirect_to_elsewhere(
     assert all(server.is_authorized(request) for request in server.requests)
 
 
-def test_pages_and_yanks_are_asked_for_with_the_credentials(
-    server: TimedServer, access: IndexAccess
-) -> None:
-    server.add(WHEEL, yanked="broken")
+def test_pages_are_asked_for_with_the_credentials(server: TimedServer, access: IndexAccess) -> None:
+    server.add(WHEEL)
     listed = f"index+{server.simple_url}alpha/#{WHEEL.filename}"
     assert fetch_with(access, listed) == WHEEL.data
-    locked = LockedWheel(
-        "alpha", "1.0", WHEEL.filename, "", None, server.file_url(WHEEL.filename), server.simple_url
-    )
-    assert Downloader(access).yanked(locked) == "broken"
     (link,) = Downloader(access).links(server.simple_url, "alpha") or []
     assert (link.filename, link.sha256) == (WHEEL.filename, WHEEL.sha256)
     assert Downloader(access).links(server.simple_url, "nothing") is None
@@ -484,22 +477,3 @@ def test_what_is_no_page_of_an_index_is_reported(server: TimedServer, body: byte
 def test_a_page_that_breaks_is_asked_for_again(server: TimedServer, answer: Answer) -> None:
     server.script("/simple/alpha/", answer)
     assert fetch(listed(server)) == WHEEL.data
-
-
-@pytest.mark.fault(15)
-def test_a_page_is_asked_for_once_by_who_fetches_and_who_asks_for_yanks() -> None:
-    with TimedServer() as server:
-        server.add(WHEEL, yanked="broken")
-        location, index = listed(server), server.simple_url
-        locked = LockedWheel("alpha", "1.0", WHEEL.filename, WHEEL.sha256, None, location, index)
-        downloader = Downloader()
-
-        def ask(number: int) -> str | None:
-            if number:
-                return downloader.yanked(locked)
-            file = io.BytesIO()
-            downloader.fetch(location, file, largest=1_000_000, index=index, moved=lambda _: None)
-            return None
-
-        assert dict(run_parallel(ask, range(2), 2)) == {0: None, 1: "broken"}
-        assert len(server.requests_for("/simple/alpha/")) == 1

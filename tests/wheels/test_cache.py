@@ -241,30 +241,6 @@ def test_a_selection_that_can_not_be_read_counts_as_absent(cache: Cache, text: b
     assert cache.selection("key") is None
 
 
-@pytest.mark.fault(15)
-@pytest.mark.parametrize(
-    ("reason", "given"), [("verliert Dateien — ü", "verliert Dateien — ü"), ("", "no reason given")]
-)
-def test_the_reason_of_a_yank_is_kept(cache: Cache, reason: str, given: str) -> None:
-    assert cache.yanked(LOCKED) is None
-    cache.remember_yanked(LOCKED, reason)
-    assert Cache(cache.root).yanked(LOCKED) == given
-
-
-@pytest.mark.fault(15)
-def test_a_reason_that_no_file_can_hold_is_kept_as_far_as_possible(cache: Cache) -> None:
-    # JSON can say half of a surrogate pair, which UTF-8 can't.
-    cache.remember_yanked(LOCKED, "bad \ud800 text")
-    assert (cache.yanked(LOCKED) or "").startswith("bad ")
-
-
-def test_a_reason_that_can_not_be_read_does_not_stop_a_build(cache: Cache) -> None:
-    cache.remember_yanked(LOCKED, "bad")
-    (path,) = cache.root.rglob("*.yanked")
-    path.write_bytes(b"\xff\xfe")
-    assert cache.yanked(LOCKED) is not None
-
-
 def test_a_temporary_file_goes_with_its_block(cache: Cache) -> None:
     with cache.temporary() as temporary:
         assert temporaries(cache) == [temporary.path]

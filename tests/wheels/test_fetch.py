@@ -12,18 +12,14 @@ import pytest
 from hatch_lambda_layer._internal.console import Console
 from hatch_lambda_layer.exceptions import DownloadError, WheelError
 from hatch_lambda_layer.index import http as transport
-from hatch_lambda_layer.index.download import Downloader
 from hatch_lambda_layer.wheels.cache import Cache
 from hatch_lambda_layer.wheels.fetch import collect_wheels
 from hatch_lambda_layer.wheels.selection import LockedWheel
 from tests.support.index_server import (
-    Answer,
-    Close,
     IndexServer,
     Redirect,
     Request,
     Status,
-    Truncate,
     WrongBytes,
 )
 from tests.support.wheel_factory import WheelSpec
@@ -151,9 +147,9 @@ def test_a_hundred_wheels_need_few_connections(server: IndexServer, cache: Cache
     server.add(*wheels)
     names = collect(cache, *(from_index(wheel, server) for wheel in wheels))
     assert names == [wheel.name for wheel in wheels]
-    assert len(server.requests) == 200  # each wheel, and the page that could say it is yanked
-    # Twelve threads fetch, and twelve ask for yanks at the same time.
-    assert server.connections <= 24
+    # No page of the index is asked for what the lockfile says already.
+    assert len(server.requests) == 100
+    assert server.connections <= 12
 
 
 @pytest.mark.fault(13)
@@ -236,8 +232,7 @@ def test_sound_wheels_stay_when_another_one_fails(server: IndexServer, cache: Ca
         collect(cache, from_index(ALPHA, server), from_index(BETA, server))
     server.requests.clear()
     assert collect(cache, from_index(BETA, server)) == ["beta"]
-    # Whether the other one was yanked may still be asked: nobody waits for that.
-    assert server.requests_for(server.path_of(BETA.filename)) == []
+    assert server.requests == []
 
 
 def test_a_wheel_on_disk_is_copied_and_left_alone(tmp_path: Path, cache: Cache) -> None:
@@ -266,94 +261,13 @@ def test_a_wheel_on_disk_that_is_gone_is_named(tmp_path: Path, cache: Cache) -> 
     assert "lock again" in str(caught.value)
 
 
-@pytest.mark.fault(15)
-@pytest.mark.parametrize(
-    ("yanked", "remembered"),
-    [("loses data", "loses data"), (True, "no reason given"), (False, None)],
-)
-def test_a_yank_is_remembered_for_warm_builds(
-    cache: Cache, *, yanked: str | bool, remembered: str | None
-) -> None:
-    with IndexServer() as server:
-        server.add(ALPHA, yanked=yanked)
-        wheel = from_index(ALPHA, server)
-        collect(cache, wheel)
-    warm = Cache(cache.root)
-    assert collect(warm, wheel) == ["alpha"]
-    assert warm.yanked(wheel) == remembered
-
-
-@pytest.mark.fault(15)
-def test_a_wheel_without_an_index_is_not_asked_about(server: IndexServer, cache: Cache) -> None:
-    collect(cache, locked(ALPHA, server.file_url(ALPHA.filename)))
-    assert [request.path for request in server.requests] == [server.path_of(ALPHA.filename)]
-
-
-@pytest.mark.fault(15)
-def test_an_index_page_that_is_missing_is_no_error(server: IndexServer, cache: Cache) -> None:
-    server.always("/simple/alpha/", Status(404))
-    assert collect(cache, from_index(ALPHA, server)) == ["alpha"]
-    assert cache.yanked(from_index(ALPHA, server)) is None
-
-
-@pytest.mark.fault(15)
 @pytest.mark.parametrize("kind", [IndexServer, HtmlServer])
-@pytest.mark.parametrize(
-    ("yanked", "expected"),
-    [("broken <on> \"x86\" & 'arm'", "broken <on> \"x86\" & 'arm'"), (True, ""), (False, None)],
-)
-def test_the_reason_of_a_yank_is_read_from_both_kinds_of_page(
-    kind: type[IndexServer], *, yanked: str | bool, expected: str | None
-) -> None:
-    another = WheelSpec(name="alpha", version="2.0")
-    with kind() as server:
-        server.add(ALPHA, yanked=yanked)
-        server.add(another, yanked="of the other file")
-        assert Downloader().yanked(from_index(ALPHA, server)) == expected
-
-
-@pytest.mark.fault(15)
-@pytest.mark.parametrize("kind", [IndexServer, HtmlServer])
-def test_a_wheel_without_a_url_is_found_on_its_page_and_its_yank_too(
-    kind: type[IndexServer], cache: Cache
-) -> None:
+def test_a_wheel_without_a_url_is_found_on_its_page(kind: type[IndexServer], cache: Cache) -> None:
     local = WheelSpec(name="alpha", version="1.2+cpu")
     with kind() as server:
-        server.add(local, yanked="too slow")
+        server.add(local)
+        assert "%2B" in server.file_url(local.filename)
         page = f"{server.simple_url}alpha/"
         wheel = locked(local, f"index+{page}#{local.filename}", server.simple_url.rstrip("/"))
         assert collect(cache, wheel) == ["alpha"]
         assert len(server.requests_for("/simple/alpha/")) == 1
-    assert cache.yanked(wheel) == "too slow"
-
-
-@pytest.mark.fault(15)
-@pytest.mark.parametrize("kind", [IndexServer, HtmlServer])
-def test_a_yank_is_found_where_the_link_is_percent_encoded(kind: type[IndexServer]) -> None:
-    local = WheelSpec(name="alpha", version="1.2+cpu")
-    with kind() as server:
-        server.add(local, yanked="too slow")
-        assert "%2B" in server.file_url(local.filename)
-        assert Downloader().yanked(from_index(local, server)) == "too slow"
-
-
-@pytest.mark.fault(15)
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Status(404),
-        Status(503),
-        Close(),
-        Truncate(),
-        Status(200, {"Content-Type": "application/json"}, b"{"),
-        Status(200, {"Content-Type": "application/json"}, b'{"files": [{}]}'),
-        Status(200, {"Content-Type": "application/json"}, b"[]"),
-        Status(200, {"Content-Type": "text/html; charset=utf-8"}, b"<a <a data-yanked \xff"),
-    ],
-    ids=repr,
-)
-def test_an_index_page_that_can_not_be_read_says_nothing(
-    server: IndexServer, answer: Answer
-) -> None:
-    server.always("/simple/alpha/", answer)
-    assert Downloader().yanked(from_index(ALPHA, server)) is None
