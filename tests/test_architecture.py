@@ -52,7 +52,7 @@ DOORS = {
     "botocore": {"aws"},
     "click": {"cli"},
     "hatch": {"hatch"},
-    "hatchling": {"hatch", "hooks", "wheel_builders"},
+    "hatchling": {"hatch", "hooks"},
     "http": set(),
     "importlib": set(),
     "keyring": {"index"},
@@ -74,6 +74,7 @@ SCRIPTS = {
     "lockfiles.pip._runner",
     "wheel_builders.container._driver",
     "wheel_builders._logged",
+    "wheel_builders._stand_in",
 }
 
 

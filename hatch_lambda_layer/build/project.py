@@ -14,8 +14,9 @@ from ..exceptions import Interrupted, LambdaLayerError
 from ..index.auth import IndexAccess
 from ..reports import text as report
 from ..wheels.cache import Cache, default_cache_dir
+from .inputs import BuildContext
 from .lock_selection import Resolver
-from .pipeline import BuildContext, MemberBuild
+from .pipeline import build_layer, plan_layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -65,7 +66,7 @@ class ProjectBuild:
             self.console.warn_once(warning)
         alone = len(self.matrix.members) == 1
         with locked(self._lock_paths(), self._say_waiting):
-            built = MemberBuild(self._context, member).run(self._name(member))
+            built = build_layer(self._context, member, self._name(member))
         # One table is what a person wants to see; the tables of a matrix are nearly the same.
         if built.rebuilt and (alone or self.console.verbose):
             self.console.info(report.layer_table(built.manifest))
@@ -82,7 +83,7 @@ class ProjectBuild:
     def plan(self, member: Member) -> BuildPlan:
         """Say what a member would be made from; nothing is fetched, and no layer is written."""
         with locked(self._lock_paths(), self._say_waiting):
-            return MemberBuild(self._context, member).plan(self.zip_path(member))
+            return plan_layer(self._context, member, self.zip_path(member))
 
     def zip_path(self, member: Member) -> Path:
         """Give the path of a member's layer."""

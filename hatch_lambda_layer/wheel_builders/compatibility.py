@@ -38,7 +38,12 @@ def fits_by_tag(wheel: Wheel, target: Target) -> bool:
 
 
 def check_identity(wheel: Wheel, source: LockedSource) -> None:
-    """Raise `BuildError` unless the wheel has the name and the version that are locked."""
+    """Raise `BuildError` unless the wheel has the name and the version that are locked.
+
+    No lockfile names those of the project itself.
+    """
+    if source.kind == "project":
+        return
     from packaging.utils import canonicalize_name
     from packaging.version import Version
 
@@ -70,6 +75,8 @@ def check_fit(
         return
     more = [f"and {len(reasons) - _SHOWN} more"] if len(reasons) > _SHOWN else []
     hint = f"choose a version of `{source.name}` that has a wheel for {target.id}"
+    if source.kind == "project":
+        hint = "set `include-project = false`"
     if not is_pure(wheel):
         hint = f"{hint_of_builder}; or {hint}"
     raise BuildError(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from .._internal.process import run
 from .._internal.uv import find_uv
 from ..exceptions import BuildError, ToolError
+from .stand_in import add_stand_in, without_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -146,9 +147,12 @@ class BuildEnvironment:
         _make(folder, request)
         scripts = folder / ("Scripts" if sys.platform == "win32" else "bin")
         python = scripts / ("python.exe" if sys.platform == "win32" else "python")
-        if requires:
-            _install(python, request, requires)
-        return cls(folder=folder, python=python, version=_version(folder))
+        version = _version(folder)
+        if foreign := without_own(requires):
+            _install(python, request, foreign)
+        if len(foreign) < len(requires):
+            add_stand_in(_site_packages(folder, version))
+        return cls(folder=folder, python=python, version=version)
 
     def variables(self, request: BuildRequest) -> dict[str, str]:
         """Give the whole environment of foreign code."""
@@ -230,6 +234,12 @@ def uv_environment(requirements: Requirements) -> dict[str, str]:
     """Give the environment that uv is called with, without what would change its work."""
     found = requirements.environment.items()
     return {name: value for name, value in found if name not in _CONTRADICTING}
+
+
+def _site_packages(folder: Path, version: tuple[int, int]) -> Path:
+    if sys.platform == "win32":
+        return folder / "Lib" / "site-packages"
+    return folder / "lib" / "python{}.{}".format(*version) / "site-packages"
 
 
 def _version(folder: Path) -> tuple[int, int]:

@@ -102,6 +102,20 @@ def shadow(repository: Path, folder: Path, copy: Path) -> None:
         shutil.rmtree(copy, ignore_errors=True)
 
 
+def describe(repository: Path) -> str:
+    """Return what a backend may ask of a repository: its commit, and the tags that lead to it.
+
+    Whether files have changed since follows from their contents. Empty where there is no commit.
+    """
+    git = _Git(repository, _environment())
+    try:
+        commit = git.run("rev-parse", "--verify", "HEAD")
+        tags = git.run("tag", "--merged", "HEAD", "--format=%(refname) %(objectname)")
+    except ToolError:
+        return ""
+    return (commit + tags).decode("utf-8", "surrogateescape")
+
+
 def detach(copy: Path) -> None:
     """Give `copy`, which shares objects with another repository, those that it needs itself.
 

@@ -75,6 +75,7 @@ class LayerSources:
         self._cache = cache
         self._console = console
         self._folder = folder
+        self._inputs: list[tuple[str, str, object]] | None = None
         builders = policy.builders(target, console)
         self._builds = [
             _Build(source, target, cache, builders, folder, access) for source in sources
@@ -85,10 +86,17 @@ class LayerSources:
         return [(each.source.name, each.digest) for each in self._builds]
 
     def inputs(self) -> list[tuple[str, str, object]]:
-        """Give what decides the wheels on every machine, as JSON has it.
+        """Return what decides the wheels on every machine, as JSON has it: always the same."""
+        if self._inputs is None:
+            self._inputs = self._read_inputs()
+        return self._inputs
 
-        After the wheels have been built it may be more: a source can turn out to be native.
-        """
+    @property
+    def reclassified(self) -> bool:
+        """Whether a source has turned out to be native, so that its image is an input, too."""
+        return self._inputs is not None and self._inputs != self._read_inputs()
+
+    def _read_inputs(self) -> list[tuple[str, str, object]]:
         return [(each.source.name, each.digest, each.builder.inputs()) for each in self._builds]
 
     def wheels(self, requirements: Requirements) -> tuple[Wheel, ...]:

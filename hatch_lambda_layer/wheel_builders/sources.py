@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from ..wheels.selection import LockedSource
 
 _KINDS = {"sdist": "sdist", "archive": "archive", "vcs": "git repository", "directory": "folder"}
+_FOLDERS = ("directory", "project")
 
 
 def title(source: LockedSource) -> str:
     """Give the words for a source: its package and what it is."""
+    if source.kind == "project":
+        return f"the project `{source.name}`"
     package = f"{source.name} {source.version or ''}".rstrip()
     return f"package `{package}` (from its {_KINDS[source.kind]})"
 
@@ -28,14 +31,28 @@ def title(source: LockedSource) -> str:
 def source_digest(source: LockedSource) -> str:
     """Give what identifies the content of a source, without its URL or path.
 
-    An archive's sha256, a repository's commit, or a digest of a folder's files; then the
-    subdirectory. Raises `BuildError` for a folder that can't be read.
+    An archive's sha256, a repository's commit, or a digest of a folder's files, and of the
+    repository around it where the build asks that; then the subdirectory. Raises `BuildError` for
+    a folder that can't be read.
     """
-    if source.kind == "directory":
-        digest = folders.digest_folder(Path(source.location) / (source.subdirectory or ""))
+    if source.kind in _FOLDERS:
+        digest = _folder_digest(Path(source.location) / (source.subdirectory or ""))
     else:
         digest = (source.commit if source.kind == "vcs" else source.sha256) or ""
     return f"{digest}#{source.subdirectory}" if source.subdirectory else digest
+
+
+def _folder_digest(folder: Path) -> str:
+    from .versioning import reads_repository
+
+    digest = folders.digest_folder(folder)
+    root = folders.repository_root(folder) if reads_repository(folder) else None
+    if root is None or shutil.which("git") is None:
+        return digest
+    from . import git
+
+    facts = f"{digest}\0{git.describe(root)}"
+    return hashlib.sha256(facts.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def obtain(source: LockedSource, folder: Path, access: IndexAccess | None = None) -> Path:
@@ -50,7 +67,7 @@ def obtain(source: LockedSource, folder: Path, access: IndexAccess | None = None
 
     named = title(source)
     tree = folder / "tree"
-    if source.kind == "directory":
+    if source.kind in _FOLDERS:
         return _copied(Path(source.location) / (source.subdirectory or ""), tree)
     if source.kind == "vcs":
         git.check_out(source.location, source.commit or "", tree, named)

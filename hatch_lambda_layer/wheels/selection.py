@@ -53,7 +53,8 @@ class LockedWheel(NamedTuple):
 class LockedSource(NamedTuple):
     """A package without a fitting wheel, as the lockfile names its source.
 
-    `kind` is `sdist`, `archive`, `vcs` or `directory`; `location` is a URL or an absolute path.
+    `kind` is `sdist`, `archive`, `vcs` or `directory`, or `project` for the project itself, which
+    no lockfile selects; `location` is a URL or an absolute path.
     `sha256` (hexadecimal) is that of an sdist or archive, `commit` that of a git repository.
     `reason` says in a sentence why there is no wheel.
     """

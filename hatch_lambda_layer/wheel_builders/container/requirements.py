@@ -16,6 +16,7 @@ from ...wheels.fetch import collect_wheels
 from ...wheels.origins import check_origins
 from ...wheels.selection import select
 from ..environment import uv_environment
+from ..stand_in import add_stand_in, without_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,9 +46,13 @@ def lay_out(
     folder.mkdir()
     if not requires:
         return
-    wheels = _fetch(requires, request, session)
-    for wheel in wheels:
-        _install(wheel, folder, environment, request)
+    python = "python{}.{}".format(*request.target.runtime.python_version)
+    packages = folder / "lib" / python / "site-packages"
+    foreign = without_own(requires)
+    if len(foreign) < len(requires):
+        add_stand_in(packages)
+    for wheel in _fetch(foreign, request, session) if foreign else ():
+        _install(wheel, folder, packages, environment, request)
 
 
 def _fetch(
@@ -93,7 +98,9 @@ def _asking(session: BuildSession) -> Callable[[str, str], list[Link] | None]:
     return Downloader(session.requirements.access).links
 
 
-def _install(wheel: Wheel, folder: Path, environment: str, request: BuildRequest) -> None:
+def _install(
+    wheel: Wheel, folder: Path, packages: Path, environment: str, request: BuildRequest
+) -> None:
     from zipfile import ZipFile
 
     from installer import install
@@ -101,9 +108,7 @@ def _install(wheel: Wheel, folder: Path, environment: str, request: BuildRequest
     from installer.exceptions import InstallerError
     from installer.sources import WheelFile
 
-    major, minor = request.target.runtime.python_version
-    packages = str(folder / "lib" / f"python{major}.{minor}" / "site-packages")
-    scheme = {"purelib": packages, "platlib": packages, "data": str(folder)}
+    scheme = {"purelib": str(packages), "platlib": str(packages), "data": str(folder)}
     scheme |= {"scripts": str(folder / "bin"), "headers": str(folder / "include" / wheel.name)}
     destination = SchemeDictionaryDestination(
         scheme_dict=scheme, interpreter=f"{environment}/bin/python", script_kind="posix"

@@ -1,0 +1,190 @@
+"""All that decides one layer, found out before a wheel of it is fetched."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..layer.archive import archive_time
+from ..layer.manifest import input_digest
+from ..wheels.selection import no_wheels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from packaging.requirements import Requirement
+
+    from .._internal.console import Console
+    from ..config.layer import Member
+    from ..exceptions import SelectionError
+    from ..index.auth import IndexAccess
+    from ..layer.inclusion import IncludedFile
+    from ..layout import LayerPathLayout
+    from ..wheel_builders import LayerSources
+    from ..wheels.cache import Cache
+    from ..wheels.selection import LockedSource, Selection
+    from ..wheels.wheel import Wheel
+    from .lock_selection import Resolver
+
+# Rises when equal inputs come out as another layer: old ones are then built again.
+_LAYOUT_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildContext:
+    """What the builds of one project's layers share.
+
+    `project_wheel` is the project's own wheel where the caller has it already.
+    """
+
+    layout: LayerPathLayout
+    pyproject: dict[str, object]
+    console: Console
+    cache: Cache
+    access: IndexAccess
+    resolver: Resolver
+    project_wheel: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildInputs:
+    """All that decides one layer, and the digest of it.
+
+    `sources` are the packages of the `selection` that have no wheel, `None` where all have one.
+    `project` is the project's own wheel, `direct` what the project itself requires where an
+    exclusion needs to know, `date` that of every file in the zip.
+    """
+
+    member: Member
+    selection: Selection
+    sources: LayerSources | None
+    project: Wheel | None
+    included: Sequence[IncludedFile]
+    direct: Sequence[Requirement]
+    date: datetime
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Compute the digest, once."""
+        config = self.member.config
+        facts = {
+            "layout": _LAYOUT_VERSION,
+            "target": self.member.target.id,
+            "time": self.date.isoformat(),
+            "prune": config.prune,
+            "exclude": sorted(config.exclude),
+            "allow_missing": sorted(config.allow_missing),
+            "direct": sorted(map(str, self.direct)),
+            "wheels": [(each.name, each.version, each.sha256) for each in self.selection.wheels],
+            "sources": self.sources.inputs() if self.sources else [],
+            "included": [(each.path, each.executable, each.sha256) for each in self.included],
+            # By content: how the project's wheel is compressed differs from zlib to zlib.
+            "project": self.project
+            and sorted((each.path, each.executable, each.sha256) for each in self.project.members),
+        }
+        object.__setattr__(self, "digest", input_digest(facts))
+
+    @property
+    def distributions(self) -> frozenset[tuple[str, str]]:
+        """Each distribution of the lockfile, by name, with what identifies its content."""
+        wheels = [(locked.name, locked.sha256) for locked in self.selection.wheels]
+        return frozenset([*wheels, *(self.sources.digests() if self.sources else ())])
+
+
+def needs_work_folder(selection: Selection, member: Member) -> bool:
+    """Return whether something is made on the way to the layer."""
+    config = member.config
+    return bool(selection.sources or config.include_project or config.force_include)
+
+
+def find_inputs(context: BuildContext, member: Member, selection: Selection) -> BuildInputs:
+    """Find out what decides a layer; the project's own wheel is built for it where it goes in.
+
+    The work folder is there where one is needed. Raises `LambdaLayerError`.
+    """
+    config = member.config
+    if selection.sources and config.build == "never":
+        raise _refused(selection, member)
+    return BuildInputs(
+        member=member,
+        selection=selection,
+        sources=_sources(context, member, selection.sources),
+        project=_project_wheel(context, member) if config.include_project else None,
+        included=_included(context, member),
+        direct=_direct_requirements(context, member),
+        date=archive_time(os.environ.get("SOURCE_DATE_EPOCH")),
+    )
+
+
+def build_sources(sources: LayerSources | None, context: BuildContext) -> Sequence[Wheel]:
+    """Return the wheels of sources, from the cache or built with what the project's indexes have.
+
+    Raises `BuildError`, `DownloadError` and `WheelError`.
+    """
+    if sources is None:
+        return ()
+    from ..wheel_builders import Requirements
+
+    with context.access.environment("uv") as environment:
+        return sources.wheels(
+            Requirements(
+                folder=context.layout.dir_project_root,
+                environment=environment,
+                access=context.access,
+            )
+        )
+
+
+def _refused(selection: Selection, member: Member) -> SelectionError:
+    reasons = [each.reason for each in selection.sources]
+    return no_wheels(reasons, member.target, have_sources=True)
+
+
+def _sources(
+    context: BuildContext, member: Member, sources: Sequence[LockedSource]
+) -> LayerSources | None:
+    if not sources:
+        return None
+    from ..wheel_builders import BuildPolicy, LayerSources
+
+    # What the user names to go in is built also where nothing else may be.
+    build = "local" if member.config.build == "never" else member.config.build
+    return LayerSources(
+        sources,
+        BuildPolicy(build=build, container=member.config.container),
+        member.target,
+        cache=context.cache,
+        console=context.console,
+        folder=context.layout.dir_sources,
+        access=context.access,
+    )
+
+
+def _project_wheel(context: BuildContext, member: Member) -> Wheel:
+    from ..wheel_builders.project import project_source, read_project_wheel
+
+    source = project_source(context.layout.dir_project_root, context.pyproject)
+    if context.project_wheel:
+        return read_project_wheel(context.project_wheel, source, member.target)
+    (wheel,) = build_sources(_sources(context, member, [source]), context)
+    return wheel
+
+
+def _included(context: BuildContext, member: Member) -> Sequence[IncludedFile]:
+    if not member.config.force_include:
+        return ()
+    from ..layer.inclusion import find_included
+
+    return find_included(context.layout.dir_project_root, member.config.force_include)
+
+
+def _direct_requirements(context: BuildContext, member: Member) -> Sequence[Requirement]:
+    config = member.config
+    if not config.exclude:
+        return ()
+    from ..config.project import direct_requirements
+
+    return direct_requirements(context.pyproject, config.groups, config.extras)

@@ -1,0 +1,54 @@
+"""Whether the wheel of a folder depends on the git repository around it, by what its files say."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Build requirements that ask git for the version: hatch-vcs, setuptools-scm, versioningit, dunamai…
+_VERSIONERS = re.compile(r"(^|-)(scm|vcs|git|pbr|dunamai|versioneer|versioningit|versioning)(-|$)")
+# How pdm-backend and others are told to: `[tool.pdm.version] source = "scm"`.
+_SOURCE = re.compile(r"""\b(source|provider|version-from)\s*=\s*["'][\w.]*(scm|vcs|git)""")
+_BUILD_SCRIPTS = ("setup.py", "hatch_build.py", "pdm_build.py", "build.py")
+_GIT = re.compile(rb"\bgit\b")
+
+
+def reads_repository(project: Path) -> bool:
+    """Return whether the build of the project in a folder is likely to ask git something."""
+    path = project / "pyproject.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text).get("build-system")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        text, table = "", None
+    table = table if isinstance(table, dict) else {}
+    names = map(_name, _strings(table.get("requires")))
+    return (
+        any(_VERSIONERS.search(name) for name in names)
+        or _SOURCE.search(text) is not None
+        or any(_GIT.search(script) for script in _scripts(project, table))
+    )
+
+
+def _scripts(project: Path, table: dict[str, object]) -> Iterator[bytes]:
+    paths = [project / name for name in _BUILD_SCRIPTS]
+    for folder in _strings(table.get("backend-path")):
+        paths += sorted((project / folder).glob("*.py"))
+    for path in paths:
+        if path.is_file():
+            yield path.read_bytes()
+
+
+def _name(requirement: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(re.split(r"[^\w.-]", requirement.strip(), maxsplit=1)[0])
+
+
+def _strings(value: object) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
