@@ -1,4 +1,4 @@
-"""What can go wrong: one family of exceptions, each with a message, a hint and its data."""
+"""The exceptions of this package: one family, each with a message, a hint and its data."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MissingLockfileError(LockfileError):
 
 
 class ToolError(LambdaLayerError):
-    """A program that was called failed; `output` is what it said, without credentials."""
+    """A program that was called failed; `output` is what it printed, without credentials."""
 
     def __init__(self, program: str, output: str, *, hint: str | None = None) -> None:
         super().__init__(f"`{program}` failed:\n{output.strip()}", hint=hint)
@@ -56,7 +56,7 @@ class SelectionError(LambdaLayerError):
 
 
 class BuildError(LambdaLayerError):
-    """A source could not be built to a wheel, or its wheel is of no use for the target."""
+    """A source could not be built to a wheel, or its wheel does not fit the target."""
 
 
 class DownloadError(LambdaLayerError):
@@ -64,7 +64,7 @@ class DownloadError(LambdaLayerError):
 
 
 class CredentialsError(LambdaLayerError):
-    """The credentials of an index are incomplete, can't be had, or can't be handed on."""
+    """The credentials of an index are incomplete or unavailable, or a tool can't take them."""
 
 
 class OriginError(LambdaLayerError):
@@ -106,7 +106,7 @@ class OutputError(LambdaLayerError):
     """The layer could not be written; what was there before is untouched."""
 
 
-class Interrupted(LambdaLayerError):  # noqa: N818  # it is no fault
+class Interrupted(LambdaLayerError):  # noqa: N818  # not an error
     """The build was stopped by a signal."""
 
     def __init__(self, exit_code: int) -> None:

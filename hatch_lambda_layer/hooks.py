@@ -1,4 +1,4 @@
-"""What Hatch finds through the entry point `hatch`: one name, several kinds of plugin."""
+"""The plugins that Hatch finds through the entry point `hatch`: one name, several kinds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .hatch.builder import LambdaLayerBuilder
     from .hatch.publisher import LambdaLayerPublisher
 
-# Each class is imported where it is asked for, so that one kind does not pay for the other.
+# Each class is imported only when Hatch asks for it: no kind of plugin pays for another.
 
 
 @hookimpl

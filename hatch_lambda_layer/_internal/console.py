@@ -1,4 +1,4 @@
-"""What a person sees while a layer is built, under Hatch and on the command line."""
+"""Messages and progress while a layer is built, under Hatch and on the command line."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class Display(Protocol):
 
     @property
     def verbosity(self) -> int:
-        """0 as the default, less when quiet, more when verbose."""
+        """0 by default, negative when quiet, positive when verbose."""
         ...
 
     def display_info(self, message: str = "") -> None:
-        """Show what everybody wants to see, unless quiet."""
+        """Show a message, unless quiet."""
         ...
 
     def display_warning(self, message: str = "") -> None:
-        """Show what should be looked at, unless very quiet."""
+        """Show a warning, unless very quiet."""
         ...
 
     def display_debug(self, message: str = "", level: int = 1) -> None:
@@ -41,14 +41,14 @@ class Display(Protocol):
 
 
 class Progress(Protocol):
-    """How far a long piece of work has come; its methods may be called from any thread."""
+    """The progress of a long piece of work; its methods may be called from any thread."""
 
     def moved(self, count: int) -> None:
-        """Count bytes that came; a negative number takes back those of a failed attempt."""
+        """Count bytes that were moved; a negative `count` takes back those of a failed attempt."""
         ...
 
     def done(self) -> None:
-        """Count a thing that is finished."""
+        """Count one finished item."""
         ...
 
 
@@ -65,15 +65,15 @@ class Console:
         return self._display.verbosity > 0
 
     def info(self, message: str) -> None:
-        """Show what everybody wants to see."""
+        """Show a message."""
         self._display.display_info(message)
 
     def warning(self, message: str) -> None:
-        """Show what should be looked at."""
+        """Show a warning."""
         self._display.display_warning(f"warning: {message}")
 
     def warn_once(self, message: str) -> None:
-        """Show what is true of several members of a matrix when it is first found."""
+        """Show a warning that several members of a matrix share, the first time only."""
         if message not in self._warned:
             self._warned.add(message)
             self.warning(message)
@@ -84,7 +84,7 @@ class Console:
 
     @contextmanager
     def progress(self, label: str, items: int) -> Iterator[Progress]:
-        """Show how far the work on `items` things has come, and the bytes that it has moved."""
+        """Yield a display of the progress through `items`, and of the bytes moved for them."""
         if self._display.verbosity < 0:
             yield _Silent()
         elif sys.stderr.isatty():
@@ -96,7 +96,7 @@ class Console:
 
     @contextmanager
     def working(self, label: str | None = None) -> Iterator[Callable[[str], None]]:
-        """Show that work of unknown length goes on; what is given takes what it said last."""
+        """Show that work of unknown length goes on; yield a function that takes its latest line."""
         if label is not None:
             self.info(label)
         if self._display.verbosity < 0:
@@ -117,7 +117,7 @@ class _Silent:
 
 
 class _Sign:
-    """That work goes on, where there is no terminal: a line now and then."""
+    """A sign that work goes on, where there is no terminal: a line now and then."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -180,7 +180,7 @@ def _bar(label: str, items: int) -> Iterator[_Bar]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[moved]}"),
     )
-    # Nothing of it stays: what was built is said afterwards, in lines.
+    # The bar is removed at the end: what was built is reported in lines of text.
     with RichProgress(*columns, console=Terminal(stderr=True), transient=True) as progress:
         yield _Bar(progress, progress.add_task(label, total=items, moved=""))
 
@@ -194,7 +194,7 @@ def _status() -> Iterator[Callable[[str], None]]:
     start = time.monotonic()
 
     def show(said: str) -> None:
-        # As text, since foreign programs say it and could mean markup by chance.
+        # As plain text: the output of another program may look like markup by chance.
         text = Text(f"{time.monotonic() - start:.0f} s: {_printable(said)}", style="dim")
         text.truncate(max(terminal.width - 4, 10), overflow="ellipsis")
         status.update(text)
@@ -204,12 +204,12 @@ def _status() -> Iterator[Callable[[str], None]]:
 
 
 def _printable(said: str) -> str:
-    """Give what a foreign program says without what would steer a terminal."""
+    """Return the output of another program without characters that control a terminal."""
     return "".join(each if each.isprintable() else " " for each in said)
 
 
 def megabytes(size: int) -> str:
-    """Write a size as AWS does, where a MB is 1,048,576 bytes and a KB 1,024."""
+    """Return a size in bytes as AWS writes it: a MB is 1,048,576 bytes and a KB 1,024."""
     if size < _MEGABYTE:
         return f"{-(-size // 1024)} KB"
     return f"{size / _MEGABYTE:.1f} MB"

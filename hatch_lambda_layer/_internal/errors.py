@@ -1,4 +1,4 @@
-"""The edge to a person: one place that turns exceptions into a message and an exit code."""
+"""The one place that turns exceptions and signals into a message and an exit code."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def abort(display: AbortingDisplay, error: LambdaLayerError) -> NoReturn:
     if display.verbosity > 0:
         display.display_debug(redact("".join(traceback.format_exception(error))))
     display.abort(f"error: {error}", code=error.exit_code)
-    # Hatch says that its `abort` returns nothing, not that it does not return.
+    # Hatch's `abort` is annotated to return `None`, although it never returns.
     raise SystemExit(error.exit_code)
 
 
@@ -67,8 +67,8 @@ def _terminable() -> Iterator[None]:
         raise Interrupted(_SIGTERM_EXIT_CODE)
 
     def report_unraisable(args: sys.UnraisableHookArgs) -> None:
-        # The signal came while Python called back (from an import, say), where no exception gets
-        # out: it is raised at the end of the block instead.
+        # The signal came during a callback of Python's (from an import, say), from which no
+        # exception gets out: it is raised at the end of the block instead.
         if not isinstance(args.exc_value, Interrupted):
             hook(args)
 

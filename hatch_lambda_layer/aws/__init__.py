@@ -10,7 +10,7 @@ from ..exceptions import LambdaLayerError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What the extra installs, as it is imported.
+# The modules that the extra installs, by the names that are imported.
 _OF_THE_EXTRA = {"boto3", "botocore", "s3pathlib", "s3transfer", "jmespath"}
 
 

@@ -1,4 +1,4 @@
-"""AWS CodeArtifact: a token, which is the password of its repositories for a while."""
+"""AWS CodeArtifact: a token, which is the password of its repositories for a limited time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..exceptions import CredentialsError
 if TYPE_CHECKING:
     from ..config.indexes import CodeArtifact
 
-# Enough for any build; the API gives up to twelve hours.
+# Enough for any build; the API (GetAuthorizationToken) allows up to twelve hours.
 _TOKEN_SECONDS = 3600
 _PERMISSIONS = (
     "codeartifact:GetAuthorizationToken",
@@ -19,9 +19,9 @@ _PERMISSIONS = (
 
 
 def authorization_token(place: CodeArtifact) -> str:
-    """Ask for a token, with the AWS credentials of the user.
+    """Return a token for a domain, valid for an hour, by the AWS credentials of the user.
 
-    Raises `CredentialsError` where boto3 is missing, or AWS gives no token.
+    Raises `CredentialsError` where boto3 is missing, or AWS refuses a token.
     """
     try:
         import boto3  # type: ignore[import-untyped,unused-ignore]
@@ -31,7 +31,7 @@ def authorization_token(place: CodeArtifact) -> str:
         )
     except ImportError as error:
         raise CredentialsError(
-            f"CodeArtifact's domain `{place.domain}` needs a token, and boto3 is not installed",
+            f"CodeArtifact's domain `{place.domain}` needs a token, but boto3 is not installed",
             hint="install `hatch-lambda-layer[aws]`, or set the password of the index in the "
             "environment",
         ) from error
@@ -44,8 +44,8 @@ def authorization_token(place: CodeArtifact) -> str:
         )
     except (BotoCoreError, ClientError) as error:
         raise CredentialsError(
-            f"CodeArtifact gives no token for domain `{place.domain}` of {place.domain_owner} in "
-            f"{place.region}: {error}",
+            f"CodeArtifact returned no token for domain `{place.domain}` of {place.domain_owner} "
+            f"in {place.region}: {error}",
             hint="check the AWS credentials (`aws sts get-caller-identity`); they need the "
             f"permissions {', '.join(_PERMISSIONS)}",
         ) from error

@@ -1,4 +1,4 @@
-"""What AWS answers, as errors that say which permission, Region or bucket is meant."""
+"""The errors of AWS, as errors that name the permission, Region or bucket that is meant."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CREDENTIALS_HINT = (
-    "give credentials as for the AWS command line: AWS_PROFILE, `profile` in "
+    "provide credentials as for the AWS command line: AWS_PROFILE, `profile` in "
     "`[tool.lambda-layer.publish]`, AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or a role of "
     "the machine"
 )
@@ -28,7 +28,7 @@ _INVALID = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-# HEAD has no body, so that its errors have no name but the status.
+# The response to HEAD has no body: its errors have only the status for a name.
 _DENIED = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden", "403"}
 _OTHER_REGION = {"301", "PermanentRedirect", "AuthorizationHeaderMalformed"}
 _THROTTLED = {
@@ -56,19 +56,19 @@ _SERVER_ERROR = 500
 
 
 def code(error: Exception) -> str:
-    """Give the name that AWS gives an error, or its status; empty for what is no answer."""
+    """Return AWS's name for an error, or its HTTP status; empty if it is not from a response."""
     if not isinstance(error, aws.ClientError):
         return ""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def throttled(error: Exception) -> bool:
-    """Say whether AWS got too many calls to take this one: nothing has happened."""
+    """Return whether AWS refused the call because of too many: it had no effect."""
     return code(error) in _THROTTLED
 
 
 def answer_lost(error: Exception) -> bool:
-    """Say whether the call may have succeeded though nothing or a server's error came back."""
+    """Return whether the call may have succeeded: no response came, or a server's error."""
     if isinstance(error, aws.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= _SERVER_ERROR
@@ -77,9 +77,10 @@ def answer_lost(error: Exception) -> bool:
 
 @contextmanager
 def explained(action: str, where: str) -> Iterator[None]:
-    """Raise `PublishError` for what AWS refuses; `action` is the IAM action of the call.
+    """Raise `PublishError` for every failure of an AWS call in the block.
 
-    `where` names the Region, and the bucket or the layer.
+    `action` is the IAM action of the call, such as `s3:PutObject`. `where` names the Region, and
+    the bucket or the layer.
     """
     try:
         yield
@@ -124,7 +125,7 @@ def _refused(  # noqa: PLR0911  # a return for each kind of refusal
         )
     if name in _INVALID:
         return PublishError(
-            f"{where}: AWS knows no such credentials: {message}", hint=CREDENTIALS_HINT
+            f"{where}: AWS does not know the credentials: {message}", hint=CREDENTIALS_HINT
         )
     if name in {"NoSuchBucket", "404"}:
         return PublishError(

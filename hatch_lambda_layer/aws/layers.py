@@ -44,7 +44,11 @@ class LayerVersion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LayerPermission:
-    """A permission on a layer version: `principal` is an account's number, or `*`."""
+    """A permission on a layer version: `principal` is the number of an account, or `*`.
+
+    `statement` is its id in the policy of the version. `organization` is the id of an organization
+    of AWS, for `*` only: its accounts, instead of everybody.
+    """
 
     statement: str
     principal: str
@@ -52,7 +56,11 @@ class LayerPermission:
 
 
 class Publication(NamedTuple):
-    """A version that was published, as Lambda has it; `code_sha256` is base64."""
+    """A version that was published, as Lambda has it; `code_sha256` is base64.
+
+    `answer_was_lost` is true where the version was found in the list, after a call whose response
+    was lost.
+    """
 
     version: LayerVersion
     code_sha256: str
@@ -62,7 +70,7 @@ class Publication(NamedTuple):
 class LayerRegistry:
     """The layers of one Region of one account; every method raises `PublishError`.
 
-    `pause` waits for so many seconds.
+    `pause` waits for a number of seconds.
     """
 
     def __init__(
@@ -74,7 +82,7 @@ class LayerRegistry:
         self._pause = pause
 
     def versions(self, name: str) -> list[LayerVersion]:
-        """Give the versions of a layer, the newest first; none for a layer that is not there."""
+        """Return the versions of a layer, the newest first; none if the layer does not exist."""
         pages = self._client.get_paginator("list_layer_versions")
         with explained("lambda:ListLayerVersions", self._where(name)):
             found = [
@@ -93,7 +101,7 @@ class LayerRegistry:
         return sorted(found, key=lambda version: -version.number)
 
     def code(self, name: str, number: int) -> tuple[str, int]:
-        """Give the CodeSha256 of a version, and the size of its zip in bytes."""
+        """Return the CodeSha256 (base64) of a version, and the size of its zip in bytes."""
         with explained("lambda:GetLayerVersion", self._where(name)):
             content = self._client.get_layer_version(LayerName=name, VersionNumber=number)[
                 "Content"
@@ -103,8 +111,8 @@ class LayerRegistry:
     def publish(self, wanted: LayerVersion, name: str, zip_file: StoredZip | Path) -> Publication:
         """Publish a version once.
 
-        `wanted` is the version as it will be; its number is that of the newest there is. A call
-        whose answer was lost is not repeated before the list shows that it came to nothing.
+        `wanted` is the version as it will be, with the number of the newest version so far. A call
+        whose response was lost is repeated only if the list of versions shows that it made none.
         """
         request: Any = {
             "LayerName": name,
@@ -135,7 +143,7 @@ class LayerRegistry:
         return Publication(made, answer["Content"]["CodeSha256"], answer_was_lost=False)
 
     def permissions(self, name: str, number: int) -> set[str]:
-        """Give the names of the statements in a version's policy."""
+        """Return the ids of the statements in a version's policy; none if it has no policy."""
         with explained("lambda:GetLayerVersionPolicy", self._where(name)):
             try:
                 policy = self._client.get_layer_version_policy(
@@ -148,7 +156,7 @@ class LayerRegistry:
         return {statement["Sid"] for statement in json.loads(policy)["Statement"]}
 
     def permit(self, name: str, number: int, permission: LayerPermission) -> None:
-        """Add a permission to a version, unless it has it."""
+        """Add a permission to a version, unless it has one with the same id."""
         request: Any = (
             {"OrganizationId": permission.organization} if permission.organization else {}
         )
@@ -172,9 +180,9 @@ class LayerRegistry:
             self._client.delete_layer_version(LayerName=name, VersionNumber=number)
 
     def users(self) -> Mapping[str, list[str]]:
-        """Give the functions of the account that use a layer version, by its ARN.
+        """Return the functions of the account that use each layer version, by its ARN.
 
-        Versions of functions count, too: an alias may still lead to one.
+        All versions of the functions count: an alias may still lead to an old one.
         """
         used: dict[str, list[str]] = {}
         pages = self._client.get_paginator("list_functions")
@@ -189,7 +197,7 @@ class LayerRegistry:
         return f"{self._region}, layer `{name}`"
 
     def _look_up(self, wanted: LayerVersion, name: str) -> LayerVersion | None:
-        """Find the version that a call has made of which nothing was heard."""
+        """Return the version made by a call whose response was lost; `None` if it made none."""
         made = [
             version
             for version in self.versions(name)

@@ -1,4 +1,4 @@
-"""The parameter of Systems Manager that tells the ARN of a layer's newest version."""
+"""The parameter of Systems Manager that holds the ARN of a layer's newest version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def read_parameter(session: AwsSession, region: str, name: str) -> str | None:
-    """Give the value of a parameter, or `None`; raises `PublishError`."""
+    """Return the value of a parameter, `None` if it does not exist; raise `PublishError`."""
     with explained("ssm:GetParameter", f"{region}, parameter `{name}`"):
         try:
             return session.ssm(region).get_parameter(Name=name)["Parameter"]["Value"]
@@ -24,6 +24,6 @@ def read_parameter(session: AwsSession, region: str, name: str) -> str | None:
 
 
 def write_parameter(session: AwsSession, region: str, name: str, value: str) -> None:
-    """Give a parameter a value, whatever it had; raises `PublishError`."""
+    """Write the value of a parameter, whatever it was before; raise `PublishError`."""
     with explained("ssm:PutParameter", f"{region}, parameter `{name}`"):
         session.ssm(region).put_parameter(Name=name, Value=value, Type="String", Overwrite=True)

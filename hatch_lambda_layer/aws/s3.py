@@ -1,7 +1,7 @@
-"""The bucket on the way to Lambda: the zip is put once, the manifests lie beside it.
+"""The bucket on the way to Lambda: the zip is put once, with the manifests beside it.
 
 Paths and small objects go through s3pathlib. It has neither multipart uploads with a checksum of
-our own nor HEAD with the checksum in its answer: those are plain boto3.
+our own nor HEAD with the checksum in its response: those go through boto3.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from .._internal.console import Progress
     from .session import AwsSession
 
-# Larger zips go in parts; S3 allows 10,000 of them, each of 5 MiB at least.
+# Larger zips go in parts: at most 10,000 of 5 MiB or more (S3's page "multipart upload limits").
 _PART_SIZE = 16 * 1024 * 1024
 _UPLOADS = 4
 _TRIES = 10
 _ZIP, _JSON = "application/zip", "application/json"
-# What S3 answers when If-None-Match or If-Match does not hold, or somebody writes right now.
+# S3's errors when If-None-Match or If-Match does not hold, or another write is under way.
 _TAKEN = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 # A manifest's version, in the metadata of its object.
@@ -44,7 +44,7 @@ _VERSION = "layer-version"
 
 @dataclass(frozen=True, slots=True)
 class StoredZip:
-    """A zip on S3, as Lambda is told of it; `version_id` only where the bucket keeps versions."""
+    """A zip on S3, as Lambda takes it; `version_id` is `None` if the bucket keeps no versions."""
 
     bucket: str
     key: str
@@ -54,8 +54,9 @@ class StoredZip:
 class LayerBucket:
     """The bucket `name`, as seen from a Region; `owner` is the account that must own it.
 
-    Every call says who the owner is, so that nothing is ever written to a bucket of somebody who
-    took the name. `kms` is the key to encrypt with, where it is not the bucket's own choice.
+    Every call names the owner, so that nothing is ever written to a bucket of somebody else who
+    took the name. `kms` is the key to encrypt with, `None` for the bucket's default. All methods
+    but `abandon` may raise `PublishError`.
     """
 
     def __init__(
@@ -77,24 +78,24 @@ class LayerBucket:
         self._uploads: list[Callable[[], object]] = []
 
     def abandon(self) -> None:
-        """Take back uploads that are under way: parts cost money until somebody finds them."""
+        """Abort the uploads that are under way: their parts cost money as long as they are kept."""
         while self._uploads:
             with suppress(ClientError, BotoCoreError):
                 self._uploads.pop()()
 
     def region(self) -> str:
-        """Ask in which Region the bucket is; raise `PublishError` where it can't be used."""
+        """Return the Region of the bucket; raise `PublishError` where it can't be used."""
         with explained("s3:ListBucket", f"{self._where} (of account {self._owner})"):
             answer = self._client.head_bucket(Bucket=self.name, ExpectedBucketOwner=self._owner)
         headers = answer["ResponseMetadata"]["HTTPHeaders"]
         return headers.get("x-amz-bucket-region") or "us-east-1"
 
     def exists(self, key: str) -> bool:
-        """Say whether there is an object."""
+        """Return whether there is an object under `key`."""
         return self._head(key) is not None
 
     def first_text(self, prefix: str) -> str | None:
-        """Give the text of the first object below a prefix, or `None`."""
+        """Return the text of the first object below a prefix, `None` if there is none."""
         with explained("s3:ListBucket", self._where):
             listed = self._client.list_objects_v2(
                 Bucket=self.name, Prefix=prefix, MaxKeys=1, ExpectedBucketOwner=self._owner
@@ -107,7 +108,7 @@ class LayerBucket:
         return None
 
     def put_zip(self, key: str, path: Path, code_sha256: str, progress: Progress) -> StoredZip:
-        """Put the zip, unless it is there; it is there only if S3 has the checksum of its bytes.
+        """Put the zip, unless it is there already, and check that S3 has the checksum of its bytes.
 
         `code_sha256` is base64. Raises `PublishError` for another object under that key, and for a
         zip that changes meanwhile.
@@ -127,13 +128,13 @@ class LayerBucket:
                     self._put(key, data, _ZIP, if_none_match="*")
                     progress.moved(size)
             found = self._head(key)
-        # S3 adds the number of parts, as in "…=-3"; what imitates S3 may leave it out.
+        # S3 adds the number of parts, as in "…=-3"; imitations of S3 may leave it out.
         there = found.get("ChecksumSHA256", "none").partition("-")[0] if found else "none"
         if found is None or there != checksum:
             raise PublishError(
                 f"{self._where}: the object `{key}` is not the zip {path.name}: its SHA-256 "
                 f"is {there}, not {checksum}",
-                hint="remove the object, or give another `s3-dir`",
+                hint="remove the object, or choose another `s3-dir`",
             )
         version = found.get("VersionId")
         return StoredZip(self.name, key, version if version != "null" else None)
@@ -144,9 +145,9 @@ class LayerBucket:
             self._put(key, text.encode(), _JSON, if_none_match="*")
 
     def put_last_manifest(self, key: str, text: str, version: int) -> bool:
-        """Put the newest version's manifest, and say whether that was needed.
+        """Put the manifest of a version as the newest; return whether that was needed.
 
-        That of a newer version is left alone, also when it comes meanwhile.
+        The manifest of the same or a newer version is left alone, even one that comes meanwhile.
         """
         for _ in range(_TRIES):
             found = self._head(key)
@@ -160,7 +161,8 @@ class LayerBucket:
             if written():
                 return True
         raise PublishError(
-            f"{self._where}: others keep writing `{key}`", hint="run it again when they have ended"
+            f"{self._where}: other publishers keep writing `{key}`",
+            hint="run it again when they have ended",
         )
 
     def _head(self, key: str) -> Mapping[str, Any] | None:
@@ -179,10 +181,10 @@ class LayerBucket:
 
     @contextmanager
     def _written(self) -> Iterator[Callable[[], bool]]:
-        """Explain what S3 refuses, and give the function that says whether the block has written.
+        """Raise `PublishError` for what S3 refuses; yield a test whether the block has written.
 
-        It has not where If-None-Match or If-Match did not hold: another publisher was faster, or
-        this one was and did not hear of it.
+        It has not if If-None-Match or If-Match did not hold: another publisher was faster, or an
+        earlier attempt of this one has written, and its response was lost.
         """
         done = False
         with explained("s3:PutObject", self._where):
@@ -253,7 +255,7 @@ class LayerBucket:
 
 
 def _part_checksums(path: Path, code_sha256: str) -> list[str]:
-    """Give the checksum of each part of a zip that is still the one it was."""
+    """Return the checksum (base64) of each part of a zip; raise `PublishError` if it changed."""
     checksums = []
     whole = hashlib.sha256()
     with path.open("rb") as file:
@@ -266,7 +268,10 @@ def _part_checksums(path: Path, code_sha256: str) -> list[str]:
 
 
 def _composite(checksums: list[str]) -> str:
-    """Give the checksum that S3 has for an object in parts: that of the parts' checksums."""
+    """Return the checksum (base64) that S3 has for an object in parts: of the parts' checksums.
+
+    So says S3's page "Checking object integrity", without the number of parts that S3 adds.
+    """
     joined = b"".join(base64.b64decode(each) for each in checksums)
     return _base64(hashlib.sha256(joined).digest())
 

@@ -1,8 +1,8 @@
-"""What Lambda takes for a layer version, checked before anything is built or sent.
+"""The limits of Lambda for a layer version, checked before anything is built or sent.
 
-botocore checks hardly any of it, and Lambda says one thing at a time, after the upload. The limits
-are those of the service model that the installed botocore carries, so that they go with it; sizes
-are not in the model.
+botocore checks hardly any of them, and Lambda reports one at a time, after the upload. The limits
+are read from the service model in the installed botocore, so that they are as new as it is; only
+those of sizes are not in the model.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SERVICE = "lambda"
 _OPERATION = "PublishLayerVersion"
-# More are never meant to be read by a person.
+# The most characters of a value that a message quotes.
 _MOST_SHOWN = 80
 
 
@@ -32,7 +32,7 @@ class ProposedVersion:
 
     `key` is the table it is configured in, such as `tool.lambda-layer` or
     `tool.lambda-layer.layers.ml`. `description` is the whole text that is sent. The sizes are in
-    bytes, `None` before the layer is built; `bucket` says whether the zip goes through S3.
+    bytes, `None` before the layer is built; `bucket` is whether the zip goes through S3.
     """
 
     key: str
@@ -47,7 +47,7 @@ class ProposedVersion:
 
 
 def problems(proposed: ProposedVersion) -> list[str]:
-    """Give everything that Lambda would refuse, each with its key in the configuration.
+    """Return every reason for Lambda to refuse the version, each with its key in `pyproject.toml`.
 
     Raises `LambdaLayerError` where the extra `aws` is missing.
     """
@@ -72,7 +72,7 @@ def problems(proposed: ProposedVersion) -> list[str]:
 
 
 def _request() -> StructureShape:
-    """Give the shape of the request, from botocore's data alone: no session, no settings."""
+    """Return the shape of the request, from botocore's data alone: no session, no settings."""
     with needed():
         from botocore.loaders import create_loader
         from botocore.model import ServiceModel
@@ -94,8 +94,8 @@ def _name_problems(shape: Any, key: str, value: str) -> Iterator[str]:
 def _description_problems(shape: Any, key: str, value: str) -> Iterator[str]:
     if (most := shape.metadata.get("max")) and len(value) > most:
         yield (
-            f"Field `{key}` makes a Description of {len(value)} characters with what is added to "
-            f"tell the content, Lambda takes {most}: shorten it by {len(value) - most}"
+            f"Field `{key}` makes a Description of {len(value)} characters with the digests that "
+            f"are added to it, Lambda allows {most}: shorten it by {len(value) - most}"
         )
     yield from _line_problem(key, value)
 
@@ -143,7 +143,7 @@ def _size_problems(proposed: ProposedVersion) -> Iterator[str]:
 
 
 def _not(value: str) -> str:
-    """Say what a value is instead, in a line of bounded length."""
+    """Return the end of a message that quotes a wrong value, or the beginning of a long one."""
     if len(value) <= _MOST_SHOWN:
         return f"not {value!r}"
     return f"not {value[:_MOST_SHOWN]!r}… ({len(value)} characters)"

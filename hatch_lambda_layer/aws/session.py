@@ -1,4 +1,4 @@
-"""Who asks AWS, and how: credentials, Regions, time limits and retries."""
+"""Sessions and clients of AWS: credentials, Regions, time limits and retries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 _SECONDS_TO_CONNECT = 10
-# Lambda answers when it has copied the zip, which for 250 MB takes longer than other calls.
+# Lambda responds when it has copied the zip: for 250 MB that takes longer than other calls.
 _SECONDS_FOR_ANSWER = 60
 _SECONDS_FOR_PUBLISH = 300
 _ATTEMPTS = 5
@@ -29,10 +29,10 @@ _SESSION_NAME = "hatch-lambda-layer"
 class AwsSession:
     """The credentials of one account, and its clients, which threads may share.
 
-    `profile` is one of AWS's own configuration; `role_arn` is a role to take on with it; `region`
-    is where to ask who they are, if it is not the Region of AWS's own settings. `timeout` is the
-    time to wait for an answer, in seconds. Raises `PublishError` where there are no credentials,
-    or they are refused.
+    `profile` is one of AWS's own configuration; `role_arn` is a role to assume with it; `region`
+    is the Region of STS, by default that of AWS's own settings. `timeout` is the time to wait for
+    a response, in seconds. Raises `PublishError` where there are no credentials, or they are
+    refused.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class AwsSession:
         self._timeout = timeout
         with explained("sts:GetCallerIdentity", "credentials"):
             self._session = boto3.Session(profile_name=profile)
-        # A session is no thing for several threads at once, its clients are.
+        # Threads may share the clients of a session, but not the session (guide of boto3).
         self._lock = threading.RLock()
         self._clients: dict[tuple[str, str, bool], object] = {}
         if role_arn:
@@ -65,23 +65,23 @@ class AwsSession:
         return answer["Account"], answer["Arn"]
 
     def layers(self, region: str) -> LambdaClient:
-        """Give a client for Lambda."""
+        """Return a client for Lambda in a Region."""
         return self._client("lambda", region)  # type: ignore[return-value]
 
     def layers_once(self, region: str) -> LambdaClient:
-        """Give a client for Lambda that never sends a request twice.
+        """Return a client for Lambda in a Region that never sends a request twice.
 
         `PublishLayerVersion` has no token that tells a repeated call from a new one: each makes
-        a version, and botocore would repeat one whose answer was lost.
+        a version, and botocore would repeat a call whose response was lost.
         """
         return self._client("lambda", region, once=True)  # type: ignore[return-value]
 
     def s3(self, region: str) -> S3Client:
-        """Give a client for S3."""
+        """Return a client for S3 in a Region."""
         return self._client("s3", region)  # type: ignore[return-value]
 
     def ssm(self, region: str) -> SSMClient:
-        """Give a client for the parameters of Systems Manager."""
+        """Return a client for the parameters of Systems Manager in a Region."""
         return self._client("ssm", region)  # type: ignore[return-value]
 
     def _sts(self) -> STSClient:

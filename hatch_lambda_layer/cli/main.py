@@ -29,11 +29,11 @@ class _Commands(click.Group):
     """The commands; those about publishing are imported when one of them is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Give all names."""
+        """Return the names of all commands, sorted."""
         return sorted([*super().list_commands(ctx), *self._publishing()])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Give a command by its name."""
+        """Return the command of a name, or `None`."""
         return super().get_command(ctx, cmd_name) or self._publishing().get(cmd_name)
 
     def _publishing(self) -> Mapping[str, click.Command]:
@@ -65,7 +65,7 @@ def main() -> None:
     help="Instead of `architectures`; may be repeated.",
 )
 @click.option("--tool", help="Instead of `tool`.")
-@click.option("-c", "--clean", is_flag=True, help="Remove the layers that are there first.")
+@click.option("-c", "--clean", is_flag=True, help="Remove existing layers first.")
 @verbosely
 @quietly
 def build(
@@ -131,7 +131,7 @@ def show(layer: Path) -> None:
     "--output",
     type=click.Choice(list(differences.FORMATS)),
     default="text",
-    help="How the difference is written.",
+    help="Format of the output.",
 )
 @click.option(
     "--exit-code",
@@ -139,7 +139,7 @@ def show(layer: Path) -> None:
     help=f"Exit with {_DIFFERENT} where the layers differ; failures exit with others.",
 )
 def diff(old: str, new: str, output: str, *, exit_code: bool) -> None:
-    """Show what differs from layer A to layer B.
+    """Show the differences between layer A and layer B.
 
     Each is a zip with its manifest beside it, a `layer.json`, or a published version: NAME:3, or
     its ARN.

@@ -18,7 +18,8 @@ ENGINES = ("docker", "podman", "finch", "nerdctl")
 DEFAULT_IMAGE = "public.ecr.aws/sam/build-{runtime}:latest-{architecture}"
 DEFAULT_TIMEOUT = 3600
 _IN_IMAGE = ("runtime", "architecture")
-# Names of the distribution project's "reference", with our placeholders; never an option.
+# An image's name, by the grammar "reference" of the distribution project, with our placeholders.
+# The first character keeps it from being an option of the engine.
 _IMAGE = r"[A-Za-z0-9{][A-Za-z0-9._/:@{}-]*"
 _NETWORK = r"[A-Za-z0-9][A-Za-z0-9_.:,=-]*"
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -28,8 +29,8 @@ _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 class ContainerConfig:
     """How sources are built in a container.
 
-    `engine` is `None` for the first that is there, `network` is `None` for the engine's own.
-    `image` may hold placeholders. `before_build` are commands of a shell that root runs in the
+    `engine` is `None` for the first that is installed, `network` for the engine's default.
+    `image` may hold placeholders. `before_build` are shell commands that root runs in the
     container, `env` pairs the names of variables with their values. `timeout` is in seconds, for
     each command.
     """
@@ -43,18 +44,18 @@ class ContainerConfig:
     timeout: int = DEFAULT_TIMEOUT
 
     def image_for(self, target: Target) -> str:
-        """Give the name of the image for a target."""
+        """Return the name of the image for a target, with the placeholders replaced."""
         values = {"runtime": target.runtime.id, "architecture": target.architecture.value}
         return re.sub(r"\{(\w+)\}", lambda match: values[match[1]], self.image)
 
 
 def read_container(name: str, table: Mapping[str, object], problems: list[str]) -> ContainerConfig:
-    """Read the table `name`; what is wrong with it is added to `problems`."""
+    """Read the table `name`, and add its errors to `problems`."""
     return _ContainerReader(name, table, problems).read()
 
 
 class _ContainerReader(TableReader):
-    """Reads the table."""
+    """Reads the table of one layer."""
 
     def read(self) -> ContainerConfig:
         self.check_known(field.replace("_", "-") for field in ContainerConfig.__dataclass_fields__)
@@ -74,7 +75,9 @@ class _ContainerReader(TableReader):
         for name in re.findall(r"\{([^{}]*)\}", image):
             if name not in _IN_IMAGE:
                 known = listed(f"{{{each}}}" for each in _IN_IMAGE)
-                self.say("image", f"has {toml('{' + name + '}')} in it; known are {known}")
+                self.say(
+                    "image", f"has the placeholder {toml('{' + name + '}')}, known are {known}"
+                )
         if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", image)):
             self.wrong("image", example, image)
         return image
@@ -83,7 +86,7 @@ class _ContainerReader(TableReader):
         pairs = []
         for name, value in self.table("env").items():
             if re.fullmatch(_VARIABLE, name) is None:
-                self.say("env", f"has {toml(name)}, which is no name of a variable")
+                self.say("env", f"has {toml(name)}, which is not a valid variable name")
             elif not isinstance(value, str) or "\0" in value:
                 self.wrong(f"env.{name}", "a string", value)
             else:

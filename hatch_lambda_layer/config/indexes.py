@@ -1,7 +1,7 @@
 """The package indexes of a project: `[[tool.lambda-layer.indexes]]`, and those its tools name.
 
-An index that a tool's table names is known here by its name, so that its credentials are found. The
-rest of what those tables say is the tool's own business.
+An index of a tool's table is read for its name, by which its credentials are found. Everything else
+in those tables is left to the tool.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 TABLE = "tool.lambda-layer.indexes"
 _KEYS = ("name", "url", "codeartifact", "packages")
-# Tried by people who look for the place; the answer is that there is none.
+# Keys that people try for credentials: an error tells where these belong.
 _CREDENTIAL_KEYS = ("username", "password", "user", "token")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _PATTERN = re.compile(r"[A-Za-z0-9._*?-]+")
-# What CodeArtifact's API takes for each (its model in botocore); the region is of that form.
+# The patterns of CodeArtifact's API (its model in botocore); that of the Region is ours.
 _CODEARTIFACT = {
     "domain": re.compile(r"[a-z][a-z0-9-]{0,48}[a-z0-9]"),
     "domain-owner": re.compile(r"[0-9]{12}"),
@@ -37,7 +37,7 @@ _VARIABLE = re.compile(r"\$\{[^}]+\}")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CodeArtifact:
-    """A repository of AWS CodeArtifact."""
+    """A repository of AWS CodeArtifact; `domain_owner` is the number of an account."""
 
     domain: str
     domain_owner: str
@@ -46,7 +46,7 @@ class CodeArtifact:
 
     @property
     def url(self) -> str:
-        """The simple index of the repository, by AWS's documentation on using it with Python."""
+        """The simple index of the repository, by AWS's page on pip with CodeArtifact."""
         suffix = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
         host = f"{self.domain}-{self.domain_owner}.d.codeartifact.{self.region}.{suffix}"
         return f"https://{host}/pypi/{self.repository}/simple/"
@@ -69,13 +69,13 @@ class PrivateIndex:
     userinfo: str | None = field(default=None, repr=False)
 
     def claims(self, name: str) -> bool:
-        """Tell whether a package comes from this index only, by its name."""
+        """Return whether the package `name` comes from this index only."""
         return any(fnmatchcase(_normalized_name(name), pattern) for pattern in self.packages)
 
     def holds(self, url: str) -> bool:
-        """Tell whether the file at `url` lies beside the pages of this index.
+        """Return whether the file at `url` is on this index, by its origin and path.
 
-        Indexes whose URL ends in `simple` have their files beside that folder, if not elsewhere.
+        The files of an index whose URL ends in `simple` may lie beside that folder.
         """
         if origin(url) != origin(self.url):
             return False
@@ -86,7 +86,7 @@ class PrivateIndex:
 
 
 def origin(url: str) -> tuple[str, str, int] | None:
-    """Give scheme, host and port of a URL; `None` where it is none of HTTP."""
+    """Return scheme, host and port of a URL; `None` where it is not a valid HTTP(S) URL."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -98,12 +98,12 @@ def origin(url: str) -> tuple[str, str, int] | None:
 
 
 def path_parts(url: str) -> list[str]:
-    """Give the folders and the name in the path of a URL."""
+    """Return the folders and the name in the path of a URL."""
     return [part for part in urlsplit(url).path.split("/") if part]
 
 
 def normalized_url(url: str) -> str:
-    """Give the form of an index's URL by which two are compared: no credentials, no final slash."""
+    """Return the form in which URLs of indexes are compared: no credentials, no final slash."""
     found = origin(url)
     if found is None:
         return url.rstrip("/")
@@ -116,8 +116,8 @@ def normalized_url(url: str) -> str:
 def read_indexes(pyproject: Mapping[str, object], problems: list[str]) -> tuple[PrivateIndex, ...]:
     """Read the indexes of a parsed `pyproject.toml`, those of our own table first.
 
-    What is wrong with our table, and every user name or password that is written in a URL of any
-    of the tables, is added to `problems`.
+    The errors of our table, and every user name or password that is written in a URL of any of
+    the tables, are added to `problems`.
     """
     own = list(_of_our_own(_below(pyproject, "tool", "lambda-layer", "indexes"), problems))
     return (*own, *_of_tools(pyproject, problems))
@@ -136,20 +136,20 @@ def _of_our_own(value: object, problems: list[str]) -> Iterator[PrivateIndex]:
             continue
         if (upper := uppercase(index.name)) in names:
             problems.append(
-                f"Field `{TABLE}[{number}].name` is {toml(index.name)}, which would have the "
-                f"environment variables of {toml(names[upper])}"
+                f"Field `{TABLE}[{number}].name` is {toml(index.name)}, which has the same "
+                f"environment variables as {toml(names[upper])}"
             )
         names[upper] = index.name
         yield index
 
 
 def uppercase(name: str) -> str:
-    """Give the name of an index as environment variables have it."""
+    """Return the name of an index in the form that environment variables use."""
     return re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
 class _IndexReader(TableReader):
-    """Reads one table of ours."""
+    """Reads one table of `[[tool.lambda-layer.indexes]]`."""
 
     def read(self) -> PrivateIndex | None:
         for key in _CREDENTIAL_KEYS:
@@ -177,7 +177,7 @@ class _IndexReader(TableReader):
                 self.say("url", "is missing: name the index's simple URL, or its `codeartifact`")
             return codeartifact.url if codeartifact else None
         if isinstance(url, str) and has_userinfo(url):
-            self.say("url", f"must have no user name and no password in it: {_instead(name)}")
+            self.say("url", f"must not contain a user name or a password: {_instead(name)}")
             return None
         parts = urlsplit(url) if isinstance(url, str) and origin(url) else None
         if parts is None or parts.query or parts.fragment or not url.isprintable() or " " in url:
@@ -227,7 +227,7 @@ _EXAMPLES = {
 
 
 def _of_tools(pyproject: Mapping[str, object], problems: list[str]) -> Iterator[PrivateIndex]:
-    """Give the named indexes of the tools' own tables, and note what is secret in them."""
+    """Yield the named indexes of the tools' own tables; report passwords to `problems`."""
     for tool, key in _TOOLS.items():
         for number, table in enumerate(_tables(_below(pyproject, "tool", tool, key))):
             where = f"tool.{tool}.{key}[{number}]"
@@ -240,7 +240,7 @@ def _of_tools(pyproject: Mapping[str, object], problems: list[str]) -> Iterator[
             userinfo = urlsplit(url).netloc.rpartition("@")[0] if origin(url) else ""
             if has_userinfo(url) and _is_literal(userinfo.rpartition(":")[2] or url, tool):
                 problems.append(
-                    f"Field `{where}.url` must have no user name and no password in it: "
+                    f"Field `{where}.url` must not contain a user name or a password: "
                     f"{_instead(named)}"
                 )
             elif isinstance(name, str) and origin(url):
@@ -252,18 +252,18 @@ def _of_tools(pyproject: Mapping[str, object], problems: list[str]) -> Iterator[
         urls: Sequence[object] = value if isinstance(value, list) else [value]
         if any(isinstance(url, str) and has_userinfo(url) for url in urls):
             problems.append(
-                f"Field `tool.uv.{key}` must have no user name and no password in it: name the "
+                f"Field `tool.uv.{key}` must not contain a user name or a password: name the "
                 f"index in `[[tool.uv.index]]`; {_instead('NAME')}"
             )
 
 
 def has_userinfo(url: str) -> bool:
-    """Tell whether a URL has a user name or a password in it, however badly it is written."""
+    """Return whether a URL contains a user name or a password, even if it is malformed."""
     return "@" in (urlsplit(url).netloc if origin(url) else url)
 
 
 def _is_literal(value: object, tool: str) -> bool:
-    """Tell a secret from the names of variables, which pdm puts the values of in their place."""
+    """Return whether a value is a secret itself, not a `${VARIABLE}` that pdm expands."""
     if not isinstance(value, str) or not value:
         return False
     return tool != "pdm" or _VARIABLE.fullmatch(value) is None

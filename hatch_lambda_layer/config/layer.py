@@ -1,4 +1,4 @@
-"""`[tool.lambda-layer]` as frozen values: read once, every error in one go."""
+"""`[tool.lambda-layer]` as frozen values: read once, with all errors reported together."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 TABLE = "tool.lambda-layer"
-# "250 MB" in AWS's documentation, 262,144,000 bytes in its error text; the layers of a function
-# share it with the function's own code.
+# "250 MB" on AWS's page "Lambda quotas", 262,144,000 bytes in its error text; the layers of a
+# function share it with the function's own code.
 LAMBDA_UNPACKED_LIMIT = 262_144_000
-# "50 MB (zipped, for direct upload)": larger zips go through S3.
+# "50 MB (zipped, for direct upload)" on the same page: larger zips go through S3.
 LAMBDA_DIRECT_UPLOAD_LIMIT = 52_428_800
 TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
 BUILD_POLICIES = ("local", "container", "auto", "never")
@@ -30,7 +30,7 @@ _OF_THE_PROJECT = ("layers", "indexes")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LayerConfig:
-    """What `[tool.lambda-layer]` asks for, for one layer.
+    """The configuration of one layer, as `[tool.lambda-layer]` has it.
 
     `name` is `None` for the layer of the table itself, `tool` is `None` when the lockfile decides.
     `prune` holds presets and patterns in their order. `force_include` pairs a path on disk,
@@ -94,7 +94,7 @@ class Matrix:
     ) -> Matrix:
         """Read the table of a parsed `pyproject.toml`; raise `ConfigError` with every error.
 
-        `overrides` are keys of the table that count instead of what it says, for every layer.
+        `overrides` are keys of the table with the values that replace its own, for every layer.
         """
         tool = pyproject.get("tool", {})
         table = tool.get("lambda-layer") if isinstance(tool, dict) else None
@@ -133,8 +133,8 @@ def _read_layers(
             problems.append(f"Field `{TABLE}.layers.{name}` must be a table")
         elif re.fullmatch(r"[A-Za-z0-9_-]+", name) is None:
             problems.append(
-                f"Field `{TABLE}.layers` has the name {name!r}, which is in a file's name: "
-                "letters, digits, `-` and `_` only"
+                f"Field `{TABLE}.layers` has the name {name!r}, which becomes part of a "
+                "file name: use letters, digits, `-` and `_` only"
             )
         else:
             if "indexes" in own:
@@ -146,11 +146,11 @@ def _read_layers(
             table_of_layer = {**shared, **own, **overrides}
             written = own.keys() - overrides.keys()
             layers.append(_LayerReader(name, table_of_layer, written, problems).read())
-    # Not every file system tells the files of two such layers apart.
+    # On a file system that ignores case, two such layers would be one file.
     for _, others in groupby(sorted(named, key=str.lower), key=str.lower):
         if len(alike := list(others)) > 1:
             names = " and ".join(f"`{each}`" for each in alike)
-            problems.append(f"Field `{TABLE}.layers` has {names}, which differ in case only")
+            problems.append(f"Field `{TABLE}.layers` has {names}, which differ only in case")
     return tuple(layers)
 
 
@@ -174,7 +174,7 @@ class _LayerReader(TableReader):
 
     def read(self) -> LayerConfig:
         fields = LayerConfig.__dataclass_fields__
-        # What is said of publishing is read when something is published.
+        # The table `publish` is read only when something is published.
         self.check_known(
             ["publish", *(field.replace("_", "-") for field in fields if field != "name")]
         )
@@ -215,7 +215,7 @@ class _LayerReader(TableReader):
         return found
 
     def _container(self) -> ContainerConfig:
-        # What is wrong with an inherited table has been said where it is written.
+        # The errors of an inherited table are reported once, for the table that has them.
         own = self._written is None or "container" in self._written
         problems = self._problems if own else []
         return read_container(f"{self._prefix}.container", self.table("container"), problems)
@@ -229,7 +229,7 @@ class _LayerReader(TableReader):
         for source, path in value.items():
             key = f"force-include.{toml(source)}"
             if not source:
-                self.say(key, "names no file of the project")
+                self.say(key, "must name a file or folder of the project")
             elif not isinstance(path, str) or not path.strip("/"):
                 self.wrong(key, "a path in the layer, such as 'python/config'", path)
             elif _unsafe(path):

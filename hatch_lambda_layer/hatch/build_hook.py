@@ -20,7 +20,7 @@ _SWITCH = "HATCH_LAMBDA_LAYER"
 
 
 class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
-    """Builds the layers when a wheel has been built to be kept."""
+    """Builds the layers after a wheel, unless the wheel is built only to be installed."""
 
     PLUGIN_NAME = "lambda-layer"
 
@@ -31,7 +31,7 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
                 self._project_build(None).clean()
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
-        """Build every member of the matrix; the wheel is there by now, and goes in if asked for."""
+        """Build every member of the matrix, with the finished wheel if `include-project` is set."""
         with reported(self.app):
             if not self._is_wanted(version):
                 return
@@ -46,7 +46,7 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
         self.app.display_error(f"error: {member}: {error}")
 
     def _explained(self, error: MissingLockfileError) -> LambdaLayerError:
-        """Say what to do when the wheel is built from an sdist, which has no lockfile then."""
+        """Return the error; for a wheel built from an sdist, with a hint to put the lockfile in."""
         if not (Path(self.root) / "PKG-INFO").exists():
             return error
         return MissingLockfileError(
@@ -65,9 +65,9 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
         return switch == "1" or (switch == "" and not self._is_installing())
 
     def _is_installing(self) -> bool:
-        """Say whether an installer wants the wheel, and throws away what lies beside it.
+        """Return whether an installer builds the wheel, and will discard what lies beside it.
 
-        pip marks the processes it starts, uv builds in a folder of its cache.
+        pip sets a variable for the processes it starts, uv builds in a folder of its cache.
         """
         return "PIP_BUILD_TRACKER" in os.environ or "builds-v0" in Path(self.directory).parts
 

@@ -29,11 +29,11 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
     PLUGIN_NAME = "lambda-layer"
 
     def get_version_api(self) -> dict[str, Callable[..., str]]:
-        """Give a function for each member of the matrix."""
+        """Return the function that builds each member of the matrix, by the id of the member."""
         return {member.id: partial(self._build_member, member) for member in self._matrix.members}
 
     def build(self, **options: Any) -> Generator[str, None, None]:
-        """Build the members asked for; one that fails does not keep the others from being built."""
+        """Build the requested members, and yield the path of each zip; a failure stops no other."""
         versions: list[str] = options.pop("versions", None) or self.config.versions
         clean = options.pop("clean", None)
         with reported(self.app):
@@ -77,7 +77,7 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
             return Matrix.from_pyproject(self.metadata.config)
 
     def _project_build(self, directory: str) -> ProjectBuild:
-        # Hatch calls once for each member; what the members share lives in one object.
+        # Hatch calls once for each member; this object holds what the members share.
         output = Path(self.root, directory)
         if self.__dict__.get("_current_output") != output:
             self._current_output = output

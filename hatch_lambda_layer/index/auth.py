@@ -1,7 +1,7 @@
-"""Who is given the credentials of which index: our own requests, and children that ask indexes.
+"""The credentials of each index, as our own requests and child processes get them.
 
-Our own requests carry those of the index whose scheme, host and port they go to. A child has them
-in its environment, or in a netrc that lives as long as it does; never in its arguments.
+Our own requests carry those of the index whose scheme, host and port they go to. A child process
+gets them in its environment, or in a netrc that is removed when it ends; never in its arguments.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ if TYPE_CHECKING:
 
 
 def _no_token(place: CodeArtifact) -> str:
-    raise CredentialsError(f"Nothing here can ask CodeArtifact for domain `{place.domain}`")
+    raise CredentialsError(f"No token is available here for CodeArtifact's domain `{place.domain}`")
 
 
 class IndexAccess:
-    """The indexes of a project and their credentials, looked for when they are needed, once.
+    """The indexes of a project and their credentials, found once, when they are needed.
 
-    `token` asks CodeArtifact. May be used by several threads.
+    `token` asks CodeArtifact for a token. Several threads may share the object. Its methods raise
+    `CredentialsError` where the credentials of an index are incomplete or unavailable.
     """
 
     def __init__(
@@ -52,22 +53,22 @@ class IndexAccess:
         return [index for index in self._indexes if index.tool is None]
 
     def credentials(self, index: PrivateIndex) -> Credentials | None:
-        """Give the credentials of an index, also where another table or variable has them."""
+        """Return the credentials of an index, also where another table or variable has them."""
         same = [each for each in self._indexes if _same(each, index)]
         found = next(filter(None, map(self._credentials, same)), None)
         url = normalized_url(index.url)
         return found or next((e for e in self._of_urls if e.normalized_index_url == url), None)
 
     def index_of(self, url: str) -> PrivateIndex | None:
-        """Give the index that a URL belongs to: of those with its origin, the one most alike."""
+        """Return the index of a URL: of those with its origin, the one with the nearest path."""
         place = origin(url)
         alike = [index for index in self._indexes if place and origin(index.url) == place]
         return max(alike, key=lambda index: _shared(index.url, url), default=None)
 
     def authorization(self, url: str) -> str | None:
-        """Give the header `Authorization` for a request to `url`, `None` where there is none.
+        """Return the header `Authorization` for a request to `url`, `None` where there is none.
 
-        What the URL itself has counts most, then what its index has, then netrc.
+        Credentials in the URL itself come first, then those of its index, then those in netrc.
         """
         userinfo = urlsplit(url).netloc.rpartition("@")[0]
         if userinfo:
@@ -83,25 +84,28 @@ class IndexAccess:
         return basic(*login) if login else None
 
     def advice(self, url: str) -> str:
-        """Say what to do when the index of `url` wants other credentials."""
+        """Return what to do, as a hint, when the index of `url` asks for other credentials."""
         index = self.index_of(url)
         if index is None:
             host = urlsplit(url).hostname
-            return f"put them into ~/.netrc (or the file that NETRC names) for {host}"
+            return f"put credentials for {host} into ~/.netrc (or the file that NETRC names)"
         names = " and ".join(variables(None, index.name))
         if found := self.credentials(index):
             return (
-                f"those from {found.source} were sent to index `{index.name}`: check them and what "
-                f"they may read, or set others in {names}"
+                f"the credentials from {found.source} were sent to index `{index.name}`: check "
+                f"them and what they may read, or set others in {names}"
             )
-        return f"none were found for index `{index.name}`: set {names}, or put them into ~/.netrc"
+        return (
+            f"no credentials were found for index `{index.name}`: set {names}, or put them into "
+            "~/.netrc"
+        )
 
     @contextmanager
     def environment(self, tool: str) -> Iterator[dict[str, str]]:
-        """Give the environment of a child that asks indexes: this process's, and credentials.
+        """Yield the environment of a child process that asks indexes: ours, and credentials.
 
-        uv gets variables, and the indexes of our own table, too; poetry gets variables; pip gets a
-        netrc, which is gone at the end. Raises `CredentialsError` where netrc can't say it.
+        uv gets variables, and also the indexes of our own table; poetry gets variables; pip gets a
+        netrc, which is removed at the end. Raises `CredentialsError` where netrc can't hold them.
         """
         if tool == "pip" and (logins := self._logins()):
             with temporary_netrc(logins, os.environ) as path:
@@ -111,7 +115,7 @@ class IndexAccess:
             environment = dict(os.environ)
             for index in wanted:
                 if found := self.credentials(index):
-                    # Under the name that the tool has for it, which need not be ours.
+                    # Under the name that the tool has for the index, which need not be ours.
                     environment |= replace(found, index_name=index.name).environment(tool)
             if tool == "uv" and (offered := self._offered(wanted)):
                 environment["UV_INDEX"] = " ".join([*offered, environment.get("UV_INDEX", "")])
@@ -134,7 +138,7 @@ class IndexAccess:
         return list(url_credentials(os.environ))
 
     def _offered(self, wanted: Sequence[PrivateIndex]) -> list[str]:
-        """Give the indexes of our own table that uv's does not name, as uv takes them."""
+        """Return the indexes of our own table that uv's does not name, as `UV_INDEX` has them."""
         known = [index for index in wanted if index.tool == "uv"]
         return [
             f"{index.name}={index.url}"
@@ -143,7 +147,7 @@ class IndexAccess:
         ]
 
     def _logins(self) -> dict[str, Login]:
-        """Give the logins of our own table's indexes by host, which is all that netrc knows."""
+        """Return the logins of our own table's indexes by host: netrc has no ports or paths."""
         logins: dict[str, Login] = {}
         for index in self.own:
             found = self.credentials(index)
@@ -153,9 +157,9 @@ class IndexAccess:
             login = Login(found.username, found.password)
             if logins.setdefault(host, login) != login:
                 raise CredentialsError(
-                    f"Two indexes on {host} have different credentials, `{index.name}` one of "
-                    "them: pip is told by netrc, which has one entry a host",
-                    hint="give one user both, or lock with a tool that knows indexes by name",
+                    f"Index `{index.name}` and another index on {host} have different credentials: "
+                    "pip reads them from netrc, which has one entry for each host",
+                    hint="use one user for both, or lock with a tool that knows indexes by name",
                 )
         return logins
 

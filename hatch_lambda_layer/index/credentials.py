@@ -1,7 +1,7 @@
 """Credentials for private indexes: where they are looked for, and in which order.
 
-Environment variables, netrc, a keyring, AWS CodeArtifact; the first that has them counts. Nothing
-of them is ever written anywhere but to a child's environment, see `index_access`.
+Environment variables, netrc, a keyring, AWS CodeArtifact: the first that has them counts. They are
+written nowhere but to the environment or the netrc of a child process, see `index_access`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Variables(NamedTuple):
 
 _USERNAME, _PASSWORD = "USERNAME", "PASSWORD"
 _OWN = "HATCH_LAMBDA_LAYER_INDEX_{}_{}"
-# By their documentations on environment variables; pdm has some for its default index only.
+# As uv and poetry document them; pdm has some for its default index only.
 _OF_TOOLS = {"uv": "UV_INDEX_{}_{}", "poetry": "POETRY_HTTP_BASIC_{}_{}"}
 _WITH_URLS = (
     *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"),
@@ -44,13 +44,13 @@ _WITH_URLS = (
 )
 _OF_PDM = Variables("PDM_PYPI_USERNAME", "PDM_PYPI_PASSWORD")
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
-# The user of CodeArtifact's tokens, by AWS's documentation.
+# For CodeArtifact's tokens, by AWS's page "Configure and use pip with CodeArtifact".
 _CODEARTIFACT_USER = "aws"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Credentials:
-    """A user name and a password for one index; `source` says in words where they were found."""
+    """A user name and a password for one index; `source` tells people where they are from."""
 
     index_name: str
     index_url: str
@@ -60,12 +60,12 @@ class Credentials:
 
     @property
     def uppercase_index_name(self) -> str:
-        """The index's name as environment variables have it."""
+        """The index's name in the form that environment variables use."""
         return uppercase(self.index_name)
 
     @property
     def normalized_index_url(self) -> str:
-        """The index's URL in the form by which two are compared, without credentials."""
+        """The index's URL in the form in which URLs are compared, without credentials."""
         return normalized_url(self.index_url)
 
     @property
@@ -74,27 +74,27 @@ class Credentials:
         return basic(self.username, self.password)
 
     def environment(self, tool: str) -> dict[str, str]:
-        """Give the variables with which uv or poetry is told; no other tool has any."""
+        """Return the variables that hand these to uv or poetry; no other tool has any."""
         names = variables(tool, self.index_name)
         return dict(zip(names, (self.username, self.password), strict=True))
 
 
 class _Half(NamedTuple):
-    """A user name without a password: `missing` is the variable that should have it."""
+    """A user name without a password; `missing` is the variable that should hold the password."""
 
     username: str
     missing: str
 
 
 def basic(username: str, password: str) -> str:
-    """Give the value of the header `Authorization` for a user name and a password."""
+    """Return the value of the header `Authorization` for a user (RFC 7617, in UTF-8)."""
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
 
 def variables(tool: str | None, name: str) -> Variables:
-    """Give the variables of a tool for the index `name`; ours where there is no tool."""
+    """Return the names of a tool's variables for the index `name`; ours if `tool` is `None`."""
     pattern = _OWN if tool is None else _OF_TOOLS[tool]
-    # poetry keeps what is neither a letter nor a dash.
+    # poetry replaces dashes only.
     upper = name.upper().replace("-", "_") if tool == "poetry" else uppercase(name)
     return Variables(pattern.format(upper, _USERNAME), pattern.format(upper, _PASSWORD))
 
@@ -102,10 +102,10 @@ def variables(tool: str | None, name: str) -> Variables:
 def find_credentials(
     index: PrivateIndex, netrc: Mapping[str, Login], token: Callable[[CodeArtifact], str]
 ) -> Credentials | None:
-    """Look for the credentials of an index; `None` where there are none at all.
+    """Find the credentials of an index; `None` where there are none at all.
 
-    `token` asks CodeArtifact. Raises `CredentialsError` where there is half of them, or where
-    CodeArtifact gives none.
+    `token` asks CodeArtifact for a token. Raises `CredentialsError` where only a user name or only
+    a password is found, where one of them has a control character, and where `token` does.
     """
     found = _of_variables(index)
     half = found if isinstance(found, _Half) else None
@@ -121,7 +121,7 @@ def find_credentials(
         )
     if found is None and half:
         raise CredentialsError(
-            f"Index `{index.name}` has a user name and no password: {half.missing} is not set",
+            f"Index `{index.name}` has a user name but no password: {half.missing} is not set",
             hint=f"set {half.missing}, or keep the password of this user in netrc or a keyring",
         )
     return found if isinstance(found, Credentials) else None
@@ -129,13 +129,13 @@ def find_credentials(
 
 def _of_variables(index: PrivateIndex) -> Credentials | _Half | None:
     for names in _known_variables(index):
-        # Systems that build without the secrets they have been given set empty variables.
+        # CI systems set empty variables where a build may not see its secrets.
         username, password = (os.environ.get(name) or None for name in names)
         if username and password:
             return _credentials(index, username, password, " and ".join(names))
         if password:
             raise CredentialsError(
-                f"Index `{index.name}` has a password and no user name: {names.username} is not "
+                f"Index `{index.name}` has a password but no user name: {names.username} is not "
                 "set",
                 hint=f"set {names.username}, or unset {names.password}",
             )
@@ -145,7 +145,7 @@ def _of_variables(index: PrivateIndex) -> Credentials | _Half | None:
 
 
 def _known_variables(index: PrivateIndex) -> Iterator[Variables]:
-    """Give the pairs of variables that can hold the credentials, ours first."""
+    """Yield the pairs of variables that can hold the credentials, ours first."""
     yield variables(None, index.name)
     for tool in _OF_TOOLS:
         if index.tool in (None, tool):
@@ -155,14 +155,14 @@ def _known_variables(index: PrivateIndex) -> Iterator[Variables]:
 
 
 def _of_userinfo(index: PrivateIndex) -> Credentials | None:
-    """Put the values of variables where a URL of pdm names them."""
+    """Return the credentials in a URL of pdm, whose variables are replaced by their values."""
     names = _VARIABLE.findall(index.userinfo or "")
     missing = [name for name in names if not os.environ.get(name)]
     if index.userinfo is None or missing == names:
         return None
     if missing:
         raise CredentialsError(
-            f"The URL of index `{index.name}` names variables for its credentials, and "
+            f"The URL of index `{index.name}` names variables for its credentials, but "
             f"{missing[0]} is not set",
             hint=f"set {missing[0]}",
         )
@@ -181,7 +181,7 @@ def _of_netrc(
 
 
 def netrc_login(netrc: Mapping[str, Login], url: str) -> Login | None:
-    """Give what netrc has for the host of a URL; it tells no ports apart."""
+    """Return netrc's entry for the host of a URL, which is the same for all ports."""
     return netrc.get(urlsplit(url).hostname or "", netrc.get("default"))
 
 
@@ -199,7 +199,7 @@ def _ask_keyring(service: str, user: str | None) -> tuple[str, str] | None:
         import keyring
     except ImportError:
         return _ask_program(service, user)
-    # Whatever its backends raise, and they are anybody's: there is nothing to be had then.
+    # Its backends are third-party code that may raise anything: the keyring is unavailable then.
     with suppress(Exception):
         found = keyring.get_credential(service, user)
         if found is not None and found.username and found.password:
@@ -208,7 +208,7 @@ def _ask_keyring(service: str, user: str | None) -> tuple[str, str] | None:
 
 
 def _ask_program(service: str, user: str | None) -> tuple[str, str] | None:
-    """Ask the program `keyring`; what it says is never shown."""
+    """Ask the program `keyring`, whose output is never shown."""
     program = shutil.which("keyring")
     if program is None:
         return None
@@ -222,13 +222,13 @@ def _ask_program(service: str, user: str | None) -> tuple[str, str] | None:
 
 
 def _credentials(index: PrivateIndex, username: str, password: str, source: str) -> Credentials:
-    # A line break would end a header, or a line of netrc, too early; it is a slip in any case.
+    # A line break would end a header, or a line of netrc, too early; it is never meant.
     for what, value in (("user name", username), ("password", password)):
         if not value.isprintable():
             raise CredentialsError(
                 f"The {what} of index `{index.name}` from {source} has a line break or another "
                 "control character in it",
-                hint="a file that was read for it may end in one: leave that out",
+                hint="remove it, for example from the end of the file that the value is read from",
             )
     return Credentials(
         index_name=index.name,
@@ -240,7 +240,7 @@ def _credentials(index: PrivateIndex, username: str, password: str, source: str)
 
 
 def url_credentials(environment: Mapping[str, str]) -> Iterator[Credentials]:
-    """Give what pip's and uv's variables for indexes have in their URLs."""
+    """Yield the credentials in the URLs of pip's and uv's variables for indexes."""
     for variable in _WITH_URLS:
         for word in environment.get(variable, "").split():
             name, separator, rest = word.partition("=")

@@ -1,4 +1,4 @@
-"""What is fetched over HTTP: files, and the pages of indexes that list them."""
+"""Downloads over HTTP: files, and the pages of indexes that list them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _UNAUTHORIZED = (401, 403)
 _CHUNK = 1 << 18
 _JSON_INDEX = "application/vnd.pypi.simple.v1+json"
 _HTML_INDEX = "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-# Before the page of a project and the name of a file, where a lockfile has no URL of the file.
+# The beginning of `index+PAGE#FILENAME`: a file whose URL the lockfile does not have.
 _LISTED = "index+"
 
 
@@ -36,7 +36,8 @@ class Downloader:
     """Fetches files for several threads, over connections that they share.
 
     Proxies and `REQUESTS_CA_BUNDLE` work as in requests. Credentials are those that `access` has
-    for a URL: a redirect to elsewhere is followed without them.
+    for a URL: a redirect to another origin is followed without them. `timeout` is in seconds, for
+    each wait; without one, `HATCH_LAMBDA_LAYER_HTTP_TIMEOUT` counts, else 30.
     """
 
     def __init__(self, access: IndexAccess | None = None, timeout: float | None = None) -> None:
@@ -64,12 +65,12 @@ class Downloader:
     ) -> None:
         """Write what `url` serves to the empty `file`.
 
-        `index+PAGE#FILENAME` is the file that the page of its project links; where several pages,
-        with spaces between them, can have it, the first of them that does.
+        `index+PAGE#FILENAME` stands for the file of that name that the project's page lists. There
+        may be several pages, with spaces between them: the first that lists the file counts.
 
-        `moved` is called with the bytes as they come, and with what a failed attempt had
-        brought, negative. Raises `DownloadError` after bounded attempts, and when the body has
-        more than `largest` bytes.
+        `moved` is called with the number of bytes that came, and with a negative number for those
+        of a failed attempt. `index` is the URL of the file's index, which messages name. Raises
+        `DownloadError` after a limited number of attempts, and for more than `largest` bytes.
         """
         for attempt in range(1, transport.ATTEMPTS + 1):
             try:
@@ -84,9 +85,10 @@ class Downloader:
         return None
 
     def links(self, index_url: str, name: str) -> list[Link] | None:
-        """Ask an index for the files of a project; `None` where it does not have the project.
+        """Return the files of a project on an index; `None` if the index does not have the project.
 
-        Raises `DownloadError` for every other answer than these two.
+        Raises `DownloadError` if the index can't be reached, refuses the request, or answers with
+        something that is not a valid page.
         """
         page = f"{index_url.rstrip('/')}/{name}/"
         try:
@@ -130,7 +132,7 @@ class Downloader:
     ) -> None:
         if url.startswith(_LISTED):
             url = self._link(url, index).url
-        # Wheels are compressed already, and their size is checked: no content coding.
+        # Wheels are compressed already, and their size is checked: ask for no content coding.
         headers = {"Accept-Encoding": "identity"}
         with self._session().get(
             url, stream=True, timeout=self._timeout, headers=headers
@@ -159,19 +161,19 @@ class Downloader:
     def _refused(self, url: str, index: str | None, status: int) -> DownloadError:
         where = self._named(url, index)
         unasked = (f"{where} refuses it", "ask who runs the index")
-        failing = (f"{where} failed, and went on failing", "wait a little, then build again")
+        failing = (f"{where} failed at every attempt", "wait a little, then build again")
         wanted = self._access.advice(url) if status in _UNAUTHORIZED else ""
         reason, hint = {
             401: (f"{where} asks for a user name and a password", wanted),
             403: (f"{where} forbids it", f"check the credentials and what they may read; {wanted}"),
             404: (f"{where} does not have it (any more)", "lock again, or ask who runs the index"),
-            429: (f"{where} is asked too often", "wait a little, then build again"),
+            429: (f"{where} received too many requests", "wait a little, then build again"),
         }.get(status, failing if status in transport.RETRIED_STATUS else unasked)
         return DownloadError(f"{redact(url)} answers {status}: {reason}", hint=hint)
 
 
 def _passing(error: Exception) -> bool:
-    """Tell a broken transfer, which is tried again, from what urllib3 has tried often enough."""
+    """Return whether a transfer broke and is tried again; urllib3 has retried all other errors."""
     broken = (
         requests.exceptions.ChunkedEncodingError,
         requests.exceptions.ContentDecodingError,
@@ -184,7 +186,7 @@ def _passing(error: Exception) -> bool:
 
 
 def _unreachable(url: str, where: str, error: Exception) -> DownloadError:
-    """Say what kept a file from coming, in the terms a person can act on."""
+    """Return the error for a URL that could not be fetched, with a hint by its cause."""
     cause: object = error.args[0] if error.args else error
     cause = getattr(cause, "reason", None) or cause
     text = redact(str(cause))
@@ -196,7 +198,7 @@ def _unreachable(url: str, where: str, error: Exception) -> DownloadError:
         what, hint = "its name is not found", "check the network, then build again"
     elif isinstance(error, requests.Timeout) or "timed out" in text:
         what = "it does not answer in time"
-        hint = "check the network, or allow more seconds in HATCH_LAMBDA_LAYER_HTTP_TIMEOUT"
+        hint = "check the network, or set HATCH_LAMBDA_LAYER_HTTP_TIMEOUT to more seconds"
     else:
         what, hint = "the connection broke", "check the network, then build again"
     return DownloadError(

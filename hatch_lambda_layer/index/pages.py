@@ -1,4 +1,4 @@
-"""What the page of a project on an index lists: PEP 503 and PEP 592 in HTML, PEP 691 in JSON."""
+"""The page of a project on an index: PEP 503 and PEP 592 in HTML, PEP 691 in JSON."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class Link(NamedTuple):
-    """A file that a page lists; `yanked` is the reason for which it is, else `None`.
+    """A file that a page lists; `yanked` is the reason why it is, else `None`.
 
-    `sha256` (hexadecimal) is what the index believes in, where it says so.
+    The reason may be empty. `sha256` (hexadecimal) is `None` where the page has none.
     """
 
     filename: str
@@ -28,25 +28,26 @@ class Link(NamedTuple):
 def read_links(
     url: str, headers: Mapping[str, str], body: bytes, filename: str | None = None
 ) -> list[Link]:
-    """Give the files that the page at `url` lists, those called `filename` only where it is given.
+    """Return the files that the page at `url` lists; only those called `filename`, if it is given.
 
-    Any page of HTML will do, as for pip's `--find-links`. Raises `DownloadError` where it is no
-    such page.
+    Any page of HTML will do, as for pip's `--find-links`. Raises `DownloadError` for a page that
+    is malformed.
     """
-    # Pages have thousands of links: only those of this name are looked at any closer.
+    # Pages have thousands of links: only those of this name are parsed further.
     read = _in_json if "json" in headers.get("Content-Type", "") else _in_html
     try:
         return read(url, body, filename)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise DownloadError(
-            f"{redact(url)} is no page of an index: {error!r}", hint="ask who runs the index"
+            f"{redact(url)} is not a valid page of an index: {error!r}",
+            hint="ask who runs the index",
         ) from error
 
 
 def _in_json(url: str, body: bytes, filename: str | None) -> list[Link]:
     def kept(found: dict[str, Any]) -> object:
-        # Of thousands of files, those not asked for go as soon as they are read: together they
-        # take several times the space of the page.
+        # Of thousands of files, those not asked for are dropped as soon as they are read: together
+        # they take several times the space of the page.
         if "filename" not in found:
             return found
         name, file_url, yanked = found["filename"], found["url"], found.get("yanked") or None
@@ -72,7 +73,7 @@ def _in_html(url: str, body: bytes, filename: str | None) -> list[Link]:
             href = found.get("href") if tag == "a" else None
             if not href or (filename or "") not in unquote(href):
                 return
-            # The fragment has the hash that the index believes in; the lockfile's counts.
+            # The fragment has the hash of the file; for a locked file, the lockfile's counts.
             file_url, _, fragment = urljoin(url, href).partition("#")
             name = unquote(urlsplit(file_url).path.rpartition("/")[2])
             if filename in (None, name):

@@ -1,4 +1,4 @@
-"""The zip: the only module that decides its bytes.
+"""The writer of the zip: the only module that decides its bytes.
 
 A member that comes from a wheel is copied as it is compressed there; only its headers are new.
 Sorted paths, one date, modes 644 and 755, no extra fields, no directories, no Zip64: equal trees
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from .tree import Entry, LayerTree
 
-# What a zip can say about time: two seconds' steps from 1980 to 2107, with no time zone.
+# A zip stores times from 1980 to 2107 in steps of two seconds, without a time zone.
 _EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2107, 12, 31, 23, 59, 58, tzinfo=UTC)
 # Version 2.0 of the format, which has deflate and folders; made on Unix, so that modes count.
@@ -43,22 +43,24 @@ _VERSION = 20
 _MADE_BY = 3 << 8 | _VERSION
 _BUFFER_SIZE = 1 << 19
 _BUFFERS_AHEAD = 4
-# Below every system's default limit of open files, above what neighbouring paths need.
+# Below the default limit of open files on every system, and more than the wheels whose paths
+# alternate in a sorted zip.
 _MOST_OPEN_FILES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenArchive:
-    """What was written: the size in bytes and the sha256 (hexadecimal) of the zip."""
+    """The size in bytes and the sha256 (hexadecimal) of a zip that was written."""
 
     size: int
     sha256: str
 
 
 def archive_time(source_date_epoch: str | None) -> datetime:
-    """Give the date of every member: 1980-01-01, or `SOURCE_DATE_EPOCH` as far as zip can say it.
+    """Return the date of every member: 1980-01-01, or that of `SOURCE_DATE_EPOCH`.
 
-    Raises `ConfigError` when the variable is set to something that is no number of seconds.
+    A date that a zip can't store becomes the nearest one that it can. Raises `ConfigError` when
+    the variable is not a valid number of seconds.
     """
     if source_date_epoch is None:
         return _EARLIEST
@@ -73,9 +75,9 @@ def archive_time(source_date_epoch: str | None) -> datetime:
 
 
 def write_archive(tree: LayerTree, path: Path, time: datetime) -> WrittenArchive:
-    """Write the settled `tree` to `path`, which changes only when all is written.
+    """Write the settled `tree` as a zip to `path`, which changes only when all is written.
 
-    Raises `OutputError` when that fails; what was at `path` is then as it was.
+    Raises `OutputError` when that fails, and leaves what was at `path` unchanged.
     """
     with _replacing(path) as file:
         sink = _Sink(file)
@@ -93,22 +95,22 @@ def write_archive(tree: LayerTree, path: Path, time: datetime) -> WrittenArchive
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` in the same way: all of it, or nothing."""
+    """Write `text` as UTF-8 to `path` in the same way: all of it, or `OutputError`."""
     with _replacing(path) as file:
         _write_all(file, text.encode())
 
 
 def _write_all(file: BinaryIO, data: bytes) -> None:
-    # Without a buffer, a write takes as much as there is room for, and only the next one fails.
+    # An unbuffered file writes as much as there is space for; only the next call fails.
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]
 
 
 def prepare(path: Path) -> None:
-    """Remove what killed builds have left beside `path`. The caller holds the build's lock.
+    """Remove the temporary files of killed builds beside `path`; the caller holds the build's lock.
 
-    Raises `OutputError` when nothing can be written there, before anything is.
+    Raises `OutputError` when `path` is a folder, before anything is written.
     """
     if path.is_dir():
         raise _not_written(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
@@ -119,7 +121,7 @@ def prepare(path: Path) -> None:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Give a new file that takes the place of `path` when the block ends without an exception."""
+    """Yield a new file that takes the place of `path` when the block ends without an exception."""
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -143,7 +145,7 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
 def _not_written(path: Path, error: OSError) -> OutputError:
     return OutputError(
         f"{path} can't be written: {error.strerror}; what was there before is untouched",
-        hint="make room or give the permission, then build again",
+        hint="free some disk space or change the permissions, then build again",
     )
 
 
@@ -160,7 +162,7 @@ def _sync_folder(folder: Path) -> None:
 class _Sink:
     """Hashes and writes in a thread of its own, while the next bytes are read.
 
-    Both let go of the interpreter's lock, so that the two really run side by side.
+    Hashing and writing release the interpreter's lock, so that they really run beside the reading.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -172,13 +174,13 @@ class _Sink:
         self._thread.start()
 
     def put(self, data: bytes) -> None:
-        """Take more bytes; raise what kept earlier ones from being written."""
+        """Queue more bytes; raise the error that kept earlier ones from being written."""
         if self._error is not None:
             raise self._error
         self._waiting.put(data)
 
     def close(self) -> str:
-        """Wait until all is written, and give the sha256 (hexadecimal) of it."""
+        """Wait until all is written, and return its sha256 (hexadecimal)."""
         self._waiting.put(None)
         self._thread.join()
         if self._error is not None:
@@ -186,7 +188,7 @@ class _Sink:
         return self._hash.hexdigest()
 
     def abandon(self, error: BaseException) -> None:
-        """Write nothing more, and wait for what is being written: the file is closed next."""
+        """Write nothing more, and wait for the current write: the caller closes the file next."""
         self._error = self._error or error
         self._waiting.put(None)
         self._thread.join()
@@ -194,7 +196,7 @@ class _Sink:
     def _drain(self) -> None:
         while (data := self._waiting.get()) is not None:
             if self._error is not None:
-                continue  # what comes is taken all the same, or `put` would wait for ever
+                continue  # the queue is emptied all the same, or `put` would wait for ever
             try:
                 self._hash.update(data)
                 _write_all(self._file, data)
@@ -244,7 +246,7 @@ class _Writer:
         )
 
     def finish(self) -> int:
-        """Write the directory, and give the size of the archive in bytes."""
+        """Write the central directory, and return the size of the archive in bytes."""
         start = self._position
         self._write(b"".join(self._directory))
         size = self._position - start

@@ -1,4 +1,4 @@
-"""From wheels and included files to the tree of a layer."""
+"""The composition of wheels and included files to the tree of a layer."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def compose(
     target: Target,
     patterns: Sequence[str],
 ) -> tuple[LayerTree, list[Finding]]:
-    """Give the settled tree of a layer, pruned by `patterns`, and what to tell of it.
+    """Return the settled tree of a layer, pruned by `patterns`, and the findings about it.
 
-    Included files are compressed into `pack_path` when there are any. Raises `ConflictError`.
+    Included files are compressed into `pack_path` when there are any. Raises `ConflictError` where
+    two owners claim one path with different content.
     """
     entries: list[Entry] = []
     findings: list[Finding] = []
@@ -51,6 +52,6 @@ def compose(
 
 
 def _stub_readers(wheels: Sequence[Wheel]) -> set[str]:
-    """Give the distributions whose `.pyi` files lazy-loader reads when they are imported."""
+    """Return the distributions whose `.pyi` files lazy-loader reads when they are imported."""
     lazy = re.compile(r"lazy[-_.]?loader\b", re.IGNORECASE)
     return {wheel.name for wheel in wheels if any(lazy.match(need) for need in wheel.requires_dist)}

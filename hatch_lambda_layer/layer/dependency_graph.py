@@ -1,4 +1,4 @@
-"""Who needs whom among the distributions of a layer."""
+"""The dependencies among the distributions of a layer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..wheels.wheel import Wheel
 
 
-# Name, extras and marker of a requirement (PEP 508), whatever stands between them.
+# Name, extras and marker of a requirement (PEP 508), with anything between them.
 _REQUIREMENT = re.compile(
     r"\s*(?P<name>[A-Z0-9](?:[\w.-]*[A-Z0-9])?)\s*(?P<extras>\[[^]]*\])?[^;]*(?P<marker>;.*)?",
     re.IGNORECASE | re.DOTALL,
@@ -23,7 +23,7 @@ _REQUIREMENT = re.compile(
 
 
 class Node(NamedTuple):
-    """What a requirement asks for: a distribution or, beside it, one of its extras."""
+    """A node of the graph: a distribution, or one of its extras beside it."""
 
     name: str
     extra: str = ""
@@ -33,7 +33,7 @@ class Node(NamedTuple):
 
 
 class DependencyGraph:
-    """Who needs whom among the wheels of a layer, on its target (PEP 508)."""
+    """The dependencies among the wheels of a layer, on its target (PEP 508)."""
 
     def __init__(self, wheels: Iterable[Wheel], target: Target) -> None:
         self._environment = {key: str(value) for key, value in target.marker_environment().items()}
@@ -52,7 +52,7 @@ class DependencyGraph:
         return self._requirements.keys()
 
     def asked(self, requirements: Iterable[Requirement], extra: str = "") -> Iterator[Node]:
-        """Give what those of `requirements` ask for that count under `extra`."""
+        """Yield the nodes of the layer that `requirements` ask for when `extra` is asked for."""
         for requirement in requirements:
             (name,) = canonical([requirement.name])
             if name in self._requirements and self._counts(requirement, extra):
@@ -60,7 +60,7 @@ class DependencyGraph:
                 yield from (Node(name, each) for each in canonical(requirement.extras))
 
     def needs(self, node: Node) -> set[Node]:
-        """Give what `node` needs; for an extra only what it adds."""
+        """Return the nodes that `node` needs; for an extra, only those that it adds."""
         if node not in self._needs:
             requirements = self._requirements[node.name]
             found = set(self.asked(requirements, node.extra))
@@ -70,7 +70,7 @@ class DependencyGraph:
         return self._needs[node]
 
     def reach(self, start: Iterable[Node], without: Collection[str] = ()) -> set[Node]:
-        """Give what is needed from `start` on, as if the names in `without` were not there."""
+        """Return the nodes that `start` leads to, itself included, but not through `without`."""
         reached: set[Node] = set()
         waiting = list(start)
         while waiting:
@@ -81,18 +81,19 @@ class DependencyGraph:
         return reached
 
     def roots(self, direct: Iterable[Requirement]) -> set[Node]:
-        """Give what is in the layer for its own sake.
+        """Return the nodes that are in the layer for their own sake.
 
-        That is what `direct` asks for; and of the wheels that it does not lead to (a pylock.toml
-        may come without a project) those that no other of them needs, except in a circle.
+        Those are the nodes that `direct` asks for. Of the wheels that these do not lead to (a
+        pylock.toml may come without a project), they are the ones that no other wheel needs; of a
+        circle that no other wheel needs, all of them.
         """
         roots = set(self.asked(direct))
         rest = self._beyond(roots)
         nodes = self.reach(map(Node, rest))
         needed = {each.name for node in nodes for each in self.needs(node)}
         roots.update(map(Node, rest - needed))
-        # The rest of the rest lies in circles or behind them. Without the lines above, which find
-        # nearly all roots at once, this would take a time that is quadratic in the layer's size.
+        # What is left lies in circles or behind them. The lines above find nearly all roots at
+        # once: without them, this would take a time that is quadratic in the layer's size.
         rest = self._beyond(roots)
         reached = {name: names_of(self.reach([Node(name)])) for name in rest}
         for name in rest:
@@ -111,31 +112,31 @@ class DependencyGraph:
         try:
             return requirement.marker.evaluate({**self._environment, "extra": extra})
         except (UndefinedComparison, UndefinedEnvironmentName):
-            # Whoever asks for it in terms that nobody understands may well need it.
+            # A marker that can't be evaluated may well be meant to hold.
             return True
 
 
 def canonical(names: Iterable[str]) -> set[str]:
-    """Give the names in their normal form, by which alone they can be compared (PEP 503)."""
+    """Return the names in normal form, the only one in which they can be compared (PEP 503)."""
     from packaging.utils import canonicalize_name
 
     return {canonicalize_name(name.strip()) for name in names}
 
 
 def names_of(nodes: Iterable[Node]) -> set[str]:
-    """Give the distributions of `nodes`."""
+    """Return the names of the distributions of `nodes`."""
     return {node.name for node in nodes}
 
 
 def _read(text: str, names: AbstractSet[str]) -> Iterator[Requirement]:
-    """Parse a requirement of a wheel for one of `names`; if malformed, as much as can be read."""
+    """Yield the requirement in `text` if it is for one of `names`; of a malformed one, a part."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     match = _REQUIREMENT.match(text)
     # Parsing is most of the work, and most requirements are for extras that nobody asked for.
     if match is None or canonical([match["name"]]).isdisjoint(names):
         return
-    # Old metadata has versions that PEP 440 does not know; who is needed, and when, stays clear.
+    # Old metadata has versions that PEP 440 does not allow: the name and the marker still count.
     without_version = "".join(filter(None, match.group("name", "extras", "marker")))
     for reading in (text, without_version, match["name"]):
         try:

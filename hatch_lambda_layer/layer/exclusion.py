@@ -36,7 +36,7 @@ class LeftOut(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exclusion:
-    """Which wheels stay in a layer and which do not, in their order, and what to tell of it."""
+    """The wheels that stay in a layer, those that do not, both in order, and the findings."""
 
     kept: tuple[Wheel, ...]
     left_out: tuple[LeftOut, ...]
@@ -45,7 +45,11 @@ class Exclusion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Family:
-    """Distributions that the runtime has, with the facts of `families.toml`."""
+    """Distributions that the runtime has, as `families.toml` lists them.
+
+    `core` are those that are left out together or not at all, `shared` are libraries that others
+    may need as well. Names are normalised.
+    """
 
     name: str
     core: frozenset[str]
@@ -54,7 +58,7 @@ class Family:
 
 @cache
 def families() -> Mapping[str, Family]:
-    """Give the known families by the name that `exclude` takes."""
+    """Return the known families by the name that `exclude` takes."""
     with Path(__file__).with_name("families.toml").open("rb") as file:
         table = tomllib.load(file)["families"]
     return {
@@ -72,8 +76,8 @@ def exclude(
 ) -> Exclusion:
     """Leave out the distributions and families in `names`, and what only they need.
 
-    `direct` is what the project itself asks for, `allow_missing` what may be left out although
-    something that stays needs it. Raises `ExclusionError` with every name that can't go.
+    `direct` are the project's own requirements; `allow_missing` may be left out although something
+    that stays needs them. Raises `ExclusionError` with every name that can't be left out.
     """
     if not names:
         return Exclusion(kept=tuple(wheels), left_out=(), findings=())
@@ -91,7 +95,7 @@ def exclude(
 
 
 class _Plan:
-    """What stays when `names` are left out, and why the rest does not."""
+    """The distributions that stay when `names` are left out, and why the others do not."""
 
     def __init__(
         self,
@@ -103,7 +107,7 @@ class _Plan:
         self._graph = DependencyGraph(wheels, target)
         asked = canonical(names)
         self._families = [families()[name] for name in asked if name in families()]
-        # What `exclude` says of each distribution that is to go in any case.
+        # The word of `exclude` for each distribution that it names itself or by its family.
         self._word = {name: each.name for each in self._families for name in each.core}
         self._word |= {name: name for name in asked if name not in families()}
         roots = self._graph.roots(direct)
@@ -117,7 +121,7 @@ class _Plan:
                 self._needed_by.setdefault(name, []).append(str(node))
 
     def check(self, allowed: Collection[str]) -> None:
-        """Raise `ExclusionError` for what is needed by what stays, or parts from its family."""
+        """Raise `ExclusionError` for names that others need, or whose family stays in part."""
         allowed = {*allowed}.union(
             *(each.core | each.shared for each in families().values() if each.name in allowed)
         )
@@ -137,7 +141,7 @@ class _Plan:
         )
 
     def why(self, name: str) -> str:
-        """Say why `name` is left out."""
+        """Return why `name` is left out, as a phrase."""
         word = self._word.get(name)
         if word == name:
             why = "named in `exclude`"
@@ -150,7 +154,7 @@ class _Plan:
         return why
 
     def unknown(self, names: Iterable[str]) -> Iterator[Finding]:
-        """Warn of names that are not in the layer, unless they belong to a family."""
+        """Yield a finding for each name that is neither in the layer nor in a family."""
         known = {*self._graph.names, *families()}
         familiar = known.union(*(each.core | each.shared for each in families().values()))
         for name in names:
@@ -164,7 +168,7 @@ class _Plan:
                 )
 
     def shared_that_stay(self) -> Iterator[Finding]:
-        """Tell of the members of an excluded family that stay for the sake of others."""
+        """Yield a finding for each member of an excluded family that others need."""
         for family in self._families:
             for name in sorted(family.shared & self.kept):
                 yield Finding(
@@ -174,7 +178,7 @@ class _Plan:
                 )
 
     def gone_with_others(self) -> Iterator[Finding]:
-        """Tell of what was not named but goes, because only what was named needs it."""
+        """Yield findings for what is left out because only excluded distributions need it."""
         gone: dict[tuple[str, ...], list[str]] = {}
         for name in sorted(self._graph.names - self.kept):
             if name not in self._word and not self._family_sharing(name):
@@ -188,7 +192,7 @@ class _Plan:
             )
 
     def _reasons_to_stay(self, name: str) -> str | None:
-        """Say who needs `name`, or what of its family stays when it goes."""
+        """Return who needs `name`, or which of its family would stay; `None` if it can go."""
         family = next((each for each in families().values() if name in each.core), None)
         rest = sorted(family.core & self.kept) if family else []
         if name not in self._needed_by:
@@ -230,16 +234,16 @@ class _Plan:
         return (
             "the project asks for it"
             if name in self._direct
-            else "the lockfile has it for its own sake"
+            else "the lockfile asks for it directly"
         )
 
     def _causes(self, name: str) -> tuple[str, ...]:
-        """Give what `exclude` names that needs `name`, at first hand or not."""
+        """Return the words of `exclude` that need `name`, directly or through others."""
         return tuple(word for word, reached in self._reached.items() if name in reached)
 
     @cached_property
     def _reached(self) -> Mapping[str, set[str]]:
-        """What each word of `exclude` leads to in the layer as it would be without `exclude`."""
+        """The distributions that each word of `exclude` needs, in the layer without `exclude`."""
         starts: dict[str, list[Node]] = {}
         for node in sorted(self._all):
             if node.name in self._word:
@@ -248,7 +252,7 @@ class _Plan:
 
 
 def _listed(names: Sequence[str], shown: int = _SHOWN) -> str:
-    """Name packages in a sentence: `a`, `b` and `c`; of very many the first."""
+    """Return names for a sentence: `a`, `b` and `c`; of more than `shown` the first."""
     quoted = [f"`{name}`" for name in names[:shown]]
     if len(names) > shown:
         quoted.append(f"{len(names) - shown} more")

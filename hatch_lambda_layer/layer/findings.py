@@ -1,4 +1,4 @@
-"""What a person should know of a layer that was built nevertheless."""
+"""Findings: facts about a layer that a person should know, although it was built."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing to know; `code` is for programs, `message` for people."""
+    """A fact about a layer; `code` is for programs, `message` for people."""
 
     code: str
     message: str

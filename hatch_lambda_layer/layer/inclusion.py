@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 OWNER = "force-include"
 _CHUNK = 1 << 20
-# What Hatch leaves out of every folder.
+# Hatch leaves these out of every folder, too.
 _SKIPPED_FOLDERS = frozenset({"__pycache__", ".git", ".hg", ".svn"})
 _SKIPPED_FILES = frozenset({".DS_Store"})
 
 
 class IncludedFile(NamedTuple):
-    """A file on disk with its path in the layer; `sha256` (hexadecimal) is that of its content."""
+    """A file on disk with its path in the layer, and the sha256 (hexadecimal) of its content."""
 
     file: Path
     path: str
@@ -35,9 +35,10 @@ class IncludedFile(NamedTuple):
 
 
 def find_included(root: Path, pairs: Sequence[tuple[str, str]]) -> list[IncludedFile]:
-    """Give the files that the pairs of source and layer path name, sorted by layer path.
+    """Return the files that the pairs of source and layer path name, sorted by layer path.
 
-    Raises `ConfigError` for sources that are not there.
+    Sources are relative to `root`. Raises `ConfigError` for sources that are missing or can't be
+    read, and for names that are not valid in a layer.
     """
     problems = []
     found = []
@@ -58,7 +59,10 @@ def find_included(root: Path, pairs: Sequence[tuple[str, str]]) -> list[Included
 
 
 def pack(files: Sequence[IncludedFile], pack_path: Path, file: BinaryIO) -> list[Entry]:
-    """Compress `files` one behind the other into `file`, which lies at `pack_path`."""
+    """Compress `files` one after another into `file`, which lies at `pack_path`.
+
+    Raises `ConfigError` for a file that has changed since it was found.
+    """
     entries = []
     for included in files:
         offset = file.tell()
@@ -97,14 +101,14 @@ def _below(folder: Path) -> Iterator[tuple[Path, str]]:
         above = Path(parent).resolve()
         for name in folders:
             if (below := Path(parent, name)).is_symlink() and above.is_relative_to(below.resolve()):
-                raise ConfigError([f"{below} leads back to a folder that it is in"])
+                raise ConfigError([f"{below} is a link to a folder that contains it"])
         for name in sorted(set(files) - _SKIPPED_FILES):
             file = Path(parent, name)
             yield file, _in_layer(file.relative_to(folder).as_posix())
 
 
 def _on_disk(name: str) -> str:
-    """Give the name of a file as this system's locale has it; on disk, names are UTF-8."""
+    """Return the name of a file as Python opens it: on disk, names are UTF-8 in any locale."""
     return name if sys.platform == "win32" else os.fsdecode(name.encode())
 
 
@@ -122,11 +126,11 @@ def _hashed(file: Path, path: str) -> IncludedFile:
     if not path.isascii() or not path.isprintable() or "\\" in path:
         categories = {unicodedata.category(character) for character in path}
         if "\\" in path or not categories.isdisjoint(UNPRINTABLE):
-            raise ConfigError([f"{str(file)!r} has a name that no layer can have"])
+            raise ConfigError([f"{str(file)!r} has a name that is not valid in a layer"])
     digest = hashlib.sha256()
     for chunk in _chunks(file):
         digest.update(chunk)
-    # The owner's bit is the one that git keeps; what the umask does to the others is no matter.
+    # git keeps the owner's bit; the others depend on the umask, and do not count.
     executable = bool(file.stat().st_mode & 0o100)
     return IncludedFile(file, path, executable, digest.hexdigest())
 

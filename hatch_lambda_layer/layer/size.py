@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from .tree import LayerTree
 
 NEARLY_FULL = "nearly-full"
-# Up to here there is room for the function's own code, which has to fit, too.
+# Up to this share of the limit there is room left for the function's own code, which counts, too.
 _ROOMY = 0.8
 _LARGEST_SHOWN = 10
 
 
 def check_size(tree: LayerTree, wheels: Sequence[Wheel], largest: int) -> list[Finding]:
-    """Warn of a layer that nearly has the `largest` size, in bytes unpacked.
+    """Check the size of a layer; return a finding if it is close to `largest` bytes, unpacked.
 
-    Raises `SizeError` for one that is larger, that is empty, or that no zip can hold.
+    Raises `SizeError` for a layer that is larger, or empty, or has more files than a zip can hold.
+    The error of one that is too large lists the largest packages.
     """
     if not tree.entries:
         raise SizeError(
@@ -36,22 +37,22 @@ def check_size(tree: LayerTree, wheels: Sequence[Wheel], largest: int) -> list[F
         )
     if len(tree.entries) > MAX_MEMBERS:
         raise SizeError(
-            f"The layer has {len(tree.entries):,} files, a zip holds {MAX_MEMBERS:,} of them",
-            hint='`prune = ["tests", "stubs", "headers"]` leaves out some',
+            f"The layer has {len(tree.entries):,} files, but a zip holds at most {MAX_MEMBERS:,}",
+            hint='`prune = ["tests", "stubs", "headers"]` leaves out some of them',
         )
     size = tree.unpacked_size
     if size > largest:
         table = _largest(packages(tree, wheels), _LARGEST_SHOWN)
         raise SizeError(
-            f"The layer unpacks to {size:,} bytes, {largest:,} are allowed; the largest packages "
-            f"are:\n{table}",
+            f"The layer unpacks to {size:,} bytes, but at most {largest:,} are allowed; the "
+            f"largest packages are:\n{table}",
             hint='`prune = ["tests", "stubs", "headers"]` makes it smaller',
         )
     return nearly_full(size, largest)
 
 
 def nearly_full(size: int, largest: int) -> list[Finding]:
-    """Warn of a size, in bytes unpacked, that leaves little room below the `largest`."""
+    """Return a finding if `size` leaves little room below `largest`; both in bytes, unpacked."""
     if size <= largest * _ROOMY:
         return []
     share = f"{size / largest:.0%} of the {largest:,} bytes allowed"

@@ -1,4 +1,4 @@
-"""What differs between two layers, by their manifests: packages, versions, sizes, findings."""
+"""The differences between two layers, by their manifests: packages, sizes, findings."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from ..layer.findings import Finding
     from ..layer.manifest import LayerPackage
 
-    # Gives the manifest of a published version, named as in `orders-api:3` or by its ARN.
+    # Returns the manifest of a published version, named as in `orders-api:3` or by its ARN.
     Published = Callable[[str], LayerManifest]
 
 SCHEMA = 1
 _VERSION = re.compile(r"(?:arn:[\w-]+:lambda:[\w-]+:\d{12}:layer:)?[\w-]+:\d+")
-# What is named here has one value for the whole layer.
+# Facts that have one value for the whole layer.
 _FACTS = ("layer", "runtime", "architecture")
 _SIZES = ("unpacked_size", "zipped_size", "files")
 
@@ -42,10 +42,10 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackageChange:
-    """A package that is not the same in both; the sizes in bytes say how much the new one has more.
+    """A package that is not the same in both layers; sizes are in bytes, new minus old.
 
     `kind` is `version` for another version, `wheel` for another wheel of the same version, and
-    `files` for the same wheel of which other files are in the layer.
+    `files` where the layers hold different files of the same wheel.
     """
 
     name: str
@@ -58,14 +58,14 @@ class PackageChange:
 
 @dataclass(frozen=True, slots=True)
 class LayerDifference:
-    """What differs from the `old` layer to the `new` one."""
+    """The differences between the `old` layer and the `new` one."""
 
     old: Side
     new: Side
 
     @property
     def equal(self) -> bool:
-        """Whether functions can't tell them apart: same content, for the same runtime.
+        """Whether the layers are the same to a function: content, runtime and architecture.
 
         How the zips are compressed does not count, nor do findings, which are about the content.
         """
@@ -78,7 +78,7 @@ class LayerDifference:
 
     @property
     def packages(self) -> tuple[PackageChange, ...]:
-        """Give the packages that are not the same in both, by name."""
+        """The packages that are not the same in both layers, by name."""
         old = {package.name: package for package in self.old.manifest.packages}
         new = {package.name: package for package in self.new.manifest.packages}
         changes = (_change(old.get(name), new.get(name)) for name in sorted(old | new))
@@ -86,30 +86,30 @@ class LayerDifference:
 
     @property
     def facts(self) -> dict[str, tuple[str | None, str | None]]:
-        """Give the old and new value of what is said once of a layer, where they differ."""
+        """The old and the new value of each fact about the whole layer that differs."""
         old, new = self.old.manifest, self.new.manifest
         values = {name: (getattr(old, name), getattr(new, name)) for name in _FACTS}
         return {name: pair for name, pair in values.items() if pair[0] != pair[1]}
 
     @property
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """Give the old and new totals: bytes unpacked, bytes zipped, number of files."""
+        """The old and the new totals: bytes unpacked, bytes zipped, number of files."""
         old, new = self.old.manifest, self.new.manifest
         return {name: (getattr(old, name), getattr(new, name)) for name in _SIZES}
 
     @property
     def findings(self) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-        """Give the findings that only the old layer has, and those that only the new one has."""
+        """The findings that only the old layer has, and those that only the new one has."""
         old, new = self.old.manifest.findings, self.new.manifest.findings
         gone = tuple(finding for finding in old if finding not in new)
         return gone, tuple(finding for finding in new if finding not in old)
 
 
 def read_side(text: str, published: Published) -> Side:
-    """Read the manifest of a zip, a `layer.json` or a published version, whichever `text` names.
+    """Read the manifest that `text` names: of a zip, a `layer.json`, or a published version.
 
-    A file comes first. Raises `LambdaLayerError` where there is nothing of the sort, and for a zip
-    that is not the one that its manifest was written for.
+    A file that exists comes before a version of that name. Raises `LambdaLayerError` where `text`
+    names none of them, and for a zip that its manifest was not written for.
     """
     path = Path(text)
     if not path.exists() and _VERSION.fullmatch(text):
@@ -118,7 +118,7 @@ def read_side(text: str, published: Published) -> Side:
         return Side(text, LayerManifest.read(path))
     if not path.is_file():
         raise OutputError(
-            f"{text} is no layer: there is no such file",
+            f"{text} is not a layer: there is no such file",
             hint="name a zip with its manifest beside it, a `layer.json`, or a published version "
             "as `NAME:3` or by its ARN",
         )
@@ -132,12 +132,12 @@ def read_side(text: str, published: Published) -> Side:
 
 
 def as_text(difference: LayerDifference) -> str:
-    """Give the difference as a person reads it, readable without colour."""
+    """Return the difference as text for people, readable without colour."""
     return "".join(f"{line}\n" for line in _lines(difference))
 
 
 def as_json(difference: LayerDifference) -> str:
-    """Give the difference as JSON, schema 1; sizes in bytes, pairs from old to new."""
+    """Return the difference as JSON, schema 1; sizes in bytes, pairs from old to new."""
     gone, come = difference.findings
     table = {
         "schema": SCHEMA,
@@ -181,7 +181,7 @@ def _kind(old: LayerPackage | None, new: LayerPackage | None) -> Kind | None:
         return "version"
     if old.sha256 != new.sha256:
         return "wheel"
-    # Another size when zipped is another compression.
+    # The zipped size does not count: it depends on the compression.
     same = (old.files, old.unpacked_size) == (new.files, new.unpacked_size)
     return None if same else "files"
 

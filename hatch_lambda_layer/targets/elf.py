@@ -1,11 +1,11 @@
-"""What ELF files ask of the system that loads them, and what of it a target does not have.
+"""The needs of ELF files (System V ABI), and whether a target fulfils them.
 
-Reading and judging are apart: `read_elf` gives facts, `misfits` compares them with a target. The
-limits are data, in `ceilings.toml`.
+Reading and judging are separate: `read_elf` returns facts, `misfits` compares them with a target.
+The limits are data, in `ceilings.toml`.
 
 Files are read as the loader reads them, by their segments. The section headers, which other
-readers go by, can be missing or say something else; and sizes are believed only within the file,
-so that a hostile one costs no more than its length.
+readers use, can be missing or wrong. No size is trusted beyond the end of the file, so that a
+hostile file costs no more than its length.
 """
 
 from __future__ import annotations
@@ -44,26 +44,26 @@ _DYNAMIC_ENTRY = struct.Struct("<qQ")
 _VERSION_NEED = struct.Struct("<HHIII")
 _VERSION_NEED_AUX = struct.Struct("<IHHII")
 _SYMBOL_SIZE = 24
-# A version's index has 16 bits, the top one of which says that the symbol is hidden.
+# A version's index has 16 bits; the highest one marks a hidden symbol.
 _VERSION_INDEX = 0x7FFF
-# Far more than there are in any file: versions have no more indices.
+# Far more entries than any file has; there are no more indices for versions.
 _MOST_ENTRIES = 0x7FFF
 _LONGEST_NAME = 4096
 
 _VERSION = re.compile(r"(GLIBC|GLIBCXX|CXXABI|GCC)_(\d+(?:\.\d+)*)")
-# Marks of how a file was linked, by the glibc that brought each. Every other name without a number
-# is either in all versions (`CXXABI_TM_1`) or a promise to nobody (`GLIBC_PRIVATE`).
+# Marks of how a file was linked, each with the glibc that introduced it. Every other name without a
+# number is either in all versions (`CXXABI_TM_1`) or internal to glibc (`GLIBC_PRIVATE`).
 _GLIBC_MARKS = {"GLIBC_ABI_DT_RELR": "2.36", "GLIBC_ABI_GNU2_TLS": "2.42"}
 
 
 class ElfError(ValueError):
-    """The file begins like an ELF file, and the loader could not read it as one."""
+    """The file begins like an ELF file, but the loader could not read it."""
 
 
 class NeededVersion(NamedTuple):
     """A symbol version that a file binds to, such as `GLIBC_2.34` of `libc.so.6`.
 
-    `symbol` is one that is bound to it; `None` where only the version is asked for.
+    `symbol` is one that binds to it; `None` where the file needs only the version.
     """
 
     library: str
@@ -73,11 +73,12 @@ class NeededVersion(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ElfFile:
-    """What an ELF file is, and what it asks for.
+    """The facts about an ELF file: its kind, and what it needs.
 
-    `machine` is named as in wheel tags. `loadable` is true for programs and shared libraries,
-    false for object files. `soname` is the name that others ask for it by, `libraries` are those
-    it asks for. Of files that no Lambda runtime loads, only the first three are read.
+    `machine` is named as in wheel tags, `bits` is 32 or 64. `loadable` is true for programs and
+    shared libraries, false for object files. `soname` is the name by which other files need this
+    one, `libraries` are those that it needs. Of files that no Lambda runtime loads, only the first
+    three are read.
     """
 
     machine: str
@@ -89,7 +90,7 @@ class ElfFile:
 
 
 def read_elf(data: bytes) -> ElfFile:
-    """Read an ELF file; raise `ElfError` when it is broken."""
+    """Read the whole content of an ELF file; raise `ElfError` when it is broken."""
     try:
         if not data.startswith(MAGIC) or data[4] not in (1, 2) or data[5] not in (1, 2):
             raise ElfError("it has no ELF header")
@@ -115,8 +116,9 @@ def read_elf(data: bytes) -> ElfFile:
 
 
 def misfits(elf: ElfFile, target: Target, beside: Collection[str] = ()) -> list[str]:
-    """Say what of the file the runtime of `target` does not fulfil, in sentences without a subject.
+    """Return what keeps the runtime of `target` from loading the file, one phrase for each.
 
+    A phrase is a sentence without its subject, such as "needs GLIBC_2.39 of `libc.so.6`, …".
     `beside` holds the names of libraries that come with the file.
     """
     if not elf.loadable:
@@ -150,17 +152,17 @@ class _Image:
             if kind == _LOAD
         ]
         self._entries: dict[int, list[int]] = {}
-        # Of several, the loader takes the last.
+        # If there are several, the loader takes the last.
         dynamic = [address for kind, _, _, address, *_ in segments if kind == _DYNAMIC]
         if dynamic:
             self._read_dynamic(self._offset(dynamic[-1]))
 
     def names(self, tag: int) -> list[str]:
-        """Give the names that the entries with `tag` stand for."""
+        """Return the names in the dynamic entries with `tag`."""
         return [self._string(value) for value in self._entries.get(tag, ())]
 
     def versions(self) -> Iterator[NeededVersion]:
-        """Give the versions that are asked for, each with one symbol that is bound to it."""
+        """Yield the versions that the file needs, each with one symbol that binds to it."""
         if _VERNEED not in self._entries:
             return
         symbols = self._first_symbols()
@@ -169,7 +171,7 @@ class _Image:
             _, count, library, first, step = _VERSION_NEED.unpack_from(self._data, place)
             left -= max(count, 1)
             if left < 0:
-                raise ElfError("its list of versions has no end")
+                raise ElfError("its list of versions does not end")
             auxiliary = place + first
             for _ in range(count):
                 _, _, index, name, following = _VERSION_NEED_AUX.unpack_from(self._data, auxiliary)
@@ -185,10 +187,10 @@ class _Image:
             if tag == _NULL:
                 return
             self._entries.setdefault(tag, []).append(value)
-        raise ElfError("its dynamic segment has no end")
+        raise ElfError("its dynamic segment does not end")
 
     def _offset(self, address: int) -> int:
-        """Give the place in the file of what is mapped to an address."""
+        """Return the offset in the file of what is mapped to an address."""
         for start, offset, length in self._loads:
             if start <= address < start + length:
                 return int(address - start + offset)
@@ -201,7 +203,7 @@ class _Image:
 
     @cached_property
     def _strings(self) -> tuple[int, int]:
-        """Where the names begin and end."""
+        """The offsets in the file at which the names begin and end."""
         start = self._table(_STRTAB)
         return start, start + self._entries.get(_STRSZ, [0])[-1]
 
@@ -210,11 +212,11 @@ class _Image:
         end = min(end, start + number + _LONGEST_NAME)
         stop = self._data.find(b"\0", start + number, end)
         if stop < 0:
-            raise ElfError("a name of it has no end")
+            raise ElfError("one of its names does not end")
         return self._data[start + number : stop].decode("utf-8", "backslashreplace")
 
     def _first_symbols(self) -> Mapping[int, str]:
-        """Give one symbol for each index of a version: the first in the table of symbols."""
+        """Return one symbol for each index of a version: the first in the symbol table."""
         if _VERSYM not in self._entries:
             return {}
         count = self._symbols()
@@ -232,10 +234,10 @@ class _Image:
         return {index: self._string(name) for index, name in offsets}
 
     def _symbols(self) -> int:
-        """Give the number of symbols that may be bound to another library's.
+        """Return the number of symbols to search for those that other libraries define.
 
-        The loader does not need to know how many there are, only its hash tables tell. GNU's
-        leaves out what the file itself does not define, and names the first that is in it.
+        Only the hash tables tell how many symbols there are. GNU's covers only those that
+        the file itself defines, which come last, and has the index of the first of them.
         """
         if _HASH in self._entries:
             _, count = struct.unpack_from("<II", self._data, self._table(_HASH))
@@ -255,7 +257,7 @@ def _version_misfits(elf: ElfFile, target: Target) -> Iterator[str]:
         elif version in _GLIBC_MARKS:
             family, number = "GLIBC", _GLIBC_MARKS[version]
         elif version.startswith("GLIBC_"):
-            yield f"needs {version} of `{library}`, which no other glibc has to have"
+            yield f"needs {version} of `{library}`, which another glibc need not have"
             continue
         else:
             continue
@@ -266,7 +268,7 @@ def _version_misfits(elf: ElfFile, target: Target) -> Iterator[str]:
 
 @cache
 def _ceilings(target: Target) -> Mapping[str, str]:
-    """Give the newest version of each family of symbol versions that the target has."""
+    """Return the newest version of each family of symbol versions that the target has."""
     glibc = target.runtime.glibc
     rows = _facts()["ceilings"][target.architecture.machine]
     newest = max((row for row in rows if _numbers(row) <= glibc), key=_numbers)

@@ -1,7 +1,8 @@
-"""The content-addressed cache: wheels under their sha256, each with its proof.
+"""The content-addressed cache: wheels under their sha256, each with the result of its verification.
 
 Several processes may use it at once: files appear whole, under names that their content decides,
-and are never changed. A wheel whose size or time is not the one that was proved counts as absent.
+and are never changed. A wheel whose size or modification time is no longer the one that was
+verified counts as absent.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-# Rises when a proof proves more, or is written in another form: older ones are then made again.
+# Raised when the verification checks more, or its result is stored in another form: wheels are then
+# verified again.
 _SCHEMA = 1
 
 
 def default_cache_dir() -> Path:
-    """Give `HATCH_LAMBDA_LAYER_CACHE_DIR`, or the usual place for caches on this system."""
+    """Return `HATCH_LAMBDA_LAYER_CACHE_DIR`, or the usual place for caches on this system."""
     if chosen := os.environ.get("HATCH_LAMBDA_LAYER_CACHE_DIR"):
         return Path(chosen).absolute()
     from platformdirs import user_cache_path
@@ -41,7 +43,7 @@ def default_cache_dir() -> Path:
 
 
 class TemporaryFile:
-    """A file that has an owner as long as it is locked, and no final name yet."""
+    """A file that has no final name yet; the process that keeps it locked is its owner."""
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path = path
@@ -49,23 +51,23 @@ class TemporaryFile:
 
     @classmethod
     def create(cls, folder: Path) -> TemporaryFile:
-        """Make an empty file in `folder`, which is made too."""
+        """Make an empty file in `folder`, which is made if it is missing."""
         folder.mkdir(parents=True, exist_ok=True)
         while True:
             path = folder / os.urandom(8).hex()
             try:
                 file = path.open("x+b")
-                # A sweep of another process can come between the two steps: then once more.
+                # Another process's sweep can remove it between the two steps: then once more.
                 if try_lock(file) and path.exists():
                     return cls(path, file)
                 file.close()
             except BaseException:
-                # A signal may come as soon as the file is there.
+                # A signal may come as soon as the file exists.
                 path.unlink(missing_ok=True)
                 raise
 
     def move_to(self, path: Path) -> None:
-        """Give the file its final name, in place of what had that name."""
+        """Move the file to its final `path`, in place of what was there."""
         self.file.flush()
         path.parent.mkdir(parents=True, exist_ok=True)
         if sys.platform == "win32":
@@ -74,7 +76,7 @@ class TemporaryFile:
 
     def discard(self) -> None:
         """Close the file, and remove it if it was not moved."""
-        # Closing writes what is pending: on a full disk that fails once more.
+        # Closing writes what is still buffered: on a full disk that fails once more.
         with suppress(OSError):
             self.file.close()
         with suppress(FileNotFoundError):
@@ -82,7 +84,10 @@ class TemporaryFile:
 
 
 class Cache:
-    """The cache below one folder, which is made when something is first put in."""
+    """The cache below one folder, which is made when something is first put in.
+
+    The methods that write raise `CacheError`; those that read count a broken entry as absent.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -92,7 +97,7 @@ class Cache:
         self._opening = threading.Lock()
 
     def wheel(self, locked: LockedWheel) -> Wheel | None:
-        """Give the wheel with its proof, or `None` when it is not in the cache as proved."""
+        """Return the verified wheel; `None` if it is absent, or changed since its verification."""
         path = self._wheel_path(locked.sha256)
         try:
             proof = json.loads(path.with_suffix(".json").read_bytes())
@@ -104,7 +109,7 @@ class Cache:
             return None
 
     def insert(self, temporary: TemporaryFile, wheel: Wheel) -> Wheel:
-        """Move a proved wheel into the cache, and keep its proof beside it."""
+        """Move a verified wheel into the cache, and keep the result of the check beside it."""
         path = self._wheel_path(wheel.sha256)
         with _reported(path):
             temporary.move_to(path)
@@ -113,7 +118,7 @@ class Cache:
         return dataclasses.replace(wheel, file=path)
 
     def built_wheel(self, key: str) -> Wheel | None:
-        """Give the wheel that was built and kept under `key`, with its proof."""
+        """Return the verified wheel that was built and kept under `key`; else `None`."""
         try:
             name, version, filename, sha256 = json.loads(self._built_path(key).read_bytes())
         except (OSError, ValueError, TypeError):
@@ -121,14 +126,14 @@ class Cache:
         return self.wheel(LockedWheel(name, version, filename, sha256, None, "", None))
 
     def insert_built(self, key: str, temporary: TemporaryFile, wheel: Wheel) -> Wheel:
-        """Move a proved wheel that was built here into the cache, and keep it under `key`."""
+        """Move a verified wheel that was built here into the cache, and keep it under `key`."""
         inserted = self.insert(temporary, wheel)
         facts = (wheel.name, wheel.version, wheel.filename, wheel.sha256)
         self._put(self._built_path(key), json.dumps(facts).encode())
         return inserted
 
     def selection(self, key: str) -> Selection | None:
-        """Give the selection that was kept under `key`."""
+        """Return the selection that was kept under `key`; `None` if there is none."""
         try:
             wheels, sources = json.loads(self._selection_path(key).read_bytes())
             return Selection(
@@ -139,11 +144,11 @@ class Cache:
             return None
 
     def keep_selection(self, key: str, selection: Selection) -> None:
-        """Keep a selection: parsing and selecting takes longer than everything after it."""
+        """Keep a selection: parsing and selecting take longer than the rest of a warm build."""
         self._put(self._selection_path(key), json.dumps(selection).encode())
 
     def lock(self, key: str, path: Path) -> Lock | None:
-        """Give the lock of the lockfile `path` that was kept under `key`."""
+        """Return the lock kept under `key`, read earlier from the lockfile `path`; else `None`."""
         try:
             command, text, warnings = json.loads(self._lock_path(key).read_bytes())
             return Lock(path=path, command=command, text=text.encode(), warnings=tuple(warnings))
@@ -151,14 +156,14 @@ class Cache:
             return None
 
     def keep_lock(self, key: str, lock: Lock) -> None:
-        """Keep what a slow tool has made of a lockfile."""
+        """Keep a lock that a slow tool has made from a lockfile."""
         facts = (lock.command, lock.text.decode(), lock.warnings)
         self._put(self._lock_path(key), json.dumps(facts).encode())
 
     @contextmanager
     def temporary(self) -> Iterator[TemporaryFile]:
-        """Give a new file, and remove it at the end unless it was moved into the cache."""
-        # Whoever abandons the threads sees either the file or that there will be none.
+        """Yield a new file, and remove it at the end unless it was moved into the cache."""
+        # Under the lock, `for_threads` either finds this file or keeps it from being made.
         with self._opening, _reported(self._temporary_dir):
             if self._abandoned:
                 raise CacheError("The build has ended")
@@ -173,12 +178,12 @@ class Cache:
 
     @contextmanager
     def for_threads(self) -> Iterator[Cache]:
-        """Give the cache to threads that may be left alone; no temporary file of theirs stays."""
+        """Yield the cache for threads that may be abandoned; their temporary files are removed."""
         cache = Cache(self.root)
         try:
             yield cache
         finally:
-            with cache._opening:  # it is a cache like this one
+            with cache._opening:  # another object of this class
                 cache._abandoned = True
                 for temporary in list(cache._open):
                     with suppress(OSError):
@@ -186,13 +191,13 @@ class Cache:
 
     @property
     def id(self) -> str:
-        """What tells this cache from those of other users and machines; no secret, no path."""
+        """A name that caches of other users and machines do not have; it reveals no path."""
         place = f"{platform.node()}\0{self.root.absolute()}"
         return hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
     @contextmanager
     def token(self) -> Iterator[str]:
-        """Give a unique name for what is elsewhere and must not outlive this process."""
+        """Yield a unique name for a thing outside the cache that must not outlive this process."""
         with _reported(self._temporary_dir):
             temporary = TemporaryFile.create(self._temporary_dir)
         try:
@@ -201,7 +206,7 @@ class Cache:
             temporary.discard()
 
     def has_owner(self, token: str) -> bool:
-        """Say whether the process that was given this token still has it."""
+        """Return whether the process that was given `token` still holds it."""
         try:
             with (self._temporary_dir / token).open("r+b") as file:
                 return not try_lock(file)
@@ -209,7 +214,7 @@ class Cache:
             return False
 
     def is_native(self, key: str) -> bool | None:
-        """Say what was found out about the source that was kept under `key`."""
+        """Return whether the source kept under `key` has native code; `None` if that is unknown."""
         try:
             return bool(json.loads(self._native_path(key).read_bytes()))
         except (OSError, ValueError):
@@ -220,7 +225,7 @@ class Cache:
         self._put(self._native_path(key), json.dumps(native).encode())
 
     def sweep(self) -> None:
-        """Remove temporary files whose process has died."""
+        """Remove the temporary files of processes that have died."""
         with suppress(OSError):
             for path in self._temporary_dir.iterdir():
                 with suppress(OSError), path.open("r+b") as file:

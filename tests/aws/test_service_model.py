@@ -84,7 +84,7 @@ def test_a_description_that_is_too_long_says_by_how_much() -> None:
 
     assert problem == (
         "Field `tool.lambda-layer.publish.description` makes a Description of 271 characters with "
-        "what is added to tell the content, Lambda takes 256: shorten it by 15"
+        "the digests that are added to it, Lambda allows 256: shorten it by 15"
     )
 
 

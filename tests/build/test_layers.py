@@ -176,8 +176,8 @@ def test_a_missing_runtime_is_said_once() -> None:
 def test_a_name_that_no_file_should_have_is_refused(name: str) -> None:
     (problem,) = problems(RUNTIME + layer(json.dumps(name)))
     assert problem == (
-        f"Field `tool.lambda-layer.layers` has the name {name!r}, which is in a file's name: "
-        "letters, digits, `-` and `_` only"
+        f"Field `tool.lambda-layer.layers` has the name {name!r}, which becomes part of a "
+        "file name: use letters, digits, `-` and `_` only"
     )
 
 
@@ -410,7 +410,8 @@ def test_layers_whose_files_one_file_system_would_mix_up_are_refused(pair: tuple
     table = {"tool": {"lambda-layer": {"runtimes": ["python3.13"], "layers": tables}}}
     with pytest.raises(ConfigError) as raised:
         Matrix.from_pyproject(table)
-    problem = f"`tool.lambda-layer.layers` has `{pair[0]}` and `{pair[1]}`, which differ in case"
+    names = f"`{pair[0]}` and `{pair[1]}`"
+    problem = f"`tool.lambda-layer.layers` has {names}, which differ only in case"
     assert problem in str(raised.value)
 
 

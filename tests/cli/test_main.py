@@ -303,7 +303,7 @@ def test_a_read_only_folder_is_an_error_without_a_traceback(
         folder.chmod(0o755)
     assert done.returncode == 1
     assert "layer.zip can't be written: Permission denied" in done.stderr
-    assert "hint: make room or give the permission" in done.stderr
+    assert "hint: free some disk space or change the permissions" in done.stderr
     assert "Traceback" not in done.stderr
     assert dist.exists() == existing
     if existing:

@@ -127,11 +127,11 @@ def test_two_names_with_the_same_variables_are_refused() -> None:
     other = ACME.replace('"acme"', '"Acme"')
     (problem,) = problems(ACME + other)
     assert problem == (
-        "Field `tool.lambda-layer.indexes[1].name` is 'Acme', which would have the environment "
-        "variables of 'acme'"
+        "Field `tool.lambda-layer.indexes[1].name` is 'Acme', which has the same environment "
+        "variables as 'acme'"
     )
     (problem,) = problems(ACME + ACME)
-    assert "is 'acme', which would have" in problem
+    assert "is 'acme', which has the same" in problem
 
 
 def test_the_indexes_of_one_layer_are_refused() -> None:
@@ -175,7 +175,7 @@ def test_keys_for_credentials_say_where_those_come_from_instead(key: str) -> Non
 )
 def test_a_password_in_a_url_is_refused_without_being_printed(where: str, url: str) -> None:
     (problem,) = problems(f'[[{where}]]\nname = "acme"\nurl = "{url}"\n')
-    assert problem.startswith(f"Field `{where}[0].url` must have no user name and no password")
+    assert problem.startswith(f"Field `{where}[0].url` must not contain a user name or a password")
     assert "HATCH_LAMBDA_LAYER_INDEX_ACME_PASSWORD" in problem
 
 
@@ -188,7 +188,7 @@ def test_only_the_names_of_variables_may_be_in_a_url_of_pdm() -> None:
         assert index.tool == "pdm"
     for userinfo in (f"${{USER}}:{CANARY}@", f"{CANARY}@", f"u:{CANARY}${{PASSWORD}}@"):
         (problem,) = problems(source.format(userinfo))
-        assert problem.startswith("Field `tool.pdm.source[0].url` must have no user name")
+        assert problem.startswith("Field `tool.pdm.source[0].url` must not contain a user")
     (problem,) = problems(f'{source.format("")}password = "{CANARY}"\n')
     assert problem.startswith("Field `tool.pdm.source[0].password` must not be here")
 

@@ -240,7 +240,7 @@ WRONG = [
     ("force-include.a = 5", "force-include.'a'", ["a path in the layer", "not 5"]),
     ("force-include.a = ''", "force-include.'a'", ["a path in the layer", "not ''"]),
     ("force-include.a = '//'", "force-include.'a'", ["a path in the layer", "not '//'"]),
-    ("force-include.'' = 'python/a'", "force-include.''", ["names no file"]),
+    ("force-include.'' = 'python/a'", "force-include.''", ["must name a file or folder"]),
 ]
 
 
@@ -489,11 +489,14 @@ def test_all_that_is_wrong_with_the_container_is_said_in_one_go() -> None:
         "container.image` must be the name of an image",
         "container.network` must be `none`, `host`",
         "container.before-build` must be an array of strings",
-        "container.env` has 'A-B', which is no name of a variable",
+        "container.env` has 'A-B', which is not a valid variable name",
         "container.env.C` must be a string, not 1",
         "container.repair` must be true or false",
         "container.timeout` must be a whole number from 1 on",
-        "layers.own.container.image` has '{python}' in it; known are `{runtime}`, `{architecture}`",
+        (
+            "layers.own.container.image` has the placeholder '{python}', "
+            "known are `{runtime}`, `{architecture}`"
+        ),
         "layers.odd.container` must be a table, not 3",
     ]
     assert [

@@ -46,5 +46,5 @@ def test_a_page_of_json_is_read() -> None:
     "body", [b"", b"[]", b"{}", b'{"files": [1]}', b'{"files": [{}]}', b"\xff"]
 )
 def test_what_is_no_page_is_an_error_without_credentials(body: bytes) -> None:
-    with pytest.raises(DownloadError, match=r"https://\*\*\*\*@h\.test/ is no page"):
+    with pytest.raises(DownloadError, match=r"https://\*\*\*\*@h\.test/ is not a valid page"):
         read_links("https://me:canary@h.test/", JSON, body)

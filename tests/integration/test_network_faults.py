@@ -61,7 +61,7 @@ FAULTS = {
     ),
     "forbidden": Fault(answer=Status(403), words=("403", "forbids", "hint: check the credentials")),
     "gone": Fault(answer=Status(404), words=("404", "does not have it", "hint: lock again")),
-    "asked too often": Fault(answer=Status(429), words=("429", "too often", "hint: wait")),
+    "asked too often": Fault(answer=Status(429), words=("429", "too many", "hint: wait")),
     "server error": Fault(answer=Status(503), words=("503", "failed", "hint: wait")),
     "closed": Fault(answer=Close(), words=("the connection broke", "hint: check the network")),
     "truncated": Fault(answer=Truncate(), words=("the connection broke", "hint: check the net")),

@@ -265,7 +265,7 @@ def test_members_of_the_family_stay_where_the_project_or_the_lock_asks_for_them(
     alone = Layer(tmp_path, {"boto3": [], "six": []}).without("aws-sdk")
     assert kept(alone) == {"six"}
     assert messages(alone) == [
-        "`six` stays, although it is part of `aws-sdk`: the lockfile has it for its own sake"
+        "`six` stays, although it is part of `aws-sdk`: the lockfile asks for it directly"
     ]
 
 

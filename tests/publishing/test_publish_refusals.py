@@ -171,7 +171,7 @@ def test_without_a_region_it_says_how_to_name_it(shop: Shop) -> None:
         (
             call("sts", "POST"),
             Answer.xml(403, "InvalidClientTokenId", "The token is invalid", "sts"),
-            ["AWS knows no such credentials", "AWS_PROFILE"],
+            ["AWS does not know the credentials", "AWS_PROFILE"],
         ),
         (
             call("lambda", "GET"),

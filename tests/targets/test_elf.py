@@ -219,9 +219,9 @@ def test_false_offsets_and_sizes_end_soon_in_an_error_or_in_facts() -> None:
     ("lie", "said"),
     [
         # Version, count, name of the library, where its versions begin, where the next library is.
-        ((1, 0xFFFF, 1, 16, 0), "no end"),
+        ((1, 0xFFFF, 1, 16, 0), "does not end"),
         ((1, 0, 1, 16, 0xFFFFFF), "ends too early"),
-        ((1, 1, 0xFFFFFF, 16, 0), "no end"),
+        ((1, 1, 0xFFFFFF, 16, 0), "does not end"),
     ],
 )
 def test_a_list_of_versions_that_leads_astray_is_an_error(lie: tuple[int, ...], said: str) -> None:
