@@ -1,4 +1,4 @@
-"""The order of the build of one layer, from lockfile to manifest: the only module to know it."""
+"""The build of one layer, from lockfile to manifest: only this module knows the order."""
 
 from __future__ import annotations
 
@@ -36,10 +36,9 @@ if TYPE_CHECKING:
     from .wheel_builders import LayerSources
     from .wheels import Wheel
 
-# Rises when equal inputs come out as another layer: old ones are then built again.
+# To be raised when equal inputs give a different layer: existing layers are then built again.
 _LAYOUT_VERSION = 1
-# Of the work folder: git leaves it alone, and so does whoever copies or archives a folder around
-# it (https://bford.info/cachedir).
+# Files that make git, and programs for backups (https://bford.info/cachedir), skip the work folder.
 _MARKS = {
     ".gitignore": "*\n",
     "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n",
@@ -48,9 +47,9 @@ _MARKS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuiltLayer:
-    """A layer on disk; `rebuilt` is false when it was up to date already.
+    """A layer on disk; `rebuilt` is false if it was up to date already.
 
-    `seconds` has the time that each stage took.
+    `seconds` is how long each stage took, by the name of the stage.
     """
 
     zip_path: Path
@@ -61,7 +60,10 @@ class BuiltLayer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildPlan:
-    """What a layer would be made from: the input digest, and each distribution with its own."""
+    """The inputs of a layer, known without building it.
+
+    `distributions` are pairs of a name and a digest: sha256 of a wheel, or that of a source.
+    """
 
     zip_path: Path
     input_digest: str
@@ -70,9 +72,9 @@ class BuildPlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildContext:
-    """What the builds of one project's layers share.
+    """The parts that the builds of one project's layers share.
 
-    `project_wheel` is the project's own wheel where the caller has it already.
+    `project_wheel` is the path of the project's own wheel if the caller has already built it.
     """
 
     layout: LayerPathLayout
@@ -98,9 +100,9 @@ class MemberBuild:
         self._clock = _Clock()
 
     def run(self, name: str | None) -> BuiltLayer:
-        """Build the layer under the `name` it has in its matrix, or find that it is current.
+        """Build the layer `name` of the matrix (`None`: its only one), unless it is up to date.
 
-        Raises `LambdaLayerError`; whatever was built before is then still there, untouched.
+        Raises `LambdaLayerError`; the layer that was built before is then left as it is.
         """
         zip_path = self._layout.path_layer_zip(name)
         manifest_path = self._layout.path_layer_manifest(name)
@@ -125,7 +127,7 @@ class MemberBuild:
         )
 
     def plan(self, zip_path: Path) -> BuildPlan:
-        """Say what the layer would be made from."""
+        """Return the inputs of the layer; it is neither built nor compared with the one on disk."""
         with ExitStack() as stack:
             selection, _, inputs = self._ingredients(stack)
         return BuildPlan(
@@ -140,9 +142,9 @@ class MemberBuild:
         )
 
     def _ingredients(self, stack: ExitStack) -> tuple[Selection, Wheel | None, str]:
-        """Give the distributions, the project's own wheel and the digest of all that goes in.
+        """Return the distributions, the project's own wheel and the input digest.
 
-        What is made for it on the way is there until `stack` is left.
+        The work folder, which may hold some of them, is removed when `stack` is closed.
         """
         selection = self._context.resolver.selection(self._config, self._target)
         if selection.sources and self._config.build == "never":
@@ -156,7 +158,7 @@ class MemberBuild:
     def _rebuild(
         self, selection: Selection, own: Wheel | None, inputs: str, zip_path: Path
     ) -> LayerManifest:
-        # Imported here: a build that has nothing to do must not wait for them.
+        # Imported here: a build that has nothing to do must not wait for these modules.
         from .budget import check_size
         from .composition import compose
         from .wheelhouse import collect_wheels
@@ -180,12 +182,12 @@ class MemberBuild:
         with self._clock.stage("write"):
             written = archive.write_archive(tree, zip_path, self._time)
         if selection.sources:
-            # What turned out to be native was built in an image, which counts from now on.
+            # A source that turned out to be native was built in a container: its image now counts.
             inputs = self._input_digest(selection, own)
         return manifests.describe(self._member, inputs, tree, wheels, written, findings)
 
     def _exclude(self, wheels: Sequence[Wheel]) -> tuple[Sequence[Wheel], Sequence[Finding]]:
-        """Give the wheels that stay, and what to tell of the others."""
+        """Return the wheels that stay, and the findings about those that are left out."""
         config = self._config
         if not config.exclude:
             return wheels, ()
@@ -210,7 +212,7 @@ class MemberBuild:
             )
 
     def _sources(self, selection: Selection) -> LayerSources:
-        """Give the sources, which are looked for once: some are fetched to be looked at."""
+        """Return the sources, which are examined only once: some are fetched for that."""
         if self._known_sources is None:
             from .wheel_builders import BuildPolicy, LayerSources
 
@@ -227,7 +229,7 @@ class MemberBuild:
 
     @cached_property
     def _direct(self) -> list[Requirement]:
-        """What the project itself asks for; only an exclusion needs to know."""
+        """The project's direct requirements; they matter only if something is excluded."""
         if not self._config.exclude:
             return []
         from .project import direct_requirements
@@ -272,16 +274,16 @@ class MemberBuild:
                 ],
                 "sources": self._sources(selection).inputs() if selection.sources else [],
                 "included": [(each.path, each.executable, each.sha256) for each in self._included],
-                # By content: how the project's wheel is compressed differs from zlib to zlib.
+                # By content: versions of zlib compress the project's wheel differently.
                 "project": own
                 and sorted((each.path, each.executable, each.sha256) for each in own.members),
             }
         )
 
     def _current(self, built: LayerManifest, inputs: str) -> LayerManifest | None:
-        """Give the manifest of a layer that is up to date, or `None`.
+        """Return the manifest if the layer is up to date, else `None`.
 
-        The limit of the size is no input: it changes what is said of the layer, not the layer.
+        `max-size` is not part of the input digest, since it changes the findings, not the layer.
         """
         if built.input_digest != inputs or built.unpacked_size > self._config.max_size:
             return None
@@ -298,7 +300,7 @@ class MemberBuild:
 
     @contextmanager
     def _work_folder(self) -> Iterator[None]:
-        """Have an empty folder for what is made on the way."""
+        """Make an empty folder for intermediate files, and remove it at the end of the context."""
         folder = self._layout.dir_artifacts
         try:
             shutil.rmtree(folder, ignore_errors=True)
@@ -306,7 +308,7 @@ class MemberBuild:
             for name, text in _MARKS.items():
                 (self._layout.dir_build_lambda / name).write_text(text, encoding="utf-8")
         except OSError as error:
-            raise OutputError(f"{folder} can't be made: {error.strerror}") from error
+            raise OutputError(f"{folder} can't be created: {error.strerror}") from error
         try:
             yield
         finally:
@@ -314,7 +316,7 @@ class MemberBuild:
 
 
 class _Clock:
-    """How long each stage took, in seconds."""
+    """A stopwatch; `seconds` is how long each stage took, by the name of the stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 def build_project_wheel(root: Path, pyproject: dict[str, object], directory: Path) -> Path:
-    """Build the project's wheel into `directory` and give its path.
+    """Build the project's wheel into `directory` and return its path.
 
-    Raises `ConfigError` when the project is not built by hatchling.
+    Raises `ConfigError` if the project is not built by hatchling, and `LambdaLayerError` if the
+    build fails.
     """
     system = pyproject.get("build-system")
     backend = system.get("build-backend") if isinstance(system, dict) else None
@@ -46,7 +47,11 @@ def build_project_wheel(root: Path, pyproject: dict[str, object], directory: Pat
 
 
 def read_project_wheel(path: Path, target: Target) -> Wheel:
-    """Prove the project's wheel and check that it fits the target."""
+    """Read and verify the project's wheel.
+
+    Raises `WheelError` for a wheel that is not sound, `LambdaLayerError` for one that does not fit
+    the target.
+    """
     from packaging.utils import parse_wheel_filename
 
     from .proof import prove

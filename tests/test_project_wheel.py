@@ -213,7 +213,7 @@ def test_a_failing_build_leaves_no_work_folder(project: Project) -> None:
 @pytest.mark.fault(44)
 def test_a_work_folder_that_cannot_be_made_is_an_error(project: Project) -> None:
     (project.root / "build").write_text("a file")
-    with pytest.raises(LambdaLayerError, match="build/lambda/layer/artifacts can't be made"):
+    with pytest.raises(LambdaLayerError, match="build/lambda/layer/artifacts can't be created"):
         project.build()
     assert (project.root / "build").read_text() == "a file"
     assert not project.zip.exists()

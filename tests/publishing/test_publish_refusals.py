@@ -238,7 +238,7 @@ def test_a_zip_that_was_changed_after_its_manifest_is_refused(shop: Shop) -> Non
             lambda path: path.write_text(path.read_text().replace('"schema": 1', '"schema": 7')),
             "has schema 7",
         ),
-        (lambda path: path.write_text("{}"), "is no `layer.json`"),
+        (lambda path: path.write_text("{}"), "is not a valid `layer.json`"),
         (lambda path: path.write_bytes(b"\xff"), "layer.json: "),
         (lambda path: path.unlink(), "can't be read"),
     ],
