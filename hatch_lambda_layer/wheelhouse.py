@@ -1,4 +1,4 @@
-"""The wheels of a selection, every one proved: from the cache, or fetched into it."""
+"""Collecting the verified wheels of a selection: from the cache, or fetched into it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .selection import LockedWheel
     from .wheels import Wheel
 
-# Enough to hide the latency of an index, few enough that none takes it for an attack.
+# Enough to hide the latency of an index, few enough not to be taken for an attack.
 _WORKERS = 12
 _PATIENCE_SECONDS = 3.0
 
@@ -32,11 +32,11 @@ def collect_wheels(
     console: Console,
     access: IndexAccess | None = None,
 ) -> tuple[Wheel, ...]:
-    """Give the proved wheels of `selection`, in its order.
+    """Return the verified wheels of `selection`, in its order.
 
-    What the cache does not have is fetched side by side, with the credentials of `access`.
-    Nothing that is not the file that the lockfile names, or not a sound wheel, stays behind.
-    Raises `DownloadError` and `WheelError`.
+    Wheels that the cache does not have are fetched in parallel, with the credentials of `access`.
+    Raises `DownloadError` for a wheel that can't be fetched or is not the file that was locked, and
+    `WheelError` for one that is not sound; the cache keeps neither.
     """
     found = {locked: cache.wheel(locked) for locked in selection}
     missing = [locked for locked, wheel in found.items() if wheel is None]
@@ -51,7 +51,7 @@ def _fetch(
     from .parallel import begin, run_parallel
 
     downloader = _downloader(missing, access)
-    # The largest first: the last thing to wait for is then a small one.
+    # The largest first, so that the last one to wait for is small.
     missing = sorted(missing, key=lambda locked: -(locked.size or 0))
     label = f"Fetching {len(missing)} wheel{'s' * (len(missing) > 1)}"
     fetched = {}
@@ -71,14 +71,14 @@ def _fetch(
         for locked, wheel in run_parallel(work, missing, _WORKERS):
             fetched[locked] = wheel
             progress.done()
-        # A second opinion, which the lockfile does not ask for: worth a moment, not a build.
+        # Whether wheels were yanked is only a warning: worth a moment of waiting, not more.
         with suppress(TimeoutError):
             asked(_PATIENCE_SECONDS)
     return fetched
 
 
 def _downloader(missing: Sequence[LockedWheel], access: IndexAccess | None) -> Downloader | None:
-    """Give what fetches, unless all of the wheels lie here: to get it ready takes 0.2 s."""
+    """Return a downloader, or `None` if all wheels are local: making one takes 0.2 s."""
     if not any("://" in locked.location or locked.index_url for locked in missing):
         return None
     from .download import Downloader
