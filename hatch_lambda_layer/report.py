@@ -1,4 +1,4 @@
-"""What a layer is made of, as text for a person."""
+"""The packages and sizes of a layer, as text for the terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def layer_table(manifest: LayerManifest) -> str:
-    """Give a table of the packages with their sizes, and the totals against Lambda's limits."""
+    """Return a table of the packages of a layer, and its other files, with their sizes."""
     rows = [
         (package.name, package.version, *_sizes(package.unpacked_size, package.zipped_size))
         for package in manifest.packages
@@ -27,7 +27,7 @@ def layer_table(manifest: LayerManifest) -> str:
 
 
 def layer_totals(manifest: LayerManifest) -> str:
-    """Give the totals in one line, each against the limit it counts for."""
+    """Return the totals of a layer in one line, each size with Lambda's limit for it."""
     direct = manifest.zipped_size <= LAMBDA_DIRECT_UPLOAD_LIMIT
     limit = megabytes(LAMBDA_DIRECT_UPLOAD_LIMIT).replace(".0", "")
     zipped = f"of {limit}" if direct else f"over {limit}, so it goes through S3"
@@ -39,12 +39,12 @@ def layer_totals(manifest: LayerManifest) -> str:
 
 
 def stage_times(seconds: Mapping[str, float]) -> str:
-    """Give the time of each stage, in one line."""
+    """Return the time of each stage, in one line."""
     return ", ".join(f"{stage} {duration:.2f} s" for stage, duration in seconds.items())
 
 
 def largest_packages(packages: Iterable[LayerPackage], count: int) -> str:
-    """Give the packages that take the most room, one a line."""
+    """Return the `count` packages with the largest unpacked size, one a line."""
     ordered = sorted(packages, key=lambda package: -package.unpacked_size)[:count]
     rows = [(each.name, each.version, megabytes(each.unpacked_size)) for each in ordered]
     return "\n".join(aligned(("package", "version", "unpacked"), rows))
@@ -53,7 +53,7 @@ def largest_packages(packages: Iterable[LayerPackage], count: int) -> str:
 def aligned(
     header: tuple[str, ...], rows: Sequence[tuple[str, ...]], text_columns: int = 2
 ) -> Iterator[str]:
-    """Give lines with columns of text on the left and columns of numbers on the right."""
+    """Yield aligned lines: `text_columns` columns of text, then columns of numbers."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     for row in (header, *rows):
         cells = [
@@ -64,7 +64,7 @@ def aligned(
 
 
 def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """Give a table of text, its columns on the left."""
+    """Return a table of text, its columns aligned on the left."""
     return "\n".join(aligned(header, rows, len(header)))
 
 
