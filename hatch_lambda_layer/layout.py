@@ -1,4 +1,4 @@
-"""Where things lie on disk and on S3, and under which name: the one place that knows."""
+"""Paths on disk and keys on S3 of a project's layers; no other module spells them out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Also what a killed build has left.
+# Layers, manifests, and the temporary files of both that a killed build leaves behind.
 _BUILT = r"layer(-.*python3\.\d+-(x86_64|arm64))?\.(zip|json)|\.layer.*\.(zip|json)\.\w+\.tmp"
 
 
@@ -31,7 +31,7 @@ class LayerPathLayout:
 
     @property
     def dir_build_lambda(self) -> Path:
-        """The folder of everything made for Lambda; it ignores itself in git."""
+        """The folder of everything made for Lambda; git ignores it."""
         return self.dir_project_root / "build" / "lambda"
 
     @property
@@ -41,34 +41,34 @@ class LayerPathLayout:
 
     @property
     def dir_artifacts(self) -> Path:
-        """Where the project's own wheel is made before it goes into the layer."""
+        """The folder in which the project's own wheel is built."""
         return self.dir_build_lambda_layer / "artifacts"
 
     @property
     def dir_sources(self) -> Path:
-        """Where sources are built to wheels."""
+        """The folder in which sources are built to wheels."""
         return self.dir_artifacts / "sources"
 
     @property
     def path_included_pack(self) -> Path:
-        """Where `force-include` files wait, compressed, for the layer to be written."""
+        """The file that holds the compressed `force-include` files until the layer is written."""
         return self.dir_artifacts / "included.pack"
 
     @property
     def path_build_lambda_layer_zip(self) -> Path:
-        """The layer, where the matrix has one member."""
+        """The path of the layer, where the matrix has one member."""
         return self.path_layer_zip(None)
 
     def path_layer_zip(self, member: str | None) -> Path:
-        """Give the layer of a member of the matrix; `None` where there is only one."""
+        """Return the path of a member's layer; `None` stands for the only member of a matrix."""
         return self.dir_output / (f"layer-{member}.zip" if member else "layer.zip")
 
     def path_layer_manifest(self, member: str | None) -> Path:
-        """Give the `layer.json` beside the layer."""
+        """Return the path of the `layer.json` beside a member's layer."""
         return self.path_layer_zip(member).with_suffix(".json")
 
     def built_paths(self) -> list[Path]:
-        """Give the layers and manifests in the output folder, of this matrix or an older one."""
+        """Return the layers and manifests in the output folder, also those of an earlier matrix."""
         if not self.dir_output.is_dir():
             return []
         found = self.dir_output.iterdir()
@@ -77,22 +77,25 @@ class LayerPathLayout:
 
 @dataclass(frozen=True, slots=True)
 class LayerS3Layout:
-    """The keys of one layer's objects, all below `folder`, which ends without a slash.
+    """The S3 keys of one layer's objects, all below `folder`, which ends without a slash.
 
-    The folder is of one layer on one set of architectures: two layers never share a key.
+    Each layer and set of architectures has its own folder, so that layers never share a key.
     """
 
     folder: str
 
     def key_layer_zip(self, content_digest: str, code_sha256: str) -> str:
-        """Give the key of the zip; it tells the content, and the bytes where zlibs differ."""
+        """Return the key of the zip, made from its content digest and its CodeSha256 (base64).
+
+        Both are needed: different versions of zlib compress the same content to different bytes.
+        """
         bytes_mark = base64.b64decode(code_sha256).hex()[:12]
         return f"{self.folder}/layer/layer-{content_digest.partition(':')[2]}-{bytes_mark}.zip"
 
     def key_manifest(self, version: int, filename: str) -> str:
-        """Give the key of a manifest of a version."""
+        """Return the key of a manifest of the layer version with this number."""
         return f"{self.folder}/layer/{version:06}/{filename}"
 
     def key_last_manifest(self, filename: str) -> str:
-        """Give the key of the newest version's manifest."""
+        """Return the key of a manifest of the newest version."""
         return f"{self.folder}/layer/last-{filename}"

@@ -1,1 +1,1 @@
-"""What every room stands on: processes, threads, locks, zip archives, what a person sees."""
+"""The ground for every other folder: processes, threads, locks, zip archives, the console."""

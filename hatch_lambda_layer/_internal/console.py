@@ -218,7 +218,7 @@ def megabytes(size: int) -> str:
 def aligned(
     header: tuple[str, ...], rows: Sequence[tuple[str, ...]], text_columns: int = 2
 ) -> Iterator[str]:
-    """Give lines with columns of text on the left and columns of numbers on the right."""
+    """Yield aligned lines: `text_columns` columns of text, then columns of numbers."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     for row in (header, *rows):
         cells = [
@@ -229,5 +229,5 @@ def aligned(
 
 
 def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """Give a table of text, its columns on the left."""
+    """Return a table of text, its columns aligned on the left."""
     return "\n".join(aligned(header, rows, len(header)))

@@ -20,7 +20,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def try_lock(file: BinaryIO) -> bool:
-        """Lock `file` for this process until it is closed; say whether that worked."""
+        """Lock `file` for this process until it is closed; return whether that succeeded."""
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -30,22 +30,24 @@ else:
     import fcntl
 
     def try_lock(file: BinaryIO) -> bool:
-        """Lock `file` for this process until it is closed; say whether that worked."""
+        """Lock `file` for this process until it is closed; return whether that succeeded."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         except OSError:
-            # Some network file systems have no locks: better to go on than to wait for ever.
+            # Some network file systems have no locks: going on is better than waiting for ever.
             return True
         return True
 
 
 @contextmanager
 def locked(paths: Iterable[Path], on_wait: Callable[[], None]) -> Iterator[None]:
-    """Hold the locks on `paths`, taken in their order; call `on_wait` once when one is held.
+    """Lock the files at `paths`, one after the other, for the length of the context.
 
-    The files stay, empty, since removing one would let two processes lock two files of one name.
+    `on_wait` is called once if another process holds one of the locks. The files stay, empty:
+    removing one would let two processes lock two files of the same name. Raises `CacheError` where
+    a file can't be created.
     """
     with ExitStack() as stack:
         waits = False

@@ -1,4 +1,4 @@
-"""Work side by side in threads that never keep the process alive."""
+"""Parallel work in threads that never keep the process alive."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ Result = TypeVar("Result")
 
 
 def begin(work: Callable[[], Result]) -> Callable[..., Result]:
-    """Begin `work` in a thread, and give the function that waits for its result or exception.
+    """Begin `work` in a thread; return a function that waits for its result or exception.
 
-    That function takes the longest time to wait, in seconds; it raises `TimeoutError` then.
+    That function takes the longest time to wait, in seconds, after which it raises `TimeoutError`;
+    with `None` it waits for ever.
     """
     done: queue.SimpleQueue[tuple[Result | None, BaseException | None]] = queue.SimpleQueue()
 
@@ -42,7 +43,7 @@ def begin(work: Callable[[], Result]) -> Callable[..., Result]:
 def run_parallel(
     work: Callable[[Item], Result], items: Sequence[Item], workers: int
 ) -> Iterator[tuple[Item, Result]]:
-    """Give each item with `work(item)`, as they come.
+    """Yield each item with the result of `work(item)`, in the order in which they finish.
 
     The first exception ends the iteration and is raised; no further item is begun. The threads
     are daemons (those of `concurrent.futures` are not): Ctrl-C must not wait for a server that

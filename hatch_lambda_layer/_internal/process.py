@@ -1,4 +1,4 @@
-"""The one door for subprocesses, and the redaction of what they print."""
+"""Running subprocesses, which only this module does, and redacting what they print."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 _LONGEST_LINE = 1 << 16
 _CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/?#\s]+@")
-# Signed URLs and the like carry a secret behind the question mark.
+# The query of a URL may hold a secret, as that of a signed URL does.
 _QUERY_OF_URL = re.compile(r"(://[^\s?#'\"]+\?)[^\s#'\"]+")
 
 
 def redact(text: str) -> str:
-    """Give `text` without the user names and passwords of the URLs in it."""
+    """Return `text` without the user names, passwords and queries of the URLs in it."""
     return _QUERY_OF_URL.sub(r"\1****", _CREDENTIALS_IN_URL.sub("****@", text))
 
 
 def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> bytes:
-    """Run `argv` without a shell and give its standard output.
+    """Run `argv` without a shell and return its standard output.
 
     The program gets no standard input, so that it can never wait for an answer. When this process
-    is interrupted, the program is killed before the exception goes on.
+    is interrupted, the program is killed before the exception is passed on.
 
-    Raises `ToolError` with everything the program said when it fails or can't be started.
+    Raises `ToolError`, with the redacted output, if the program fails or can't be started.
     """
     name = re.split(r"[/\\]", argv[0])[-1]
     command = redact(" ".join([name, *argv[1:]]))
@@ -57,16 +57,16 @@ def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> bytes:
 
 
 class Conversation:
-    """A program that is told things line by line, and answers in lines, while this one goes on.
+    """A running program that is sent lines, and answers in lines.
 
-    It is in a session of its own: an interruption from the terminal reaches this process alone,
-    which then decides. Whatever ends this process, the program sees the end of its input.
+    It is in a session of its own: Ctrl-C in the terminal reaches this process alone, which decides
+    what becomes of the program. However this process ends, the program sees the end of its input.
     """
 
     def __init__(self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> None:
-        """Start the program; raise `ToolError` when that can't be done."""
+        """Start the program; raise `ToolError` if that fails."""
         self.command = redact(" ".join([re.split(r"[/\\]", argv[0])[-1], *argv[1:]]))
-        # Not a pipe: what nobody reads in time would make the program wait.
+        # Not a pipe: a full pipe that nobody reads would make the program wait.
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `end`
         try:
             self._process = subprocess.Popen(
@@ -90,14 +90,14 @@ class Conversation:
         self._listener.start()
 
     def tell(self, line: bytes) -> None:
-        """Write a line, unless the program has ended: `hear` then says so."""
+        """Write a line to the program; if it has ended, nothing happens until `hear` is called."""
         with contextlib.suppress(OSError, ValueError):
             pipe = cast("IO[bytes]", self._process.stdin)
             pipe.write(line + b"\n")
             pipe.flush()
 
     def hear(self, seconds: float) -> bytes:
-        """Give the next line; raise `TimeoutError`, or `EOFError` when there will be none."""
+        """Return the next line; raise `TimeoutError`, or `EOFError` if there will be none."""
         try:
             line = self._lines.get(timeout=seconds)
         except queue.Empty:
@@ -108,13 +108,13 @@ class Conversation:
         return line
 
     def lasts(self, seconds: float) -> bool:
-        """Wait for a while, and say whether the conversation then still goes on."""
+        """Wait for some time; return whether the conversation is still open after it."""
         return not self._ended.wait(seconds)
 
     def end(self, seconds: float) -> tuple[int | None, str]:
-        """Close the program's input and wait for its end, which is forced in the end.
+        """Close the program's input, wait for it to end, and kill it if it does not in time.
 
-        Gives its exit code, `None` where it was forced, and what it wrote to standard error.
+        Returns its exit code, `None` if it was killed, and its standard error, redacted.
         """
         if self._end is not None:
             return self._end
@@ -138,7 +138,7 @@ class Conversation:
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError), cast("IO[bytes]", self._process.stdout) as pipe:
-            # What never ends its line must not fill the memory.
+            # A line that never ends must not fill the memory.
             while line := pipe.readline(_LONGEST_LINE):
                 self._lines.put(line)
         self._lines.put(None)

@@ -1,4 +1,4 @@
-"""Where uv is: this package depends on it, so it nearly always lies beside the interpreter."""
+"""Finding uv: this package depends on it, so it nearly always lies beside the interpreter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from ..exceptions import LambdaLayerError
 
 
 def find_uv() -> str:
-    """Give the uv that this package depends on, else the one on the search path."""
+    """Return the path of the uv that this package depends on, else of the one on the PATH.
+
+    Raises `LambdaLayerError` if there is neither.
+    """
     # Where `find_uv_bin` looks first, without the 10 ms that asking `sysconfig` takes.
     beside = Path(sys.executable).with_name("uv.exe" if sys.platform == "win32" else "uv")
     if beside.is_file():
@@ -23,7 +26,7 @@ def find_uv() -> str:
         found = shutil.which("uv")
     if found is None:
         raise LambdaLayerError(
-            "uv is needed, and none was found",
+            "uv is needed, but was not found",
             hint="install hatch-lambda-layer again with its dependencies, or put uv on the PATH",
         )
     return found

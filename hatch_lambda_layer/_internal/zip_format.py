@@ -1,4 +1,4 @@
-"""The records of a zip archive, as far as reader and writer share them (PKWARE APPNOTE 6.3)."""
+"""The records of a zip archive that both reader and writer need (PKWARE APPNOTE 6.3)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The members of a zip archive, believed only where all of its records say the same.
+"""Reading the members of a zip archive, which is refused unless all of its records agree.
 
-`zipfile` finds the directory and parses it. What it does not look at, other readers do: each
-local header, the data descriptors, and the bytes between the records. An archive that reads
-differently there is refused instead of interpreted.
+`zipfile` finds the central directory and parses it. Other readers also use what it does not look
+at: the local headers, the data descriptors, and the bytes between the records. An archive that
+could be read differently from those is refused.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class ZipEntry(NamedTuple):
 
 
 def read_directory(stream: BinaryIO) -> list[ZipEntry]:
-    """Give the members of the archive, in the order of the directory.
+    """Return the members of the archive, in the order of the central directory.
 
     Raises `ArchiveError` for bytes before or after the archive, overlapping members, members that
     the directory does not list, and headers that contradict it.
@@ -75,7 +75,7 @@ def read_directory(stream: BinaryIO) -> list[ZipEntry]:
     try:
         archive = zipfile.ZipFile(stream)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
-        raise ArchiveError(f"it is no readable zip archive ({error})") from error
+        raise ArchiveError(f"it is not a valid zip archive ({error})") from error
     infos = archive.infolist()
     directory = _check_end(stream, archive, len(infos))
     entries = {}
@@ -98,7 +98,7 @@ def read_directory(stream: BinaryIO) -> list[ZipEntry]:
 
 
 def _check_end(stream: BinaryIO, archive: zipfile.ZipFile, members: int) -> int:
-    """Check that the archive fills the file, and give the offset of its directory."""
+    """Check that the archive fills the file; return the offset of its central directory."""
     size = stream.seek(0, 2)
     end = size - END_RECORD.size - len(archive.comment)
     stream.seek(max(end, 0))
@@ -109,21 +109,21 @@ def _check_end(stream: BinaryIO, archive: zipfile.ZipFile, members: int) -> int:
     start = archive.start_dir
     numbers = _zip64_end(stream, end)
     if numbers is not None:
-        # Some readers look at Zip64 only where the plain record says so: both must agree.
+        # Some readers use Zip64 only if the plain record points to it: so both must agree.
         end -= _ZIP64_LOCATOR.size + _ZIP64_END.size
         limits = (MAX_16, MAX_32, MAX_32)
         if any(a not in (b, limit) for a, b, limit in zip(plain, numbers, limits, strict=True)):
-            raise ArchiveError("its end records name different directories")
+            raise ArchiveError("its end records describe different directories")
     count, directory_size, offset = numbers or plain
     if count != members:
         raise ArchiveError(f"its end says {count} members, its directory lists {members}")
     if offset + directory_size != end or offset != start:
-        raise ArchiveError("bytes stand before the archive, or between its directory and its end")
+        raise ArchiveError("bytes lie before the archive, or between its directory and its end")
     return start
 
 
 def _zip64_end(stream: BinaryIO, end: int) -> tuple[int, int, int] | None:
-    """Give members, size and offset of the directory from the Zip64 records, if there are any."""
+    """Return members, size and offset of the directory from the Zip64 records, if they exist."""
     locator_at = end - _ZIP64_LOCATOR.size
     record_at = locator_at - _ZIP64_END.size
     stream.seek(max(locator_at, 0))
@@ -137,16 +137,16 @@ def _zip64_end(stream: BinaryIO, end: int) -> tuple[int, int, int] | None:
         or len(record) < _ZIP64_END.size
         or not record.startswith(_ZIP64_END_SIGNATURE)
     ):
-        raise ArchiveError("it has a Zip64 locator that locates no members")
+        raise ArchiveError("its Zip64 locator does not lead to a Zip64 end record")
     _, _, _, _, _, _, _, count, size, offset = _ZIP64_END.unpack(record)
     return count, size, offset
 
 
 def _check_gap(stream: BinaryIO, position: int) -> NoReturn:
-    # No tool leaves gaps in a wheel, and behind any padding a member may hide.
+    # No tool leaves gaps in a wheel, and a gap could hide a member.
     stream.seek(position)
     if position == 0:
-        raise ArchiveError("bytes stand before the archive")
+        raise ArchiveError("bytes lie before the archive")
     if stream.read(4) == LOCAL_SIGNATURE:
         raise ArchiveError("it has a member that its directory does not list")
     raise ArchiveError(f"the bytes at {position:,} belong to no member")
@@ -165,7 +165,7 @@ def _entry(stream: BinaryIO, info: zipfile.ZipInfo) -> ZipEntry:
     extra = stream.read(extra_size)
     for each in (extra, info.extra):
         if any(path[5:] != name for path in _extra_fields(each, UNICODE_PATH_EXTRA_ID)):
-            raise ArchiveError("it has a second name for some readers", info.orig_filename)
+            raise ArchiveError("it has a different name for some readers", info.orig_filename)
     size, compressed = _zip64_sizes(extra, size, compressed)
     _check_agreement(info, name, flags, method, (crc, compressed, size))
     return ZipEntry(
@@ -189,13 +189,16 @@ def _check_readable(info: zipfile.ZipInfo) -> None:
     if not flags & FLAG_UTF8 and not name.isascii():
         raise ArchiveError("its name is not ASCII, and not marked as UTF-8", name)
     if info.compress_type == STORED and info.compress_size != info.file_size:
-        raise ArchiveError("it is stored, yet has two sizes", name)
+        raise ArchiveError("it is stored, but its two sizes differ", name)
 
 
 def _check_agreement(
     info: zipfile.ZipInfo, name: bytes, flags: int, method: int, facts: tuple[int, int, int]
 ) -> None:
-    """Compare what a local header says with the directory; `facts` are CRC and both sizes."""
+    """Raise `ArchiveError` if a local header contradicts the directory.
+
+    `facts` are the CRC, the compressed size and the size in the local header.
+    """
     wrong = []
     if name != info.orig_filename.encode():
         wrong.append(f"name {name!r}")
@@ -214,7 +217,7 @@ def _check_agreement(
 
 
 def _zip64_sizes(extra: bytes, size: int, compressed: int) -> tuple[int, int]:
-    """Take the sizes from the Zip64 field where the header points to it."""
+    """Return size and compressed size, from the Zip64 field where the header points to it."""
     for field in _extra_fields(extra, ZIP64_EXTRA_ID):
         numbers = [number for (number,) in struct.iter_unpack("<Q", field[: len(field) // 8 * 8])]
         if size == MAX_32 and numbers:
@@ -226,7 +229,7 @@ def _zip64_sizes(extra: bytes, size: int, compressed: int) -> tuple[int, int]:
 
 
 def _extra_fields(extra: bytes, wanted: int) -> Iterator[bytes]:
-    """Give the content of each extra field of one kind."""
+    """Yield the content of each extra field of one kind."""
     while len(extra) >= _EXTRA_HEADER.size:
         kind, length = _EXTRA_HEADER.unpack_from(extra)
         if kind == wanted:
@@ -235,7 +238,7 @@ def _extra_fields(extra: bytes, wanted: int) -> Iterator[bytes]:
 
 
 def _descriptor_size(stream: BinaryIO, entry: ZipEntry) -> int:
-    """Check the data descriptor behind a member, and give its length in bytes."""
+    """Check the data descriptor that follows a member; return its length in bytes."""
     stream.seek(entry.data_offset + entry.compressed_size)
     tail = stream.read(24)
     for layout in _descriptors(entry):
@@ -245,7 +248,7 @@ def _descriptor_size(stream: BinaryIO, entry: ZipEntry) -> int:
 
 
 def _descriptors(entry: ZipEntry) -> Iterable[bytes]:
-    """Give the forms a descriptor may have: with its signature or not, of 32 or 64 bits."""
+    """Yield the forms a descriptor may have: with its signature or not, of 32 or 64 bits."""
     facts = (entry.crc, entry.compressed_size, entry.size)
     for form in ("<LQQ", "<LLL"):
         if form == "<LLL" and max(facts) > MAX_32:

@@ -35,7 +35,7 @@ _LAYOUT_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildContext:
-    """What the builds of one project's layers share.
+    """Everything that the builds of one project's layers share.
 
     `project_wheel` is the project's own wheel where the caller has it already.
     """

@@ -1,7 +1,7 @@
-"""What a layer is made of: its lockfile read, a target selected, and where that comes from checked.
+"""Resolving a layer: read the lockfile, select for a target, check where the packages come from.
 
-Each of the three is done once for all members of the matrix that share it, and what can be kept is
-kept in the cache.
+Members of the matrix that share a lock share its reading. Locks and selections are kept in the
+cache, unless they hold secrets.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Resolver:
-    """Gives the selections of one project's layers; nothing is resolved that a tool has locked."""
+    """The selections of one project's layers; what a tool has locked is not resolved again."""
 
     def __init__(
         self, layout: LayerPathLayout, cache: Cache, console: Console, access: IndexAccess
@@ -41,7 +41,7 @@ class Resolver:
         self._locks: dict[tuple[object, ...], Lock] = {}
 
     def selection(self, config: LayerConfig, target: Target) -> Selection:
-        """Give what the lockfile selects for a layer on a target.
+        """Return what the lockfile selects for a layer on a target.
 
         Raises `LockfileError`, `ToolError`, `SelectionError` and `OriginError`.
         """
@@ -50,14 +50,14 @@ class Resolver:
         selection = self._cache.selection(key)
         if selection is None:
             selection = select(lock, target)
-            # The cache holds no passwords, nor signed URLs.
+            # Passwords and signed URLs must not get into the cache.
             urls = " ".join(f"{each.location} {each.index_url}" for each in selection.all)
             if redact(urls) == urls:
                 self._cache.keep_selection(key, selection)
         return check_origins(selection, lock, self._access.own, self._ask_index)
 
     def _lock(self, config: LayerConfig, target: Target) -> Lock:
-        """Read the lockfile for a layer; the tool is asked once for what several members share."""
+        """Read the lockfile for a layer, once for all members that share the request."""
         request = LockRequest(
             layout=self._layout,
             groups=config.groups,
@@ -80,10 +80,10 @@ class Resolver:
         if kept:
             return kept
         if key or lockfile.per_target:
-            # These tools take seconds.
+            # These tools take seconds, so a person is told what is going on.
             self._console.info(f"Reading {path.name} with {lockfile.tool}")
         lock = lockfile.read(path, request, target)
-        # The cache holds no passwords, nor signed URLs.
+        # Passwords and signed URLs must not get into the cache.
         if key and redact(text := lock.text.decode()) == text:
             self._cache.keep_lock(key, lock)
         return lock

@@ -1,4 +1,4 @@
-"""A project's folder as a build: `pyproject.toml`, read without Hatch."""
+"""Opening a project's folder for a build: its `pyproject.toml`, read without Hatch."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def open_project(
     output: Path | None = None,
     overrides: Mapping[str, object] | None = None,
 ) -> ProjectBuild:
-    """Read the project in a folder; its layers go to `output`, which is `dist` if it is `None`.
+    """Read the project in the folder `path`; its layers go to `output`, by default to `dist`.
 
-    `overrides` are keys of `[tool.lambda-layer]` that count instead of what it says. Raises
-    `ConfigError` where `pyproject.toml` is missing or wrong.
+    `overrides` are keys of `[tool.lambda-layer]` that replace those in the file. Raises
+    `ConfigError` where `pyproject.toml` is missing or not valid.
     """
     root = path.absolute()
     pyproject_path = root / "pyproject.toml"

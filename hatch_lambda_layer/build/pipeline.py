@@ -49,7 +49,7 @@ class BuiltLayer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildPlan:
-    """What a layer would be made from: the input digest, and each distribution with its own."""
+    """The inputs of a layer: the input digest, and each distribution with its own digest."""
 
     zip_path: Path
     input_digest: str

@@ -1,4 +1,4 @@
-"""The layers of one project: which are built, under which names, and what is said of them."""
+"""The layers of one project: which are built, under which names, and what is reported."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class ProjectBuild:
     """The builds of all layers of one project, one after the other.
 
-    `project_wheel` is the project's own wheel where the caller has it already.
+    `project_wheel` is the path of the project's own wheel if the caller has already built it.
     """
 
     matrix: Matrix
@@ -45,7 +45,7 @@ class ProjectBuild:
     cache: Cache = field(default_factory=lambda: Cache(default_cache_dir()))
 
     def __post_init__(self) -> None:
-        """Begin with no lock read, and no credentials looked for."""
+        """Set up what the builds share; no lockfile and no credentials are read yet."""
         access = IndexAccess(self.matrix.indexes, _codeartifact_token)
         self._context = BuildContext(
             layout=self.layout,
@@ -60,7 +60,7 @@ class ProjectBuild:
     def build(self, member: Member) -> BuiltLayer:
         """Build one member of the matrix, unless it is up to date.
 
-        Raises `LambdaLayerError`; whatever was built before is then still there, untouched.
+        Raises `LambdaLayerError`; the layer that was built before is then left as it is.
         """
         if warning := member.target.runtime.deprecation(_today()):
             self.console.warn_once(warning)
@@ -81,12 +81,12 @@ class ProjectBuild:
         return built
 
     def plan(self, member: Member) -> BuildPlan:
-        """Say what a member would be made from; nothing is fetched, and no layer is written."""
+        """Return the inputs of a member; no wheel is fetched, and no layer is written."""
         with locked(self._lock_paths(), self._say_waiting):
             return plan_layer(self._context, member, self.zip_path(member))
 
     def zip_path(self, member: Member) -> Path:
-        """Give the path of a member's layer."""
+        """Return the path of a member's layer."""
         return self.layout.path_layer_zip(self._name(member))
 
     def _name(self, member: Member) -> str | None:
@@ -95,10 +95,11 @@ class ProjectBuild:
     def build_all(
         self, members: Sequence[Member], on_failure: Callable[[str, LambdaLayerError], None]
     ) -> Iterator[BuiltLayer]:
-        """Build several members; one that fails does not keep the others from being built.
+        """Yield the layers of several members, each when it is built.
 
-        `on_failure` is told of each failure when it happens. Raises `LambdaLayerError` at the end
-        when there was one, or at once when there is only one member, or a signal.
+        A member that fails does not keep the others from being built: `on_failure` is called with
+        its id and the error. `LambdaLayerError` is raised at the end if any member failed, but at
+        once if it is the only member, or a signal came.
         """
         failed = []
         for member in members:
@@ -113,14 +114,14 @@ class ProjectBuild:
             raise failures(failed, len(members))
 
     def clean(self) -> None:
-        """Remove the layers of this project, and what builds have left."""
+        """Remove the layers of this project, and the work folder of its builds."""
         with locked(self._lock_paths(), self._say_waiting):
             for path in self.layout.built_paths():
                 path.unlink(missing_ok=True)
             shutil.rmtree(self.layout.dir_build_lambda_layer, ignore_errors=True)
 
     def _lock_paths(self) -> list[Path]:
-        # In the cache, because a lock must not lie among the files that are to be uploaded.
+        # In the cache, since the output folder may be uploaded as it is.
         folders = {self.layout.dir_project_root.resolve(), self.layout.dir_output.resolve()}
         names = sorted(hashlib.sha256(os.fsencode(folder)).hexdigest() for folder in folders)
         return [self.cache.root / "locks" / name for name in names]
@@ -130,7 +131,7 @@ class ProjectBuild:
 
 
 def failures(failed: Sequence[str], members: int) -> LambdaLayerError:
-    """Give the error for a matrix of which some members could not be built."""
+    """Return the error for a matrix of which the members `failed` could not be built."""
     return LambdaLayerError(
         f"{len(failed)} of {members} layers failed: {', '.join(failed)}; "
         f"{members - len(failed)} built"

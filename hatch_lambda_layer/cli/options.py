@@ -1,4 +1,4 @@
-"""What the commands share: the terminal, options, and the members that they are about."""
+"""The parts that the commands share: terminal, options, and the choice of members."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ class Terminal:
         self.verbosity = verbosity
 
     def display_info(self, message: str = "") -> None:
-        """Show what everybody wants to see, unless quiet."""
+        """Show a message, unless quiet (`-q`)."""
         if self.verbosity >= 0:
             click.echo(message, err=True)
 
     def display_warning(self, message: str = "") -> None:
-        """Show what should be looked at, unless very quiet."""
+        """Show a warning, unless very quiet (`-qq`)."""
         if self.verbosity >= -1:
             click.echo(message, err=True)
 
     def display_debug(self, message: str = "", level: int = 1) -> None:
-        """Show details, when verbose."""
+        """Show details, if at least as verbose as `level` (`-v` is 1)."""
         if self.verbosity >= level:
             click.echo(message, err=True)
 
     def display_failure(self, member: str, error: LambdaLayerError) -> None:
-        """Show that one of several has failed."""
+        """Show that one of several members has failed."""
         click.echo(f"error: {member}: {error}", err=True)
 
     def abort(self, message: str = "", code: int = 1) -> NoReturn:
-        """Show the message and exit."""
+        """Show the message and exit with `code`."""
         if message:
             click.echo(message, err=True)
         sys.exit(code)
 
 
-verbosely = click.option("-v", "--verbose", count=True, help="Say more.")
-quietly = click.option("-q", "--quiet", count=True, help="Say less.")
+verbosely = click.option("-v", "--verbose", count=True, help="Show more; may be repeated.")
+quietly = click.option("-q", "--quiet", count=True, help="Show less; may be repeated.")
 of_layer = click.option(
     "--layer", "layers", multiple=True, help="Only this layer; may be repeated."
 )
@@ -61,7 +61,10 @@ of_member = click.option(
 
 
 def chosen(matrix: Matrix, layers: tuple[str, ...], members: tuple[str, ...]) -> tuple[Member, ...]:
-    """Give the members of the matrix that the command line names, or all."""
+    """Return the members of the matrix that the command line names, or all of them.
+
+    Raises `ConfigError` for names that the matrix does not have.
+    """
     known_layers = [layer.name for layer in matrix.layers if layer.name]
     known_members = [member.id for member in matrix.members]
     problems = [

@@ -1,4 +1,4 @@
-"""The commands about publishing; nothing of AWS is imported before one of them needs it."""
+"""The publishing commands; no library for AWS is imported before one of them needs it."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ _as_profile = click.option("--profile", help="Instead of `profile`.")
 @_in_region
 @_as_profile
 @click.option("--build", "builds", is_flag=True, help="Build first what has changed.")
-@click.option("-n", "--dry-run", is_flag=True, help="Only say what would happen; --build builds.")
-@click.option("--force", is_flag=True, help="Publish a version though nothing has changed.")
-@click.option("--take-over", is_flag=True, help="Publish a layer that something else has made.")
-@click.option("--policy", is_flag=True, help="Print the smallest IAM policy that suffices.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only print what would happen; --build builds.")
+@click.option("--force", is_flag=True, help="Publish a version even if nothing has changed.")
+@click.option("--take-over", is_flag=True, help="Publish even if something else made the layer.")
+@click.option("--policy", is_flag=True, help="Print the smallest IAM policy for publishing.")
 @click.option(
     "--output",
     "form",
     type=click.Choice(list(outputs.FORMATS)),
     default="text",
-    help="What to print of the versions [text: their ARNs].",
+    help="How to print the versions [text: their ARNs].",
 )
 @verbosely
 @quietly
@@ -77,7 +77,7 @@ def publish(
     terminal = Terminal(verbose - quiet)
     with reported(terminal):
         if zips and (builds or layers or members):
-            raise click.UsageError("ZIP can't be given with --build, --layer or --member.")
+            raise click.UsageError("ZIP can't be combined with --build, --layer or --member")
         console = Console(terminal)
         build = open_project(project, console)
         overrides = _overrides(regions, profile)
@@ -92,7 +92,7 @@ def publish(
         rollout = Rollout(console=console, on_failure=terminal.display_failure, options=options)
         publication = Publication(build=build, configs=configs, rollout=rollout, dry_run=dry_run)
         try:
-            # A list of all is printed at the end; an ARN, when it is there.
+            # Each ARN is printed when its version is live, the other formats once at the end.
             for version in publication.run(wanted, zips, builds=builds):
                 if form == "text":
                     click.echo(version.arn)

@@ -1,4 +1,4 @@
-"""What a project itself asks for, as its `pyproject.toml` says it."""
+"""The direct requirements of a project, read from its `pyproject.toml`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 def direct_requirements(
     pyproject: Mapping[str, object], groups: Iterable[str] = (), extras: Iterable[str] = ()
 ) -> list[Requirement]:
-    """Give the project's own dependencies, and those of `groups` and `extras`.
+    """Return the project's own dependencies, and those of `groups` and `extras`.
 
-    They are read from `[project]` (PEP 621), `[dependency-groups]` (PEP 735) and from the tables
-    that poetry, pdm and uv had before. What is malformed is passed over: the project's tool, which
-    has read it before, reports it better. Of poetry's constraints only the markers are read.
+    They are read from `[project]` (PEP 621), `[dependency-groups]` (PEP 735) and from the older
+    tables of poetry, pdm and uv. Malformed entries are skipped: the project's tool, which has read
+    them before, reports them better. Of poetry's constraints only the markers are read.
     """
     project = _Project(pyproject)
     found = [*project.main()]
@@ -29,7 +29,7 @@ def direct_requirements(
 
 
 class _Project:
-    """The tables of a `pyproject.toml`; each extra and each group is given once."""
+    """The dependencies in a `pyproject.toml`; each extra and each group is read only once."""
 
     def __init__(self, pyproject: Mapping[str, object]) -> None:
         tool = _table(pyproject.get("tool"))
@@ -43,14 +43,14 @@ class _Project:
         self._seen: set[tuple[str, str]] = set()
 
     def main(self) -> Iterator[Requirement]:
-        """Give the dependencies that the project always has."""
+        """Yield the dependencies that the project always has."""
         yield from self._parsed(self._project.get("dependencies"))
         if "dependencies" not in self._project:
-            # Beside PEP 621's, poetry's table only says where dependencies come from.
+            # Beside PEP 621's list, poetry's table only says where dependencies come from.
             yield from _from_poetry(self._poetry.get("dependencies"))
 
     def of_extra(self, name: str) -> Iterator[Requirement]:
-        """Give what the extra `name` adds."""
+        """Yield the dependencies that the extra `name` adds."""
         name = _normal(name)
         if self._is_new("extra", name):
             yield from self._parsed(_by_name(self._project.get("optional-dependencies")).get(name))
@@ -59,7 +59,7 @@ class _Project:
                 yield from _from_poetry(self._poetry.get("dependencies"), optional)
 
     def of_group(self, name: str) -> Iterator[Requirement]:
-        """Give what the group `name` has, with the groups that it includes."""
+        """Yield the dependencies of the group `name` and of the groups that it includes."""
         name = _normal(name)
         if not self._is_new("group", name):
             return
@@ -88,7 +88,7 @@ class _Project:
             except InvalidRequirement:
                 continue
             if _normal(requirement.name) == self._name:
-                # An extra that collects others asks for the project itself.
+                # An extra that combines others requires the project itself, with those extras.
                 for extra in sorted(map(_normal, requirement.extras)):
                     yield from self.of_extra(extra)
             else:
@@ -96,9 +96,9 @@ class _Project:
 
 
 def _from_poetry(table: object, optional: Collection[str] | None = None) -> Iterator[Requirement]:
-    """Give the dependencies of poetry's table: those that are not optional, or named in `optional`.
+    """Yield the dependencies in poetry's table: those not optional, or those named in `optional`.
 
-    A value is a version, a table, or several tables for different circumstances.
+    A value is a version, a table, or several tables with different markers.
     """
     from packaging.requirements import InvalidRequirement, Requirement
 

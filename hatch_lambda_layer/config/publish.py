@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_ACCOUNT = (r"\d{12}", "an account's number, 12 digits")
+_ACCOUNT = (r"\d{12}", "an AWS account ID of 12 digits")
 _ARN = r"arn:aws[a-z-]*:"
 _ROLE = (_ARN + r"iam::\d{12}:role/\S+", "the ARN of a role")
-_ORGANIZATION = (r"o-[a-z0-9]{10,32}", "an organization's id, such as 'o-a1b2c3d4e5'")
+_ORGANIZATION = (r"o-[a-z0-9]{10,32}", "an organization ID, such as 'o-a1b2c3d4e5'")
 _REGION = (r"[a-z]{2,}(-[a-z]+)+-\d+", "a Region, such as 'eu-west-1'")
-# A bucket's name may hold the placeholder of the Region.
-_S3_DIR = (r"s3://[a-z0-9.{}-]{3,}(/\S*)?", "a place on S3, such as 's3://bucket/prefix'")
+# The name of the bucket may hold the placeholder `{region}`.
+_S3_DIR = (r"s3://[a-z0-9.{}-]{3,}(/\S*)?", "an S3 URI, such as 's3://bucket/prefix'")
 _NOT_EMPTY = (r"[^\r\n]*\S[^\r\n]*", "a line of text")
-# Lambda's own limits of these are checked against its service model, by `aws.service_model`.
+# Lambda's own limits for these are checked by `aws.service_model`.
 _LAYER_NAME = (r"[A-Za-z0-9_{}-]+", "letters, digits, `-`, `_` and placeholders")
 _PARAMETER = (r"[A-Za-z0-9_./{}-]+", "a parameter's name, such as '/layers/{layer-name}'")
 # After S3's page "Categorizing your objects using tags" (as of 2026-11).
 _TAG_KEY, _TAG = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}"), re.compile(r"[\w .:/=+@-]{0,256}")
-_TAG_MUST = "a text of letters, digits, spaces and any of + - = . _ : / @, as its key"
+_TAG_MUST = "letters, digits, spaces and + - = . _ : / @ only, like its key"
 _MOST_TAGS = 10
 
 _IN_NAME = ("layer", "runtime", "architecture")
@@ -38,7 +38,7 @@ _IN_PARAMETER = ("layer-name",)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Permissions:
-    """Who else may use a layer: accounts by number, one organization by id, or everybody."""
+    """Who else may use a layer: accounts and one organization by their ids, or everyone."""
 
     accounts: tuple[str, ...] = ()
     organization: str | None = None
@@ -49,10 +49,10 @@ class Permissions:
 class Destination:
     """One Region of one account: where a layer version is published.
 
-    `account` is the name that the configuration gives the account, `None` where it names none.
-    `region` is `None` for the one that AWS's own settings have. `s3_dir` may hold placeholders;
-    `None` means that the zip goes to Lambda directly. `bucket_owner` is the number of the account
-    that owns the bucket, `None` for the very account.
+    `account` is the account's name in the configuration, `None` if it has none there. `region` is
+    `None` for the one in AWS's own settings. `s3_dir` may hold placeholders; `None` means that the
+    zip is uploaded to Lambda directly. `bucket_owner` is the id of the account that owns the
+    bucket, `None` if it is the account to which is published.
     """
 
     account: str | None = None
@@ -65,13 +65,13 @@ class Destination:
 
     @property
     def label(self) -> str:
-        """What a person calls it, such as `eu-west-1` or `production, eu-west-1`."""
+        """The name in messages, such as `eu-west-1` or `production, eu-west-1`."""
         return ", ".join(filter(None, [self.account, self.region])) or "default Region"
 
     def storage(
         self, layer_name: str, architectures: Iterable[str], region: str
     ) -> tuple[str, LayerS3Layout] | None:
-        """Give the bucket, and where a layer's objects lie in it; `None` where there is none."""
+        """Return the bucket's name and the keys of a layer's objects; `None` without `s3_dir`."""
         if self.s3_dir is None:
             return None
         architecture = "-".join(sorted(architectures))
@@ -83,16 +83,17 @@ class Destination:
 
     @property
     def regional_bucket(self) -> bool:
-        """Whether the bucket's name tells the Region."""
+        """Whether `s3_dir` has a placeholder for the Region."""
         return "region" in placeholders(self.s3_dir or "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublishConfig:
-    """What is said of publishing one layer of the matrix.
+    """The configuration for publishing one layer of the matrix.
 
-    `layer_name` may hold placeholders; `project` is the project's normalised name, empty without
-    one. `retain` is how many versions are kept, `None` for all. `tags` are those of objects on S3.
+    `layer_name` may hold placeholders; `project` is the project's normalised name, empty if it has
+    none. `retain` is the number of versions to keep, `None` for all. `tags` are those of objects on
+    S3.
     """
 
     project: str
@@ -110,10 +111,10 @@ class PublishConfig:
     def from_pyproject(
         cls, pyproject: Mapping[str, object], overrides: Mapping[str, object] | None = None
     ) -> dict[str | None, PublishConfig]:
-        """Read the tables of a parsed `pyproject.toml`, by the layer; `None` is the unnamed one.
+        """Read the tables of a parsed `pyproject.toml`, by layer; `None` is the unnamed one.
 
-        `overrides` are keys that count instead of what the tables say. Raises `ConfigError` with
-        every error.
+        `overrides` are keys that replace those in the tables. Raises `ConfigError` with every
+        problem.
         """
         tool = _table(_table(pyproject, "tool"), "lambda-layer")
         project = _table(pyproject, "project").get("name")
@@ -140,9 +141,9 @@ class PublishConfig:
         return configs
 
     def name_for(self, runtime: str, architecture: str) -> str:
-        """Give the name of the layer for a member of the matrix.
+        """Return the name of the layer for a member of the matrix.
 
-        Of a runtime's dot nothing is left, since Lambda allows none: `python3.13` is `python313`.
+        The dot of a runtime is left out, since Lambda allows none: `python3.13` gives `python313`.
         """
         runtime = runtime.replace(".", "")
         values = {"layer": self.layer or "", "runtime": runtime, "architecture": architecture}
@@ -150,12 +151,12 @@ class PublishConfig:
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Put values where a template has their names in braces."""
+    """Return a template with each name in braces replaced by its value."""
     return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
 
 
 def placeholders(template: str) -> set[str]:
-    """Give the names that a template has in braces."""
+    """Return the names that a template has in braces."""
     return set(_PLACEHOLDER.findall(template))
 
 
@@ -165,7 +166,7 @@ def _table(parent: object, key: str) -> Mapping[str, object]:
 
 
 class _PublishReader(TableReader):
-    """Reads the table of one layer; `own` are the keys that are written in it, not inherited."""
+    """A reader of one layer's table; `own` are the keys that are written in it, not inherited."""
 
     def __init__(
         self,
@@ -180,7 +181,7 @@ class _PublishReader(TableReader):
         self._all_problems = problems
 
     def read(self, project: str) -> PublishConfig:
-        """Read the whole table."""
+        """Read the whole table; problems are collected."""
         self.check_known(KEYS)
         return PublishConfig(
             project=project,
@@ -209,14 +210,14 @@ class _PublishReader(TableReader):
         name = self._template("layer-name", _LAYER_NAME, _IN_NAME)
         if name is None and self.value("layer-name") is None:
             if not project:
-                self.say("layer-name", "must be given where `project.name` is not")
+                self.say("layer-name", "is required, as there is no `project.name`")
             return f"{project}-{self._layer}" if self._layer else project
-        # Only what is inherited can be the name of two layers without anybody meaning it.
+        # Only an inherited name can be that of two layers by mistake.
         inherited = self._written is not None and "layer-name" not in self._written
         if inherited and name and "layer" not in placeholders(name):
             self._all_problems.append(
                 f"Field `{TABLE}.publish.layer-name` is {name!r} for the layer `{self._layer}`, "
-                "too: put `{layer}` in it, or give "
+                "too: put `{layer}` in it, or set "
                 f"`{TABLE}.layers.{self._layer}.publish.layer-name`"
             )
         return name or ""
@@ -237,7 +238,7 @@ class _PublishReader(TableReader):
             if not (isinstance(value, str) and _TAG.fullmatch(value) and _TAG_KEY.fullmatch(key)):
                 self.wrong(f"tags.{key}", _TAG_MUST, value)
         if len(table) > _MOST_TAGS:
-            self.say("tags", f"has {len(table)} tags, S3 takes {_MOST_TAGS} on an object")
+            self.say("tags", f"has {len(table)} tags, S3 allows {_MOST_TAGS} for an object")
         return tuple(sorted((key, str(value)) for key, value in table.items()))
 
     def _destinations(self) -> tuple[Destination, ...]:
@@ -276,7 +277,7 @@ class _PublishReader(TableReader):
         )
 
     def _s3_dirs(self) -> dict[str | None, str]:
-        """Give the folder on S3 by the Region; that of `None` is for every other one."""
+        """Return the S3 URIs by Region; that of `None` is for every other Region."""
         value = self.value("s3-dir")
         if not isinstance(value, dict):
             folder = self._template("s3-dir", _S3_DIR, _IN_S3_DIR)
@@ -291,7 +292,7 @@ class _PublishReader(TableReader):
     def _inner(
         self, key: str, table: Mapping[str, object], own: Collection[str] | None = None
     ) -> _PublishReader:
-        """Give the reader of a table in this one, which says nothing where it is inherited."""
+        """Return a reader of a table in this one; it collects nothing if the table is inherited."""
         inner = _PublishReader(self._layer, table, (), self._all_problems)
         inner._prefix = f"{self._prefix}.{key}"
         inherited = self._written is not None and key.split(".", maxsplit=1)[0] not in self._written

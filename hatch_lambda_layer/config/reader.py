@@ -1,4 +1,4 @@
-"""A table of `pyproject.toml`, read key by key; what is wrong with it is gathered, not raised."""
+"""Reading a table of `pyproject.toml` key by key; problems are collected, not raised."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _UNITS |= {f"{prefix}ib": 1024**power for power, prefix in enumerate("kmg", 1)}
 
 
 class TableReader:
-    """Reads the keys of a table one by one and gathers what is wrong with them in `problems`.
+    """A reader of one table, which collects what is wrong with its keys in `problems`.
 
-    `name` is the table's full name, which every problem begins with. `written` are the keys that
-    are written in this very table, where others are inherited: what is wrong with those has been
-    said where they are written.
+    `name` is the table's full name, with which every problem begins. `written` are the keys that
+    are not inherited, `None` if none is: a problem with an inherited key is reported only for the
+    table in which it is written.
     """
 
     def __init__(
@@ -36,29 +36,29 @@ class TableReader:
         self._written = written
 
     def check_known(self, known: Iterable[str]) -> None:
-        """Gather every key that is not known, with the nearest that is."""
+        """Collect a problem for every unknown key, with the nearest known one."""
         known = sorted(known)
         for key in self._table:
             if key not in known:
                 self.say(key, f"is unknown{nearest(key, known)}")
 
     def value(self, key: str, default: object = None) -> Any:
-        """Give the value of a key, whatever it is."""
+        """Return the value of a key, unchecked."""
         return self._table.get(key, default)
 
     def say(self, key: str, problem: str) -> None:
-        """Gather a problem with a key, unless the key is inherited."""
+        """Collect a problem with a key, unless the key is inherited."""
         top = re.split(r"[.\[]", key)[0]
         if self._written is None or top in self._written:
             self._problems.append(f"Field `{self._prefix}.{key}` {problem}")
 
     def wrong(self, key: str, must: str, value: object, near: Collection[str] = ()) -> None:
-        """Gather a value that is not what it must be, with the nearest of the names in `near`."""
+        """Collect a problem with a value, and suggest the nearest of the names in `near`."""
         suggestion = nearest(value, near) if isinstance(value, str) else ""
         self.say(key, f"must be {must}, not {toml(value)}{suggestion}")
 
     def choice(self, key: str, allowed: Collection[str]) -> str | None:
-        """Give one of the `allowed` strings; `None` where there is none, or another."""
+        """Return a value that is one of `allowed`; `None` if it is missing or wrong."""
         value = self.value(key, None)
         if value is None or (isinstance(value, str) and value in allowed):
             return value
@@ -66,7 +66,7 @@ class TableReader:
         return None
 
     def flag(self, key: str) -> bool:
-        """Give true or false; false where there is none."""
+        """Return a boolean; false if it is missing or wrong."""
         value = self.value(key, False)
         if not isinstance(value, bool):
             self.wrong(key, "true or false", value)
@@ -74,7 +74,7 @@ class TableReader:
         return value
 
     def text(self, key: str, pattern: str, must: str) -> str | None:
-        """Give a string that matches `pattern` from end to end; `None` where there is none."""
+        """Return a string that matches all of `pattern`; `None` if it is missing or wrong."""
         value = self.value(key, None)
         if value is None:
             return None
@@ -84,7 +84,7 @@ class TableReader:
         return value
 
     def texts(self, key: str, pattern: str, must: str) -> tuple[str, ...]:
-        """Give the strings of an array, each of which matches `pattern` from end to end."""
+        """Return the strings of an array; each should match all of `pattern`."""
         items = self.items(key)
         for number, item in items.items():
             if re.fullmatch(pattern, item) is None:
@@ -92,17 +92,17 @@ class TableReader:
         return tuple(items.values())
 
     def number(self, key: str, least: int) -> int | None:
-        """Give a whole number of at least `least`; `None` where there is none, or another."""
+        """Return a whole number of at least `least`; `None` if it is missing or wrong."""
         value = self.value(key, None)
         if value is None:
             return None
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            self.wrong(key, f"a whole number from {least} on", value)
+            self.wrong(key, f"a whole number of at least {least}", value)
             return None
         return value
 
     def table(self, key: str) -> dict[str, object]:
-        """Give a table; an empty one where there is none, or something else."""
+        """Return a table; an empty one if it is missing or wrong."""
         value = self.value(key, {})
         if not isinstance(value, dict):
             self.wrong(key, "a table", value)
@@ -110,11 +110,11 @@ class TableReader:
         return value
 
     def strings(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
-        """Give an array of strings, without those that are wrong."""
+        """Return the strings of an array, without items that are wrong."""
         return tuple(self.items(key, default).values())
 
     def items(self, key: str, default: tuple[str, ...] = ()) -> dict[int, str]:
-        """Give the strings of an array by their number, without those that are wrong."""
+        """Return the strings of an array by their index, without items that are wrong."""
         value = self.value(key, None)
         if value is None:
             return dict(enumerate(default))
@@ -137,7 +137,7 @@ class TableReader:
         parse: Callable[[str], T],
         allowed: Collection[str],
     ) -> tuple[T, ...]:
-        """Parse each of `items`; `KeyError` and `ValueError` mean that it is none of `allowed`."""
+        """Return `items`, parsed; `parse` raises `KeyError` or `ValueError` for a wrong one."""
         parsed = []
         for number, value in items.items():
             try:
@@ -147,7 +147,10 @@ class TableReader:
         return tuple(parsed)
 
     def size(self, key: str, largest: int) -> int:
-        """Give a size in bytes: a number, or a string with a unit."""
+        """Return a size in bytes, written as a number or as a string with a unit.
+
+        It is `largest` if it is missing or malformed.
+        """
         value = self.value(key, largest)
         must = f"a size of at most {largest:,} bytes (Lambda's limit), such as '250 MiB'"
         if isinstance(value, int) and not isinstance(value, bool):
@@ -157,7 +160,7 @@ class TableReader:
             if match is None or match[2] not in _UNITS or not isinstance(value, str):
                 self.wrong(key, must, value)
                 return largest
-            # Not above the limit, because infinity is no integer.
+            # Just above the limit at most: infinity can't be converted to an integer.
             size = int(min(float(match[1]) * _UNITS[match[2]], largest + 1))
         if not 0 < size <= largest:
             self.wrong(key, must, value)
@@ -165,7 +168,7 @@ class TableReader:
 
 
 def nearest(text: str, known: Iterable[str]) -> str:
-    """Ask whether the nearest of the known names was meant; empty where none is near."""
+    """Return a suggestion of the nearest known name; an empty string if none is near."""
     import difflib
 
     near = difflib.get_close_matches(text, list(known), n=1, cutoff=0.5)
@@ -173,12 +176,12 @@ def nearest(text: str, known: Iterable[str]) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Give names as a sentence has them."""
+    """Return names in backticks, separated by commas."""
     return ", ".join(f"`{name}`" for name in names)
 
 
 def toml(value: object) -> str:
-    """Give a value as TOML writes it, nearly."""
+    """Return a value nearly as TOML writes it, for messages."""
     if isinstance(value, bool):
         return str(value).lower()
     return repr(value) if isinstance(value, (str, int, float)) else f"`{value}`"

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 _FLAGS = ("build", "dry-run", "force", "take-over")
 _TEXTS = ("region", "profile")
-# What Hatch adds for publishers that ask for passwords.
+# Options that Hatch adds for publishers that ask for passwords.
 _OF_HATCH = ("no_prompt", "initialize_auth")
 
 
 class LambdaLayerPublisher(PublisherInterface):
-    """Publishes layers as layer versions; options are given as `-o build=true`."""
+    """Hatch's publisher for layer versions; options are given as `-o build=true`."""
 
     PLUGIN_NAME = "lambda-layer"
 
     def publish(self, artifacts: list[str], options: dict[str, Any]) -> None:
-        """Publish the zips, or those of the project where none is named."""
+        """Publish the zips in `artifacts`, or those of the project where none is named."""
         with reported(self.app):
             flags, texts = _read(options)
             overrides: dict[str, object] = {}
@@ -61,7 +61,7 @@ class LambdaLayerPublisher(PublisherInterface):
 
 
 def _read(options: Mapping[str, Any]) -> tuple[dict[str, bool], dict[str, str]]:
-    """Read the options of `-o`; raise `ConfigError` with everything that is wrong with them."""
+    """Parse the options given with `-o`; raise `ConfigError` with all that is wrong with them."""
     given = {key: str(value) for key, value in options.items() if key not in _OF_HATCH}
     known = (*_FLAGS, *_TEXTS)
     problems = [

@@ -1,4 +1,4 @@
-"""How requests are sent: whom they trust, when they are tried again, who gets credentials."""
+"""HTTP sessions: which certificates they trust, their retries, and who gets credentials."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def open_session(access: IndexAccess, adapter: HTTPAdapter) -> requests.Session:
-    """Give a session for one thread over an adapter that threads may share."""
+    """Return a session for one thread, over an adapter that threads may share."""
     session = _Session(access)
     session.headers["User-Agent"] = f"hatch-lambda-layer/{__version__}"
     session.mount("https://", adapter)
@@ -42,12 +42,12 @@ def open_session(access: IndexAccess, adapter: HTTPAdapter) -> requests.Session:
 
 
 def open_adapter() -> HTTPAdapter:
-    """Give a pool of connections; raise `DownloadError` for certificates that can't be used."""
+    """Return a pool of connections; raise `DownloadError` for certificates that can't be used."""
     retries = _Retry(
         total=ATTEMPTS,
         connect=ATTEMPTS - 1,
         read=ATTEMPTS - 1,
-        other=0,  # a certificate does not become trusted
+        other=0,  # a certificate is no more trusted the second time
         status_forcelist=RETRIED_STATUS,
         backoff_factor=BACKOFF_SECONDS,
         backoff_jitter=BACKOFF_SECONDS,
@@ -59,7 +59,7 @@ def open_adapter() -> HTTPAdapter:
 
 
 class _Session(requests.Session):
-    """Lets `access` alone decide which request has credentials, redirected ones, too."""
+    """A session in which `access` alone decides which requests get credentials, also redirects."""
 
     def __init__(self, access: IndexAccess) -> None:
         super().__init__()
@@ -72,16 +72,16 @@ class _Session(requests.Session):
         return request
 
     def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
-        # Where the place is the same, so are the credentials: those of a URL come with it only.
+        # Within one origin the header stays: credentials from the first URL are found nowhere else.
         if origin(prepared_request.url) != origin(response.request.url):
             prepared_request.headers.pop("Authorization", None)
             self._authorize(prepared_request)
 
 
 class _Adapter(HTTPAdapter):
-    """Trusts what the operating system trusts, and the certificates named by the environment.
+    """An adapter that trusts the system's certificates and those that the environment names.
 
-    One context for every connection: reading the certificates anew for each takes longer than
+    All connections share one context: reading the certificates for each would take longer than
     most downloads.
     """
 
@@ -118,7 +118,7 @@ def _system_context() -> ssl.SSLContext:
 
 
 class _Retry(Retry):
-    """Gives up where a server wants us to wait for too long, and knows what says nothing."""
+    """Retries that give up if a server asks for a long wait, and ignore a malformed header."""
 
     def get_retry_after(self, response: Any) -> float | None:
         try:

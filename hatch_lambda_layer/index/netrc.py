@@ -1,6 +1,6 @@
-"""netrc: what the user's file says of hosts, and a file of our own for one child process.
+"""netrc files: the logins in the user's own, and a temporary file for one child process.
 
-The form of the file is described in GNU's manual of inetutils, "The .netrc file".
+The format is described in the manual of GNU inetutils, "The .netrc file".
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 _PREFIX = "hatch-lambda-layer-netrc-"
 _LOCK = "lock"
-# The entry for every host that has none of its own.
+# The name of the entry for every host without an entry of its own.
 _DEFAULT = "default"
-# Quoted only where it must be: a netrc reader of Python before 3.11 knows no quotes.
+# Only other values are quoted: the netrc reader of Python before 3.11 does not know quotes.
 _PLAIN = re.compile(r'[^\s"\\]+')
 
 
@@ -33,10 +33,10 @@ class Login(NamedTuple):
 
 
 def read_netrc(environment: Mapping[str, str]) -> dict[str, Login]:
-    """Give the logins of the user's netrc by host, `default` for all other hosts.
+    """Return the logins of the user's netrc by host; `default` stands for all other hosts.
 
-    The file is `NETRC`, else `~/.netrc` or `~/_netrc`, as for requests, pip and uv. One that can't
-    be read counts as none, as it does for them.
+    The file is the one that `NETRC` names, else `~/.netrc` or `~/_netrc`, as for requests, pip and
+    uv. A file that can't be read counts as empty, as it does for them.
     """
     import netrc
 
@@ -57,19 +57,19 @@ def read_netrc(environment: Mapping[str, str]) -> dict[str, Login]:
 def _path(environment: Mapping[str, str]) -> Path | None:
     chosen = environment.get("NETRC")
     names = ["~/.netrc", "~/_netrc"] if chosen is None else [chosen]
-    # Unlike pathlib's, it takes a user without a home folder, as containers have them.
+    # Unlike pathlib's, it accepts a user without a home folder, as there are in containers.
     paths = (Path(os.path.expanduser(name)) for name in names)  # noqa: PTH111
     return next(filter(Path.is_file, paths), None)
 
 
 @contextmanager
 def temporary_netrc(logins: Mapping[str, Login], environment: Mapping[str, str]) -> Iterator[Path]:
-    """Write a netrc with `logins` and the user's own other entries; remove it at the end.
+    """Yield the path of a netrc with `logins` and the user's other entries; remove it afterwards.
 
-    Only this user can read it. What a killed process has left of this kind is removed, too.
+    Only this user can read the file. Such files that killed processes have left are removed, too.
     """
     _sweep()
-    # A file in which a host is twice is read differently by different programs.
+    # Programs differ in how they read a file that lists a host twice.
     entries = {**read_netrc(environment), **logins}
     default = entries.pop(_DEFAULT, None)
     lines = [f"machine {host} {_login(login)}\n" for host, login in entries.items()]
@@ -85,7 +85,7 @@ def temporary_netrc(logins: Mapping[str, Login], environment: Mapping[str, str])
         os.replace(partial, path)
         yield path
     finally:
-        lock.close()  # Windows removes no open files
+        lock.close()  # Windows can't remove open files
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -100,12 +100,12 @@ def _token(value: str) -> str:
 
 
 def _own_folder() -> tuple[Path, BinaryIO]:
-    """Make a private folder that shows by its lock that its owner lives."""
+    """Make a private folder with a locked file in it, which shows that its owner is alive."""
     import tempfile
 
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        # A sweep of another process can come between the steps: then once more.
+        # Another process may sweep the folder away between the steps: then try again.
         with suppress(FileNotFoundError):
             file = (folder / _LOCK).open("xb")
             if try_lock(file) and (folder / _LOCK).exists():

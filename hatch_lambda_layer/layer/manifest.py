@@ -1,7 +1,7 @@
 """`layer.json`: what is in a layer, the three digests, and whether anything has changed.
 
-`input_digest` says what the content is made from, `content_digest` what the content is,
-`code_sha256` which bytes the zip has (as Lambda and Terraform write it).
+`input_digest` identifies what the content is made from, `content_digest` the content itself, and
+`code_sha256` the bytes of the zip (base64, as Lambda and Terraform write it).
 """
 
 from __future__ import annotations
@@ -46,9 +46,10 @@ class LayerPackage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LayerManifest:
-    """What `layer.json` says of the zip beside it; sizes in bytes.
+    """The content of a `layer.json`, which describes the zip beside it; sizes in bytes.
 
-    `member` is the name in the matrix, `layer` that of the layer where it has one.
+    `member` is the id in the matrix, `layer` the name of the layer, `None` for the unnamed one.
+    `code_sha256` is base64; the other two digests are `sha256:` and 64 hexadecimal digits.
     """
 
     member: str
@@ -65,12 +66,12 @@ class LayerManifest:
     findings: tuple[Finding, ...]
 
     def to_json(self) -> str:
-        """Write the manifest as the text of `layer.json`: the same for the same layer."""
+        """Return the text of the `layer.json`; equal manifests have equal text."""
         return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> LayerManifest:
-        """Read the text of a `layer.json`; raise `LambdaLayerError` for any other text."""
+        """Parse the text of a `layer.json`; raise `LambdaLayerError` where it is not valid."""
         try:
             table: dict[str, Any] = json.loads(text)
             schema = table.pop("schema")
@@ -83,11 +84,11 @@ class LayerManifest:
             findings = tuple(_typed(Finding, finding) for finding in table.pop("findings"))
             return _typed(cls, {**table, "packages": packages, "findings": findings})
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise LambdaLayerError(f"The manifest is no `layer.json`: {error}") from error
+            raise LambdaLayerError(f"The manifest is not a valid `layer.json`: {error}") from error
 
     @classmethod
     def read(cls, path: Path) -> LayerManifest:
-        """Read a `layer.json`; raise `LambdaLayerError` when that can't be done, with its path."""
+        """Read the `layer.json` at `path`; raise `LambdaLayerError`, naming it, if that fails."""
         try:
             return cls.from_json(path.read_text(encoding="utf-8"))
         except OSError as error:
@@ -102,7 +103,7 @@ class LayerManifest:
 
     @classmethod
     def read_intact(cls, path: Path, zip_path: Path) -> LayerManifest | None:
-        """Read a `layer.json`; give `None` when it can't be read or its zip has changed."""
+        """Read a `layer.json`; return `None` if it can't be read or its zip has changed."""
         try:
             found = cls.from_json(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, LambdaLayerError):
@@ -110,7 +111,7 @@ class LayerManifest:
         return found if found.describes(zip_path) else None
 
     def describes(self, zip_path: Path) -> bool:
-        """Say whether the zip still has the bytes that this manifest was written for."""
+        """Return whether the zip still has the bytes that this manifest was written for."""
         try:
             if zip_path.stat().st_size != self.zipped_size:
                 return False
@@ -121,13 +122,13 @@ class LayerManifest:
 
 
 def input_digest(facts: object) -> str:
-    """Give the digest of everything that decides a layer's content, in any JSON-able form."""
+    """Return the digest of `facts`: everything that decides a layer's content, fit for JSON."""
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def content_digest(tree: LayerTree) -> str:
-    """Give the digest of a settled tree: its paths, modes, sizes and contents, not compression."""
+    """Return the digest of a settled tree: its paths, modes, sizes and uncompressed contents."""
     lines = "".join(
         f"{entry.path}\0{entry.mode:o}\0{entry.size}\0{entry.sha256}\n" for entry in tree
     )
@@ -142,7 +143,7 @@ def describe(
     archive: WrittenArchive,
     findings: Iterable[Finding],
 ) -> LayerManifest:
-    """Give the manifest of a layer that was written; `inputs` is its input digest."""
+    """Return the manifest of a layer that has been written; `inputs` is its input digest."""
     return LayerManifest(
         member=member.id,
         layer=member.config.name,
@@ -160,7 +161,7 @@ def describe(
 
 
 def packages(tree: LayerTree, wheels: Iterable[Wheel]) -> Iterable[LayerPackage]:
-    """Give what each wheel has in the tree, by name."""
+    """Yield the files and sizes that each wheel has in the tree, sorted by name."""
     sums: dict[str, list[int]] = {}
     for entry in tree:
         total = sums.setdefault(entry.owner, [0, 0, 0])
@@ -181,7 +182,7 @@ def packages(tree: LayerTree, wheels: Iterable[Wheel]) -> Iterable[LayerPackage]
 
 
 def _typed(kind: type[T], table: dict[str, Any]) -> T:
-    """Make a value of a dataclass; raise `TypeError` for texts and numbers that are none."""
+    """Build a value of a dataclass; raise `TypeError` where a string or number is required."""
     for field in fields(kind):  # type: ignore[arg-type]
         wanted = {"str": str, "int": int}.get(str(field.type), object)
         if field.name in table and type(table[field.name]) is not wanted and wanted is not object:

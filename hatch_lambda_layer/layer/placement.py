@@ -1,11 +1,11 @@
-"""Where the members of a wheel go in a layer.
+"""Placing the members of a wheel in a layer.
 
-PEP 427 installs a wheel's root and the folders of its `.data` to different places. A layer has:
+PEP 427 installs a wheel's root and the folders of its `.data` to different places. In a layer:
 
-- the root, `purelib` and `platlib`: `python/`, which Lambda puts on `sys.path`
-- `data`: `python/`, as `pip install --target` lays it
-- `scripts`: `python/bin/`, with `#!python` made Lambda's interpreter
-- `headers`: nowhere, since nothing compiles on Lambda; the report says so
+- the root, `purelib` and `platlib` go to `python/`, which Lambda puts on `sys.path`
+- `data` goes to `python/`, too, as with `pip install --target`
+- `scripts` go to `python/bin/`, with `#!python` replaced by the path of Lambda's interpreter
+- `headers` are left out with a finding, since nothing is compiled on Lambda
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FOLDERS = {"purelib": "", "platlib": "", "data": "", "scripts": "bin/"}
 
 
 def place(wheel: Wheel, target: Target) -> tuple[list[Entry], list[str]]:
-    """Give the entries that `wheel` brings into a layer, and notes on what stays out."""
+    """Return the entries of `wheel` in a layer, and a note on the headers that are left out."""
     prefix = wheel.dist_info.removesuffix(".dist-info") + ".data/"
     plain = [member for member in wheel.members if not member.path.startswith(prefix)]
     moved = [member for member in wheel.members if member.path.startswith(prefix)]
@@ -70,7 +70,7 @@ def _copied(wheel: Wheel, member: WheelMember, path: str) -> Entry:
 
 
 def _script(wheel: Wheel, member: WheelMember, path: str, target: Target) -> Entry:
-    """Give a script as an installer would: executable, and started by the target's Python."""
+    """Build a script's entry as installers do: executable, run by the target's Python."""
     content = read_member(wheel, member)
     if not content.startswith(b"#!python"):
         return _copied(wheel, member, path)._replace(executable=True)
@@ -80,7 +80,7 @@ def _script(wheel: Wheel, member: WheelMember, path: str, target: Target) -> Ent
 
 
 def _with_record(wheel: Wheel, entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Rewrite RECORD for the places that the files have now (PEP 376)."""
+    """Yield the entries, with RECORD rewritten for their places in the layer (PEP 376)."""
     record = f"{ROOT}{wheel.dist_info}/RECORD"
     rows = []
     for entry in entries:

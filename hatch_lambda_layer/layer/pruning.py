@@ -47,7 +47,7 @@ PRESETS: dict[str, Callable[[Entry], bool]] = {
 def prune(
     tree: LayerTree, patterns: Sequence[str], stub_readers: Collection[str]
 ) -> tuple[LayerTree, list[str]]:
-    """Give the tree without what `patterns` name, and a warning for each that names nothing.
+    """Return the tree without what `patterns` match, and a warning for each that matches nothing.
 
     A pattern is one of `PRESETS`, or a line as in `.gitignore`, matched against the path in the
     layer (`python/…`). Metadata (`.dist-info`) always stays: packages read it at run time.
@@ -56,7 +56,7 @@ def prune(
     globs = [pattern for pattern in patterns if pattern not in PRESETS]
     unwanted = [_preset(name, stub_readers) for name in PRESETS if name in patterns]
     if globs:
-        # Together, as `.gitignore` is read: a later line with `!` takes back what earlier ones say.
+        # Together, as in `.gitignore`: a later line with `!` takes back what earlier ones match.
         unwanted.append(_glob(*globs))
     prunable = [entry for entry in tree if not _stays(entry)]
     warnings = [

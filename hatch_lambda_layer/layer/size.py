@@ -60,7 +60,7 @@ def nearly_full(size: int, largest: int) -> list[Finding]:
 
 
 def _largest(packages: Iterable[LayerPackage], count: int) -> str:
-    """Give the packages that take the most room, one a line."""
+    """Return the `count` packages with the largest unpacked size, one a line."""
     ordered = sorted(packages, key=lambda package: -package.unpacked_size)[:count]
     rows = [(each.name, each.version, megabytes(each.unpacked_size)) for each in ordered]
     return "\n".join(aligned(("package", "version", "unpacked"), rows))

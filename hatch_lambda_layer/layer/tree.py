@@ -1,4 +1,4 @@
-"""The layer before it is a zip: which path holds which bytes, and where those bytes are."""
+"""The content of a layer before it is a zip: its paths, and where their bytes are stored."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class Entry(NamedTuple):
     """A file of the layer.
 
     `path` is the one in the zip, `owner` the distribution it comes from. `source` is a file that
-    holds the compressed bytes at `offset`, or those bytes themselves. Sizes are in bytes.
+    holds the compressed bytes at `offset`, or those bytes themselves; `method` is the zip method (0
+    or 8). Sizes are in bytes; `crc` and `sha256` (hexadecimal) are those of the content.
     """
 
     path: str
@@ -38,7 +39,7 @@ class Entry(NamedTuple):
 
     @classmethod
     def made(cls, path: str, owner: str, content: bytes, *, executable: bool = False) -> Entry:
-        """Give a file whose content is made here: stored, so that no zlib decides its bytes."""
+        """Make an entry for new content: uncompressed, so that its bytes depend on no zlib."""
         return cls(
             path=path,
             owner=owner,
@@ -54,7 +55,7 @@ class Entry(NamedTuple):
 
     @property
     def mode(self) -> int:
-        """The permissions in the layer: everybody may read, as Lambda asks for."""
+        """The file mode in the layer: everyone may read it, as Lambda requires."""
         return 0o100755 if self.executable else 0o100644
 
 
@@ -69,19 +70,19 @@ class LayerTree:
 
     @property
     def unpacked_size(self) -> int:
-        """The bytes that Lambda counts."""
+        """The unpacked size in bytes, as Lambda counts it."""
         return sum(entry.size for entry in self.entries)
 
     def only(self, keep: Callable[[Entry], bool]) -> LayerTree:
-        """Give the tree without the entries that `keep` refuses."""
+        """Return a tree of the entries for which `keep` is true."""
         return LayerTree(tuple(filter(keep, self.entries)))
 
     def settled(self) -> LayerTree:
-        """Give the tree with one entry a path, sorted.
+        """Return the tree sorted by path, with one entry for each.
 
         Equal files of several owners become one, as installers leave them. Raises `ConflictError`
-        for paths that differ in content, only by case or Unicode form, or that are a file for one
-        owner and a folder for another.
+        for a path with different contents, for paths that differ only by case or Unicode form, and
+        for a path that is a file of one owner and a folder of another.
         """
         claimed: dict[str, Entry] = {}
         problems = []
@@ -97,12 +98,12 @@ class LayerTree:
         if problems:
             more = f"\n- and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
             raise ConflictError(
-                "The layer would have one path for different things:\n"
+                "Files in the layer conflict:\n"
                 + "\n".join(f"- {problem}" for problem in problems[:_SHOWN])
                 + more,
-                hint="leave one of the packages out, or `prune` the path when nothing needs it",
+                hint="`exclude` one of the packages, or `prune` the path if nothing needs it",
             )
-        # Byte order: the same for every locale and every Python.
+        # In byte order, which is the same for every locale and every Python.
         ordered = sorted(claimed.values(), key=lambda entry: entry.path.encode())
         return LayerTree(tuple(ordered))
 

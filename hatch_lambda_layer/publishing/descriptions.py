@@ -1,7 +1,7 @@
-"""The Description of a layer version: the user's text, and what tells the content of the version.
+"""The Description of a layer version: the user's text, and a tag that identifies the content.
 
-A version's Description can't be changed, and is written with the version in one call: what it says
-is there if and only if the version is. So it decides whether anything has changed.
+The Description can't be changed, and is written in the call that makes the version: no version is
+without it. So the tag decides whether anything has changed.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _TAG = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VersionTag:
-    """What the Description of a layer version says for programs.
+    """The part of a layer version's Description that is for programs.
 
-    `content_digest` is as `layer.json` has it. `code` begins as CodeSha256 does: a Description
-    that was copied to other bytes is noticed by it. `inputs` tells the input digests of all the
-    members in the version, `project` who published it. `forced` is true for a version that was
-    published though nothing had changed.
+    `content_digest` is that of `layer.json`. `code` is the beginning of CodeSha256, so that a
+    Description which was copied to other bytes is noticed. `inputs` identifies the input digests of
+    all members of the version, `project` the project that published it. `forced` is true for a
+    version that was published although nothing had changed.
     """
 
     content_digest: str
@@ -34,7 +34,7 @@ class VersionTag:
     forced: bool = False
 
     def describe(self, text: str) -> str:
-        """Give the Description with the user's text before the tag."""
+        """Return the Description: the user's text, then the tag."""
         forced = ".forced" if self.forced else ""
         tag = (
             f"[hatch-lambda-layer 1 {self.content_digest} "
@@ -44,7 +44,7 @@ class VersionTag:
 
     @classmethod
     def of(cls, description: str) -> VersionTag | None:
-        """Read the tag of a Description, or give `None`: the version is somebody else's."""
+        """Parse the tag of a Description; return `None` if it has none: something else made it."""
         match = _TAG.search(description)
         if match is None:
             return None
@@ -58,16 +58,16 @@ class VersionTag:
 
 
 def code_mark(code_sha256: str) -> str:
-    """Give the mark of a zip: how its CodeSha256 begins, in letters that no one has to escape."""
+    """Return the mark of a zip: the beginning of its CodeSha256, in the URL-safe alphabet."""
     return code_sha256[:12].replace("+", "-").replace("/", "_")
 
 
 def inputs_mark(input_digests: list[str]) -> str:
-    """Give the mark of what the members of a version are made from, in any order."""
+    """Return the mark of the input digests of a version's members, whatever their order."""
     digest = hashlib.sha256("\n".join(sorted(input_digests)).encode()).digest()
     return base64.urlsafe_b64encode(digest)[:16].decode()
 
 
 def project_mark(project: str) -> str:
-    """Give the mark of a project, by its normalised name."""
+    """Return the mark of a project, made from its normalised name."""
     return hashlib.sha256(project.encode()).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""Destinations as they are found: whose account, which Region, and which bucket."""
+"""Destinations whose account, Region and bucket have been looked up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A destination with the session that is used there; its Region is known."""
+    """A destination with the session for it, and its Region."""
 
     destination: Destination
     session: AwsSession
@@ -26,24 +26,23 @@ class Place:
 
     @classmethod
     def of(cls, destination: Destination, session: AwsSession) -> Place:
-        """Find the Region of a destination; raise `PublishError` where nothing names one."""
+        """Find the Region of a destination; raise `PublishError` if none is configured."""
         region = destination.region or session.region
         if region is None:
             raise PublishError(
-                "It is not known where layers are published: no Region is named",
-                hint="name it: `regions` in `[tool.lambda-layer.publish]`, `--region`, or "
-                "AWS_REGION",
+                "No Region to publish to is configured",
+                hint="set `regions` in `[tool.lambda-layer.publish]`, `--region`, or AWS_REGION",
             )
         return cls(destination, session, region)
 
     @property
     def account(self) -> str:
-        """The number of the account."""
+        """The 12-digit id of the account."""
         return self.session.identity[0]
 
     @property
     def label(self) -> str:
-        """What a person calls it, such as `eu-west-1` or `production, eu-west-1`."""
+        """The name in messages, such as `eu-west-1` or `production, eu-west-1`."""
         return ", ".join(filter(None, [self.destination.account, self.region]))
 
     def storage(
@@ -52,9 +51,10 @@ class Place:
         architectures: Iterable[str],
         tags: Mapping[str, str] | None = None,
     ) -> tuple[LayerS3Layout, LayerBucket] | None:
-        """Give where a layer's objects lie, and their bucket; `None` where there is none.
+        """Return the keys of a layer's objects, and their bucket; `None` without `s3-dir`.
 
-        Objects that are put there get `tags`. The bucket may not be there, or in another Region.
+        Objects that are put there get `tags`. Whether the bucket exists, and is in this Region, is
+        not checked here.
         """
         destination = self.destination
         storage = destination.storage(layer_name, architectures, self.region)

@@ -1,8 +1,8 @@
 """The smallest IAM policy with which layers can be published.
 
-Which action acts on which resource is taken from AWS's "Service Authorization Reference" for
-Lambda, S3, KMS and Systems Manager (as of 2026-11); what is not from there says its source.
-`sts:GetCallerIdentity` needs no permission, and `sts:AssumeRole` is needed by whoever takes on the
+The actions and their resources are those of AWS's "Service Authorization Reference" for Lambda, S3,
+KMS and Systems Manager (as of 2026-11), unless a comment names another source.
+`sts:GetCallerIdentity` needs no permission, and `sts:AssumeRole` is needed by whoever assumes the
 role that this policy is for.
 """
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
     _Condition = Mapping[str, Mapping[str, object]]
 
-# The version of the policy language, not a date of ours.
+# The version of the policy language.
 _LANGUAGE = "2012-10-17"
-# What IAM takes in a managed policy, without white space (IAM's page of quotas, as of 2026-11).
+# Characters in a managed policy, white space not counted (IAM's page of quotas, as of 2026-11).
 MANAGED_POLICY_LIMIT = 6_144
 
 _ON_LAYER = (
     # Make the version.
     "lambda:PublishLayerVersion",
-    # Find the newest version, and one whose answer was lost. The reference says that it can't be
-    # restricted to a layer; it can: AWS has confirmed it (awsdocs/aws-lambda-developer-guide,
-    # pull request 204), and its denials name the layer's ARN.
+    # Find the newest version, and one that was made by a request whose response was lost. The
+    # reference says that this action can't be restricted to a layer, but it can: AWS has confirmed
+    # it (awsdocs/aws-lambda-developer-guide, pull request 204), and denials name the layer's ARN.
     "lambda:ListLayerVersions",
 )
 _ON_VERSION = (
@@ -36,28 +36,28 @@ _ON_VERSION = (
     "lambda:GetLayerVersion",
 )
 _TO_PERMIT = (
-    # See who is permitted already: a run that was interrupted may have got this far.
+    # See which permissions there are: an interrupted run may have got this far.
     "lambda:GetLayerVersionPolicy",
-    # Let accounts, an organization or everybody use the version.
+    # Let accounts, an organization or everyone use the version.
     "lambda:AddLayerVersionPermission",
 )
 _TO_RETAIN = (
-    # Delete the versions that are more than `retain`.
+    # Delete the versions beyond `retain`.
     "lambda:DeleteLayerVersion",
 )
 _ON_FUNCTIONS = (
-    # Never delete a version that a function uses. It can't be restricted to some functions.
+    # Never delete a version that a function uses. The action can't be restricted to functions.
     "lambda:ListFunctions",
 )
 _ON_OBJECT = (
     # Put the zip, at once or in parts, and the manifests.
     "s3:PutObject",
-    # See which bytes are there, replace the newest manifest only as it was seen, and let Lambda
-    # read the zip, which it does with the caller's permissions.
+    # See which zip is there, replace the newest manifest only if it is still the one that was
+    # read, and let Lambda read the zip, which it does with the caller's permissions.
     "s3:GetObject",
     # The same in a bucket that keeps versions, where Lambda is told the version.
     "s3:GetObjectVersion",
-    # Take back the parts of an upload that failed.
+    # Remove the parts of an upload that failed.
     "s3:AbortMultipartUpload",
 )
 _TO_TAG = (
@@ -65,8 +65,8 @@ _TO_TAG = (
     "s3:PutObjectTagging",
 )
 _ON_BUCKET = (
-    # HeadBucket, and "404" instead of "403" for an object that is not there. Not restricted to the
-    # prefix: neither request has the key `s3:prefix`, so that a condition on it would not hold.
+    # HeadBucket, and "404" instead of "403" for an object that does not exist. Not restricted to
+    # the prefix: neither request has the key `s3:prefix`, so no condition on it would be met.
     "s3:ListBucket",
 )
 _ON_KEY = (
@@ -76,18 +76,18 @@ _ON_KEY = (
     "kms:Decrypt",
 )
 _ON_PARAMETER = (
-    # Leave a parameter alone that has the ARN already.
+    # Leave a parameter as it is if it has the ARN already.
     "ssm:GetParameter",
-    # Say the newest version's ARN.
+    # Set the parameter to the newest version's ARN.
     "ssm:PutParameter",
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grant:
-    """What publishing one layer to one Region takes; every template in it is filled.
+    """The permissions that publishing one layer to one Region needs; templates are filled in.
 
-    `account` and `region` are `*` where they are not known: every pattern here takes that.
+    `account` and `region` are `*` where they are not known, which every pattern here allows.
     `prefix` is the folder in the `bucket`, which is `None` where the zip goes to Lambda directly.
     `kms` is the key of the bucket, as S3 takes it: an ARN, an id or an alias. `permit`, `retain`
     and `tag` say whether `permissions`, `retain` and `tags` are configured.
@@ -107,7 +107,7 @@ class Grant:
 
 
 def policy(grants: Collection[Grant]) -> str:
-    """Give the policy document, as JSON, for everything that one role or user publishes.
+    """Return the policy document, as JSON, for everything that one role or user publishes.
 
     Equal grants in any order give equal text.
     """
@@ -127,12 +127,12 @@ def policy(grants: Collection[Grant]) -> str:
 
 
 def size(text: str) -> int:
-    """Give the size of a policy as IAM counts it, in characters without white space."""
+    """Return the size of a policy as IAM counts it, in characters without white space."""
     return len("".join(text.split()))
 
 
 class _Document:
-    """A policy that grows: what is allowed on each resource, under a condition or without."""
+    """A policy document in the making: the actions for each resource and condition."""
 
     def __init__(self) -> None:
         self._actions: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
@@ -140,11 +140,11 @@ class _Document:
     def allow(
         self, actions: Iterable[str], resource: str, condition: _Condition | None = None
     ) -> None:
-        """Allow actions on a resource."""
+        """Add actions that are allowed on a resource, perhaps under a condition."""
         self._actions[resource, json.dumps(condition or {}, sort_keys=True)].update(actions)
 
     def to_json(self) -> str:
-        """Give the document: what has the same actions and condition is one statement."""
+        """Return the document: resources with the same actions and condition share a statement."""
         statements: defaultdict[tuple[tuple[str, ...], str], list[str]] = defaultdict(list)
         for (resource, condition), actions in sorted(self._actions.items()):
             statements[tuple(sorted(actions)), condition].append(resource)
@@ -167,7 +167,7 @@ def _add_lambda(document: _Document, grant: Grant) -> None:
 
 
 def _add_s3(document: _Document, grant: Grant, bucket: str) -> None:
-    # A bucket's ARN has neither Region nor account: names of buckets are unique.
+    # The ARN of a bucket has neither Region nor account: names of buckets are unique.
     arn = f"arn:{grant.partition}:s3:::{bucket}"
     objects = "/".join(filter(None, [arn, grant.prefix.strip("/"), "*"]))
     document.allow(_ON_BUCKET, arn)
@@ -177,13 +177,13 @@ def _add_s3(document: _Document, grant: Grant, bucket: str) -> None:
 
 
 def _add_kms(document: _Document, grant: Grant, kms: str) -> None:
-    """Allow the use of the key, where the service in between is S3.
+    """Allow the use of the key, but only through S3.
 
     The ARN of an alias is not that of its key: an alias is a condition on all keys ("Use aliases
     to control access to KMS keys", KMS's developer guide).
     """
     condition: dict[str, dict[str, object]] = {}
-    # In China services have another name here, which is not documented.
+    # In China the names of services differ here, and are not documented.
     if grant.partition != "aws-cn":
         condition["StringLike"] = {"kms:ViaService": f"s3.{grant.region}.amazonaws.com"}
     key = kms if kms.startswith("arn:") else _arn(grant, "kms", kms)

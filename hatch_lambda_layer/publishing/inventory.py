@@ -1,4 +1,4 @@
-"""What is published under a layer's name: its versions, their manifests, and what uses them."""
+"""The published versions of a layer: their manifests, and the functions that use them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from ..aws.layers import LayerVersion
     from ..config.publish import PublishConfig
 
-# The digits of a digest that tell layers apart at a glance.
+# How many digits of a digest are shown, enough to tell layers apart.
 _DIGITS = 12
 _AT_ONCE = 4
 _HEADER = ("version", "date", "digest", "runtimes", "size", "used by")
 
 
 def inventory(name: str, configs: Iterable[PublishConfig], count: int) -> Iterator[str]:
-    """Give a table of the newest versions of the layer `name` for each destination there is."""
+    """Yield a table of the newest `count` versions of the layer `name` for each destination.
+
+    Raises `PublishError` if the layer is at none of them.
+    """
     places = _places(configs)
     tables = {
         place.label: _table(name, LayerRegistry(place.session, place.region), count)
@@ -38,16 +41,16 @@ def inventory(name: str, configs: Iterable[PublishConfig], count: int) -> Iterat
     if not any(tables.values()):
         raise PublishError(
             f"There is no layer `{name}` in {' and '.join(tables)}",
-            hint="look at its name, at `--region` and at `--profile`",
+            hint="check the name, `--region` and `--profile`",
         )
 
 
 def published_manifest(version: str, configs: Iterable[PublishConfig]) -> LayerManifest:
-    """Give the manifest of a published version, named as in `orders-api:3` or by its ARN.
+    """Return the manifest of a published version, named as in `orders-api:3` or by its ARN.
 
-    It is the one that lies in the bucket of a destination, in the Region of the ARN if it is one.
-    Where the version is of several members, it is that of the first. Raises `PublishError` where
-    there is none.
+    It is read from the bucket of a destination, of one in the Region and account of the ARN if an
+    ARN is given. If several members share the version, it is that of the first. Raises
+    `PublishError` if there is none.
     """
     *arn, name, number = version.split(":")
     region, account = (arn[3], arn[4]) if arn else (None, None)
@@ -60,7 +63,7 @@ def published_manifest(version: str, configs: Iterable[PublishConfig]) -> LayerM
             return LayerManifest.from_json(text)
     raise PublishError(
         f"There is no manifest of {version} in the buckets of this project",
-        hint="a layer is published through S3 to keep its manifest: give `s3-dir` in "
+        hint="manifests are kept only of layers that are published through S3: set `s3-dir` in "
         "`[tool.lambda-layer.publish]`",
     )
 
@@ -94,7 +97,7 @@ def _table(name: str, registry: LayerRegistry, count: int) -> str:
     try:
         users = registry.users()
     except PublishError:
-        # A person who may see layers need not be one who may see functions.
+        # Whoever may list layers need not be allowed to list functions.
         users = {version.arn: ["?"] for version in versions}
     rows = []
     for version in versions:

@@ -1,13 +1,13 @@
-"""What comes after publishing: layer versions in the forms that other tools read.
+"""Published layer versions in the forms that other tools read.
 
-Everything here is made from the list of `PublishedVersion` alone, in one order, so that equal
-versions give equal text. Where there are several forms, each suits one way of use:
+Everything here is made from the list of `PublishedVersion` alone, in a fixed order, so that equal
+versions give equal text. Each form has its own use:
 
-- `layer-versions.json` says what is live. It has neither a date nor what this run did about it, so
-  that it can be committed and changes only when a layer does.
-- `json` says the same and what this run did, for scripts.
-- `terraform` is a `.tf.json` of local values: it works where it is put, whereas a `.tfvars` needs
-  a variable that somebody has declared.
+- `layer-versions.json` lists what is live. It has neither a date nor what this run did, so that it
+  can be committed and changes only when a layer does.
+- `json` lists the same and what this run did, for scripts.
+- `terraform` is a `.tf.json` of local values: it works as it is, whereas a `.tfvars` needs
+  variables to be declared.
 - `cloudformation` is a section `Mappings`, from a Region to an ARN. A resource
   `AWS::Lambda::LayerVersion` would publish the layer once more, by the stack; what a template of
   CloudFormation or SAM lacks is the ARN, one for each Region it is deployed to.
@@ -38,9 +38,9 @@ _UNCHANGED = "unchanged"
 
 
 def write_layer_versions(path: Path, versions: Iterable[PublishedVersion]) -> None:
-    """Write `layer-versions.json` to `path`: all of it, or nothing.
+    """Write `layer-versions.json` to `path`, atomically.
 
-    Raises `OutputError` when that fails; what was at `path` is then as it was.
+    Raises `OutputError` if that fails; the file that was at `path` is then left as it is.
     """
     facts = [
         {**_facts(each), "zip": _relative(each.zip_path, path.parent)} for each in _sorted(versions)
@@ -54,7 +54,7 @@ def append_github_output(path: Path, versions: Iterable[PublishedVersion]) -> No
     The outputs are `changed` (`true` or `false`), `arns` (one a line), `versions` (JSON, for
     `fromJSON`) and, where there is one version only, `arn`.
 
-    Raises `OutputError` when the file can't be written.
+    Raises `OutputError` if the file can't be written.
     """
     versions = _sorted(versions)
     arns = [each.arn for each in versions]
@@ -67,7 +67,7 @@ def append_github_output(path: Path, versions: Iterable[PublishedVersion]) -> No
         values["arn"] = arns[0]
     text = "".join(_github_line(name, value) for name, value in values.items())
     try:
-        # One write, so that nothing of another process gets between two lines.
+        # A single write, so that no other process can write between two lines.
         with path.open("ab", buffering=0) as file:
             file.write(text.encode())
     except OSError as error:
@@ -78,12 +78,12 @@ def append_github_output(path: Path, versions: Iterable[PublishedVersion]) -> No
 
 
 def as_text(versions: Iterable[PublishedVersion]) -> str:
-    """Give the ARNs, one a line."""
+    """Return the ARNs, one a line."""
     return "\n".join(each.arn for each in _sorted(versions))
 
 
 def as_json(versions: Iterable[PublishedVersion]) -> str:
-    """Give everything that is known of the versions, with what was done and the zip's full path."""
+    """Return all facts about the versions as JSON, with their status and the zips' full paths."""
     facts = [
         {**_with_status(each), "zip": str(each.zip_path.absolute())} for each in _sorted(versions)
     ]
@@ -91,10 +91,10 @@ def as_json(versions: Iterable[PublishedVersion]) -> str:
 
 
 def terraform(versions: Iterable[PublishedVersion]) -> str:
-    """Give a `.tf.json` with `local.lambda_layers`: by layer, then Region, what Terraform needs.
+    """Return a `.tf.json` with `local.lambda_layers`: by layer, then Region, what Terraform needs.
 
-    A layer that is in several accounts has the account between the two. No string in it can be
-    taken for a template: neither names nor ARNs nor digests may hold `$` or `%`.
+    For a layer in several accounts, the account is a level between the two. No string in it can be
+    taken for a template, since names, ARNs and digests can't hold `$` or `%`.
     """
     layers: defaultdict[str, Any] = defaultdict(dict)
     for name, accounts in _by_account(versions).items():
@@ -114,10 +114,10 @@ def terraform(versions: Iterable[PublishedVersion]) -> str:
 
 
 def cloudformation(versions: Iterable[PublishedVersion]) -> str:
-    """Give the section `Mappings` of a template, in YAML: for each layer, from Region to ARN.
+    """Return the section `Mappings` of a template, in YAML: for each layer, from Region to ARN.
 
-    The keys of the second level are letters and digits only, so a layer's name can't be one: each
-    layer is a mapping, and the key below the Region is `Arn`, or the account where there are more.
+    Keys of the second level may have only letters and digits, so a layer's name can't be one: each
+    layer is a mapping, and the key below the Region is `Arn`, or the account if there are several.
     """
     lines = ["Mappings:"]
     by_account = _by_account(versions)
@@ -152,7 +152,7 @@ def _sorted(versions: Iterable[PublishedVersion]) -> list[PublishedVersion]:
 def _by_account(
     versions: Iterable[PublishedVersion],
 ) -> dict[str, dict[str, dict[str, PublishedVersion]]]:
-    """Give the versions by layer, account and Region."""
+    """Return the versions by layer, account and Region."""
     found: dict[str, dict[str, dict[str, PublishedVersion]]] = {}
     for each in _sorted(versions):
         found.setdefault(each.layer_name, {}).setdefault(each.account, {})[each.region] = each
@@ -178,7 +178,7 @@ def _with_status(version: PublishedVersion) -> dict[str, object]:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    """Give a path as it is seen from a folder, the same on every machine."""
+    """Return a path relative to a folder, with slashes on every system."""
     try:
         return os.path.relpath(path, folder).replace(os.sep, "/")
     except ValueError:  # another drive
@@ -186,7 +186,7 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _github_line(name: str, value: str) -> str:
-    """Give one output; a value of several lines ends at a line that nobody can foresee."""
+    """Return the line for one output; the delimiter of a multiline value can't be guessed."""
     if "\n" not in value:
         return f"{name}={value}\n"
     delimiter = f"end-{secrets.token_hex(16)}"
@@ -194,10 +194,10 @@ def _github_line(name: str, value: str) -> str:
 
 
 def _mapping_names(layers: Iterable[str]) -> dict[str, str]:
-    """Give each layer a name of letters and digits: `orders-api` is `OrdersApiLayer`.
+    """Return a name of letters and digits for each layer: `OrdersApiLayer` for `orders-api`.
 
-    Names that come out alike are told apart by a digest, which depends on no other layer. The
-    last word keeps names such as `no` and `1e3` from being something else in YAML.
+    Layers whose names would be the same get a digest of their own name, too. The ending `Layer`
+    keeps names such as `no` and `1e3` from being read as another type in YAML.
     """
     names = {
         layer: "".join(part[0].upper() + part[1:] for part in re.split(r"[-_]+", layer) if part)
@@ -213,7 +213,7 @@ def _mapping_names(layers: Iterable[str]) -> dict[str, str]:
 
 
 def _quoted(text: str) -> str:
-    """Quote a string for YAML, in which a string of JSON is one, too."""
+    """Return a string quoted for YAML, in which every JSON string is valid."""
     return json.dumps(text)
 
 

@@ -1,4 +1,4 @@
-"""Which IAM permissions publishing a project takes."""
+"""The IAM permissions that publishing a project needs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from ..config.layer import Member
     from ..config.publish import Destination, PublishConfig
 
-# An ARN may have it instead of what is not known.
+# Stands in an ARN for an account or Region that is not known.
 _ANY = "*"
 
 
 def needed_policy(members: Iterable[Member], configs: Mapping[str | None, PublishConfig]) -> str:
-    """Give the smallest policy for publishing members of the matrix, as JSON.
+    """Return the smallest policy for publishing members of the matrix, as JSON.
 
-    The account is that of the credentials that are there; without any it is `*`, as is a Region
-    that nothing names.
+    The account is that of the current credentials. It is `*` if there are none, as is a Region that
+    is not configured.
     """
     grants = []
     known: dict[Destination, tuple[str, str]] = {}
@@ -36,7 +36,7 @@ def needed_policy(members: Iterable[Member], configs: Mapping[str | None, Publis
 
 
 def _place(destination: Destination) -> tuple[str, str]:
-    """Give the account and the Region of a destination, as far as they can be known."""
+    """Return the account and Region of a destination, `*` for what is not known."""
     from ..aws import needed
 
     with needed():
@@ -44,7 +44,7 @@ def _place(destination: Destination) -> tuple[str, str]:
 
     region = destination.region
     if destination.role_arn:
-        # The account stands after the fourth colon of every ARN.
+        # In every ARN the account follows the fourth colon.
         account = destination.role_arn.split(":")[4]
         return account, region or AwsSession(destination.profile).region or _ANY
     try:

@@ -1,4 +1,4 @@
-"""The order of a publication, from layers on disk or from the lockfile to layer versions."""
+"""The order of a publication: from layers on disk, or the lockfile, to layer versions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .published_version import PublishedVersion
     from .rollout import Rollout
 
-# As long as every tag is, to see before the build whether the Description is short enough.
+# As long as a tag can be, to check before the build whether the Description is short enough.
 _SOME_TAG = VersionTag(
     content_digest=f"sha256:{'0' * 64}",
     code="0" * 12,
@@ -42,16 +42,16 @@ class Publication:
     dry_run: bool = False
 
     def __post_init__(self) -> None:
-        """Begin with nothing published."""
+        """Begin with no published versions."""
         self.versions: list[PublishedVersion] = []
 
     def run(
         self, members: Sequence[Member], zip_paths: Sequence[Path] = (), *, builds: bool = False
     ) -> Iterator[PublishedVersion]:
-        """Publish `zip_paths`, or else the layers of `members`, which `builds` builds first.
+        """Publish `zip_paths`, or else the layers of `members`; `builds` builds these first.
 
-        Gives each version when it is there. What is live is written for the programs that come
-        next, also where something fails.
+        Yields each version when it is live. The files for other programs (`layer-versions.json`,
+        GitHub's outputs) are written at the end, also if something fails.
         """
         paths = zip_paths or [self.build.zip_path(member) for member in members]
         try:
@@ -60,10 +60,10 @@ class Publication:
             self._write_outputs()
 
     def from_zips(self, zip_paths: Sequence[Path]) -> Iterator[PublishedVersion]:
-        """Publish layers that are built; a folder stands for those of the matrix in it.
+        """Publish layers that are built, and yield the versions; a folder stands for its layers.
 
-        Raises `LambdaLayerError` before anything is asked or uploaded where a zip is not the one
-        its manifest was written for, or Lambda would not take it.
+        Raises `LambdaLayerError` before any request to AWS if a zip is not the one that its
+        manifest was written for, or Lambda would refuse it.
         """
         paths = [each for path in zip_paths for each in self._zips_of(path)]
         candidates = Candidate.of_artifacts(map(Artifact.read, paths), self.configs)
@@ -73,17 +73,17 @@ class Publication:
         self.rollout.raise_failures()
 
     def with_build(self, members: Sequence[Member]) -> Iterator[PublishedVersion]:
-        """Build what is not live everywhere, and publish it.
+        """Build and publish what is not live at every destination, and yield the versions.
 
-        What is wrong with the configuration, the credentials, the Regions or the buckets is said
-        before the build.
+        Problems with the configuration, credentials, Regions or buckets are raised before the
+        build.
         """
         releases = Release.of_members(members, self.configs)
         _check(releases)
         plans = {member.id: self.build.plan(member) for member in members}
         excludes = any(member.config.exclude for member in members)
         for release in releases:
-            # What is excluded may be all that they differ in.
+            # Without what is excluded, members that differ now may be the same.
             if not excludes:
                 contents = {each: plans[each].distributions for each in release.members}
                 refuse_different(release, contents)
@@ -104,7 +104,7 @@ class Publication:
         self.rollout.raise_failures()
 
     def _write_outputs(self) -> None:
-        """Write what is live for the programs that come next."""
+        """Write the versions that are live for other programs."""
         if not self.versions:
             return
         path = self.build.layout.dir_output / outputs.FILE_NAME
@@ -139,7 +139,7 @@ class Publication:
 
 
 def _check(releases: Sequence[Release], candidates: Sequence[Candidate] = ()) -> None:
-    """Raise `ConfigError` with everything that Lambda would refuse; AWS is not asked."""
+    """Raise `ConfigError` with everything that Lambda would refuse; nothing is sent to AWS."""
     from ..aws.service_model import ProposedVersion, problems
 
     sizes = {each.release: each.first.manifest for each in candidates}

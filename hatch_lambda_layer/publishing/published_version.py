@@ -1,4 +1,4 @@
-"""One layer version that a publish ended with: what everything after it reads."""
+"""A layer version as the result of publishing, from which all outputs are made."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Made by this run; there before with the same content; or made by a call whose answer was lost.
+# Made by this run; there before, with the same content; or made by another publisher at the same
+# time, or by a request of this run whose response was lost.
 Status = Literal["published", "unchanged", "adopted"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublishedVersion:
-    """A layer version that carries the content of a zip, in one Region of one account.
+    """A layer version with the content of a zip, in one Region of one account.
 
-    `arn` is the ARN of the version, not of the layer. `content_digest` is as `layer.json` has it,
-    `code_sha256` as Lambda has it: base64. `zip_path` is the zip it was made from or compared with.
+    `arn` is the ARN of the version, not of the layer. `content_digest` is that of `layer.json`,
+    `code_sha256` that of Lambda (base64). `zip_path` is the zip it was made from or compared with.
     """
 
     layer_name: str

@@ -1,7 +1,7 @@
-"""One release at one place: what is live there, and the steps to a new layer version.
+"""One release at one place: the version that is live there, and the steps to a new one.
 
-The steps are put zip, publish, compare, permissions, manifests, parameter. Each begins with a look
-at what is there, so a run that was cut off anywhere is completed by the next one.
+The steps are: upload the zip, publish, compare, permissions, manifests, parameter. Each begins by
+looking at what is there, so that a run which was interrupted is completed by the next one.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class LiveVersion:
 
 
 class RegionalRelease:
-    """A release at a place, as it was found there; making it only asks, and changes nothing.
+    """A release at a place, as it is found there; creating this object changes nothing there.
 
-    Raises `PublishError` where it can't be published there: no credentials, no such bucket, or a
-    layer of that name that is not this project's, unless `take_over`.
+    Raises `PublishError` if the release can't be published there: without credentials or the
+    bucket, or if a layer of that name is not this project's, unless `take_over` is true.
     """
 
     def __init__(
@@ -65,30 +65,31 @@ class RegionalRelease:
 
     @property
     def label(self) -> str:
-        """What a person calls it."""
+        """The name in messages: the place, and the name of the layer."""
         return f"{self.place.label}: {self.release.layer_name}"
 
     def abandon(self) -> None:
-        """Take back what is half done, for a run that ends here."""
+        """Abort the uploads that are under way, for a run that ends here."""
         if self._bucket is not None:
             self._bucket.abandon()
 
     def check_size(self, zipped_size: int) -> None:
-        """Raise `PublishError` for a zip, in bytes, that Lambda does not take directly."""
+        """Raise `PublishError` for a size, in bytes, that Lambda does not take directly."""
         if self._bucket is None and zipped_size > LAMBDA_DIRECT_UPLOAD_LIMIT:
             raise PublishError(
-                f"{self.label}: the zip has {zipped_size:,} bytes, Lambda takes "
+                f"{self.label}: the zip has {zipped_size:,} bytes, Lambda takes at most "
                 f"{LAMBDA_DIRECT_UPLOAD_LIMIT:,} directly, and there is no bucket in "
                 f"{self.place.region}",
-                hint="give `s3-dir` in `[tool.lambda-layer.publish]` a bucket in every Region",
+                hint="name a bucket in every Region with `s3-dir` in `[tool.lambda-layer.publish]`",
             )
 
     def live(self, is_wanted: Callable[[VersionTag], bool]) -> LiveVersion | None:
-        """Give the version that is wanted already, if the newest one is like that.
+        """Return the live version if the newest version is a wanted one, else `None`.
 
-        Publishers that race make several versions of one content. All take the oldest in the
-        unbroken row of the newest ones, so all agree; one that was forced begins a row. A version
-        whose bytes are not those that its Description was written for does not count.
+        Publishers that race make several versions of the same content. All of them take the oldest
+        in the unbroken row of wanted versions that ends with the newest, so they agree; a forced
+        version begins a row. A version with other bytes than its Description was written for does
+        not count.
         """
         row: list[tuple[LayerVersion, VersionTag]] = []
         for version in self._versions:
@@ -104,7 +105,7 @@ class RegionalRelease:
         return None
 
     def has_manifests(self, number: int) -> bool:
-        """Say whether the manifests of a version lie in the bucket, where there is one."""
+        """Return whether the bucket has all manifests of a version; true without a bucket."""
         if self._bucket is None:
             return True
         names = [self.release.manifest_name(member) for member in self.release.members]
@@ -115,7 +116,7 @@ class RegionalRelease:
     def publish(
         self, candidate: Candidate, progress: Progress, *, force: bool = False
     ) -> PublishedVersion:
-        """Take every step that is still to be taken."""
+        """Take every step that is still to be taken, and return the version that is live then."""
         wanted = candidate.tag(forced=force)
         live = None if force else self.live(lambda tag: _same(tag, wanted))
         status: Status = "unchanged"
@@ -126,7 +127,7 @@ class RegionalRelease:
         return self._end(live, candidate.first.zip_path, status)
 
     def complete(self, live: LiveVersion, zip_path: Path) -> PublishedVersion:
-        """Take the steps that are still to be taken for a version whose manifests are there."""
+        """Take the steps that are left for a version whose manifests are in the bucket."""
         self._permit(live)
         return self._end(live, zip_path, "unchanged")
 
@@ -144,7 +145,7 @@ class RegionalRelease:
             self._bucket.put_last_manifest(self._layout.key_last_manifest(name), text, number)
 
     def _end(self, live: LiveVersion, zip_path: Path, status: Status) -> PublishedVersion:
-        """Set the parameter, delete what is not to be retained, and say what is live."""
+        """Set the parameter, delete expired versions, and return the version that is live."""
         number = live.version.number
         if (name := self._parameter) and self._parameter_value(name) != live.version.arn:
             write_parameter(self.place.session, self.place.region, name, live.version.arn)
@@ -165,7 +166,7 @@ class RegionalRelease:
         )
 
     def preview(self, candidate: Candidate, *, force: bool = False) -> Iterator[str]:
-        """Say what `publish` would do, a line each; nothing for a layer that is whole."""
+        """Yield a line for each step that `publish` would take."""
         wanted = candidate.tag(forced=force)
         live = None if force else self.live(lambda tag: _same(tag, wanted))
         zip_path = candidate.first.zip_path
@@ -190,11 +191,11 @@ class RegionalRelease:
             yield f"delete version {version.number} of {version.created}, which no function uses"
 
     def expired(self, live: int | None) -> list[LayerVersion]:
-        """Give the versions that are more than are to be kept, and that nothing here uses.
+        """Return the versions beyond `retain` that no function of this account and Region uses.
 
-        `live` is the number of the version that functions should use, `None` for one to come.
-        Versions that others made don't count. Which functions of other accounts use a version
-        can't be found out.
+        `live` is the number of the version that functions should use, `None` for one that is still
+        to be published. Versions of other projects don't count. Functions of other accounts that
+        use a version can't be found.
         """
         retain = self.release.config.retain
         if retain is None:
@@ -234,7 +235,7 @@ class RegionalRelease:
             )
         self._codes[made.version.number] = made.code_sha256
         listed = self._registry.versions(name)
-        # The list may be behind for a moment.
+        # The list may lack the new version for a moment.
         others = [each for each in listed if each.number != made.version.number]
         self._versions = sorted([made.version, *others], key=lambda each: -each.number)
         live = None if tag.forced else self.live(lambda each: _same(each, tag))
@@ -244,7 +245,7 @@ class RegionalRelease:
         return "adopted", live
 
     def _sent(self, candidate: Candidate, progress: Progress) -> StoredZip | Path:
-        """Give what Lambda is told of the zip: its place on S3, where it is put, or the file."""
+        """Upload the zip to S3 and return its place there; without a bucket, return its path."""
         artifact = candidate.first
         if self._bucket is None:
             return artifact.zip_path
@@ -253,7 +254,7 @@ class RegionalRelease:
         return self._bucket.put_zip(key, artifact.zip_path, manifest.code_sha256, progress)
 
     def _find_bucket(self) -> tuple[LayerS3Layout, LayerBucket | None]:
-        """Give the bucket, unless there is none in this Region."""
+        """Return the keys of the layer's objects, and the bucket if there is one in this Region."""
         release, place = self.release, self.place
         storage = place.storage(
             release.layer_name, release.architectures, dict(release.config.tags)
@@ -264,13 +265,13 @@ class RegionalRelease:
         found = bucket.region()
         if found == place.region:
             return layout, bucket
-        # One bucket for several Regions: where it is not, zips go to Lambda directly.
+        # One bucket for several Regions: in the others, zips are uploaded to Lambda directly.
         if len(release.config.destinations) > 1 and not place.destination.regional_bucket:
             return layout, None
         raise PublishError(
             f"{place.region}: the bucket `{bucket.name}` is in {found}",
             hint="Lambda takes a zip only from a bucket in its own Region: put `{region}` in the "
-            "bucket's name in `s3-dir`, or give `s3-dir` by Region",
+            "bucket's name in `s3-dir`, or set `s3-dir` by Region",
         )
 
     def _refuse_foreign(self) -> None:
@@ -280,15 +281,15 @@ class RegionalRelease:
         tag = VersionTag.of(newest.description)
         if tag is not None and tag.project == self.release.project:
             return
-        whose = "another project" if tag else "something else than this tool"
+        whose = "another project" if tag else "something other than this tool"
         raise PublishError(
             f"{self.label}: version {newest.number} was published by {whose}: its Description is "
             f"{newest.description!r}",
-            hint="give another `layer-name`, or publish with `--take-over` if the layer is yours",
+            hint="set another `layer-name`, or publish with `--take-over` if the layer is yours",
         )
 
     def _is_ours(self, version: LayerVersion, tag: VersionTag) -> bool:
-        """Say whether a version is this project's, with the metadata that is wanted now."""
+        """Return whether a version is this project's, with the metadata that is wanted now."""
         release = self.release
         return (
             tag.project == release.project
@@ -320,7 +321,7 @@ class RegionalRelease:
         return self._codes[number]
 
     def _missing_permissions(self, number: int | None) -> list[LayerPermission]:
-        """Give what a version has still to be permitted: all for one to come, `None`."""
+        """Return the permissions that a version lacks; `None` stands for one not yet published."""
         wanted = self._wanted_permissions()
         if number is None or not wanted:
             return wanted

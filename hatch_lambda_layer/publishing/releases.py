@@ -1,4 +1,4 @@
-"""What becomes one layer version: the members of the matrix that share a layer's name."""
+"""Releases: the members of the matrix that are published as one layer version."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
-    """What is known of a layer version before it is built.
+    """A layer version as it is known before the build.
 
-    `members` are the ids in the matrix, `runtimes` and `architectures` what the version will be
-    compatible with: those of all its members.
+    `members` are the ids in the matrix; `runtimes` and `architectures` are those of all members,
+    with which the version will be compatible.
     """
 
     config: PublishConfig
@@ -33,18 +33,18 @@ class Release:
 
     @property
     def project(self) -> str:
-        """The mark of the project in the Description."""
+        """The mark of the project in the tag of the Description."""
         return project_mark(self.config.project)
 
     def manifest_name(self, member: str) -> str:
-        """Give the file name of a member's manifest, as it lies on S3."""
+        """Return the file name that a member's manifest has on S3."""
         return "layer.json" if len(self.members) == 1 else f"layer-{member}.json"
 
     @classmethod
     def of_members(
         cls, members: Iterable[Member], configs: Mapping[str | None, PublishConfig]
     ) -> list[Release]:
-        """Give the releases of members that may not be built yet."""
+        """Return the releases of members, which need not be built yet."""
         return _grouped(
             configs,
             [
@@ -57,14 +57,14 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A layer on disk that is still the one its manifest was written for."""
+    """A layer on disk, unchanged since its manifest was written."""
 
     zip_path: Path
     manifest: LayerManifest
 
     @classmethod
     def read(cls, zip_path: Path) -> Artifact:
-        """Read the manifest beside a zip; raise `PublishError` unless it is that of the zip."""
+        """Read the manifest beside a zip; raise `PublishError` if it does not describe that zip."""
         path = zip_path.with_suffix(".json")
         try:
             manifest = LayerManifest.read(path)
@@ -98,7 +98,7 @@ class Candidate:
         return self.artifacts[0]
 
     def tag(self, *, forced: bool = False) -> VersionTag:
-        """Give what the Description says of the version."""
+        """Return the tag for the Description of the version."""
         manifest = self.first.manifest
         return VersionTag(
             content_digest=manifest.content_digest,
@@ -109,7 +109,7 @@ class Candidate:
         )
 
     def manifests(self) -> dict[str, str]:
-        """Give the text of each member's manifest by its file name."""
+        """Return the text of each member's manifest by its file name on S3."""
         return {
             self.release.manifest_name(each.manifest.member): each.manifest.to_json()
             for each in self.artifacts
@@ -119,9 +119,10 @@ class Candidate:
     def of_artifacts(
         cls, artifacts: Iterable[Artifact], configs: Mapping[str | None, PublishConfig]
     ) -> list[Candidate]:
-        """Give what the layers on disk are published as.
+        """Return the candidates that layers on disk make up.
 
-        Raises `PublishError` where layers of one name differ, or are two layers.
+        Raises `PublishError` if members with the same layer name differ in content, or belong to
+        different layers of the configuration.
         """
         by_member = {each.manifest.member: each for each in artifacts}
         manifests = [each.manifest for each in by_member.values()]
@@ -142,7 +143,7 @@ class Candidate:
 
 
 def refuse_different(release: Release, contents: Mapping[str, object]) -> None:
-    """Raise `PublishError` where the members of a release have not all the same content."""
+    """Raise `PublishError` if the members of a release don't all have the same content."""
     if len(set(contents.values())) <= 1:
         return
     members = sorted(contents)
@@ -162,7 +163,7 @@ def _grouped(
     for layer, member, runtime, architecture in members:
         if layer not in configs:
             raise PublishError(
-                f"{member} is of the layer `{layer}`, which `[tool.lambda-layer.layers]` has not",
+                f"{member} is of the layer `{layer}`, which is not in `[tool.lambda-layer.layers]`",
                 hint="publish it from the project that built it, or build it again",
             )
         name = configs[layer].name_for(runtime, architecture)

@@ -1,4 +1,4 @@
-"""Releases at all their destinations, side by side: each Region of each account for itself."""
+"""Publishing releases to all their destinations in parallel, each independently."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RolloutOptions:
-    """What a person asks for, beside the configuration.
+    """The options of one run, beside the configuration.
 
-    `force` publishes what has not changed, `take_over` a layer that somebody else has made.
+    `force` publishes what has not changed, `take_over` a layer that something else has made.
     """
 
     force: bool = False
@@ -41,10 +41,10 @@ class RolloutOptions:
 
 @dataclass
 class Rollout:
-    """Releases at all their destinations; one that fails leaves the others done.
+    """Releases at all their destinations; one that fails does not keep the others from it.
 
-    `on_failure` is told of each destination that fails, when it does. `sessions` has those that
-    the caller has already, by profile and role.
+    `on_failure` is called with the label of each destination that fails, and the error. `sessions`
+    are those that the caller has already, by profile and role.
     """
 
     console: Console
@@ -54,7 +54,7 @@ class Rollout:
     sessions: dict[tuple[str | None, str | None], AwsSession] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Begin with nothing that has failed."""
+        """Begin with no destination found, and none that has failed."""
         self.failed: list[str] = []
         self.found: list[RegionalRelease] = []
         self._live: dict[RegionalRelease, LiveVersion] = {}
@@ -62,9 +62,9 @@ class Rollout:
         self._lock = threading.Lock()
 
     def look(self, releases: Sequence[Release]) -> None:
-        """See what is live at every destination, and whether something can be published there.
+        """Find what is live at every destination, and check that it can be published there.
 
-        Raises `LambdaLayerError` where nothing can be published anywhere.
+        Raises `LambdaLayerError` if all destinations fail, or two of them are the same place.
         """
         from ..aws import needed
 
@@ -93,7 +93,7 @@ class Rollout:
         self._refuse_twice()
 
     def unchanged(self, release: Release, plans: Mapping[str, BuildPlan]) -> bool:
-        """Say whether every destination has what would be built, so that nothing need be built."""
+        """Return whether what would be built is live everywhere, so that no build is needed."""
         mark = inputs_mark([plan.input_digest for plan in plans.values()])
         if self.options.force:
             return False
@@ -105,7 +105,7 @@ class Rollout:
         return True
 
     def complete(self, release: Release, zip_path: Path) -> Iterator[PublishedVersion]:
-        """Complete a release that is `unchanged` everywhere, without its zip."""
+        """Yield the versions of a release that is `unchanged` everywhere; its zip is not read."""
 
         def complete(regional: RegionalRelease) -> PublishedVersion:
             return regional.complete(self._live[regional], zip_path)
@@ -113,9 +113,9 @@ class Rollout:
         yield from self._told(complete, self._of(release))
 
     def publish(self, candidates: Sequence[Candidate]) -> Iterator[PublishedVersion]:
-        """Publish candidates, and give each version when it is there.
+        """Publish candidates, and yield each version when it is live.
 
-        Raises `PublishError` before anything is uploaded where a zip is too large for one of the
+        Raises `PublishError`, before anything is uploaded, if a zip is too large for one of the
         destinations.
         """
         work = [(regional, each) for each in candidates for regional in self._of(each.release)]
@@ -135,13 +135,13 @@ class Rollout:
             try:
                 yield from self._told(publish, list(candidate_of))
             except BaseException:
-                # Its threads end with the process, wherever they are.
+                # The threads end with the process, wherever they are.
                 for regional in candidate_of:
                     regional.abandon()
                 raise
 
     def preview(self, candidates: Sequence[Candidate]) -> Iterator[str]:
-        """Say what `publish` would do, a line each."""
+        """Yield a line for each step that `publish` would take."""
         for candidate in candidates:
             for regional in self._of(candidate.release):
                 regional.check_size(candidate.first.manifest.zipped_size)
@@ -149,13 +149,13 @@ class Rollout:
                     yield f"{regional.label}: would {line}"
 
     def raise_failures(self) -> None:
-        """Raise `PublishError` where some destination has failed."""
+        """Raise `PublishError` if any destination has failed."""
         if self.failed:
             done = self._wanted - len(self.failed)
             raise PublishError(
                 f"{len(self.failed)} of {self._wanted} destinations failed "
                 f"({', '.join(self.failed)}); {done} done",
-                hint="run it again: what is done is not done twice",
+                hint="run it again: finished destinations are not published twice",
             )
 
     def _of(self, release: Release) -> list[RegionalRelease]:
@@ -176,7 +176,7 @@ class Rollout:
         items: Sequence[Item],
         label: Callable[[Item], str],
     ) -> Iterator[tuple[Item, Result]]:
-        """Give each item with its result, as they come; tell of those that fail."""
+        """Yield each item with its result, in the order in which they finish; report failures."""
 
         def attempt(item: Item) -> tuple[Result | None, LambdaLayerError | None]:
             try:
@@ -207,10 +207,10 @@ class Rollout:
             return self.sessions[key]
 
     def _refuse_twice(self) -> None:
-        """Raise `PublishError` where two destinations are one place, which would race."""
+        """Raise `PublishError` if two destinations are the same place, where they would race."""
         places = [(each.account, each.place.region, each.release.layer_name) for each in self.found]
         for account, region, name in {place for place in places if places.count(place) > 1}:
             raise PublishError(
-                f"`{name}` is to be published twice in {region} of the account {account}",
-                hint="look at `accounts` and `regions` in `[tool.lambda-layer.publish]`",
+                f"`{name}` would be published twice in {region} of the account {account}",
+                hint="check `accounts` and `regions` in `[tool.lambda-layer.publish]`",
             )

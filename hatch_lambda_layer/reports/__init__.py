@@ -1,1 +1,1 @@
-"""What a person reads about layers."""
+"""Texts about layers: the table of one, the difference of two."""

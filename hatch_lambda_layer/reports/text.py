@@ -1,4 +1,4 @@
-"""What a layer is made of, as text for a person."""
+"""The packages and sizes of a layer, as text for the terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def layer_table(manifest: LayerManifest) -> str:
-    """Give a table of the packages with their sizes, and the totals against Lambda's limits."""
+    """Return a table of the packages of a layer, and its other files, with their sizes."""
     rows = [
         (package.name, package.version, *_sizes(package.unpacked_size, package.zipped_size))
         for package in manifest.packages
@@ -27,7 +27,7 @@ def layer_table(manifest: LayerManifest) -> str:
 
 
 def layer_totals(manifest: LayerManifest) -> str:
-    """Give the totals in one line, each against the limit it counts for."""
+    """Return the totals of a layer in one line, each size with Lambda's limit for it."""
     direct = manifest.zipped_size <= LAMBDA_DIRECT_UPLOAD_LIMIT
     limit = megabytes(LAMBDA_DIRECT_UPLOAD_LIMIT).replace(".0", "")
     zipped = f"of {limit}" if direct else f"over {limit}, so it goes through S3"
@@ -39,7 +39,7 @@ def layer_totals(manifest: LayerManifest) -> str:
 
 
 def stage_times(seconds: Mapping[str, float]) -> str:
-    """Give the time of each stage, in one line."""
+    """Return the time of each stage, in one line."""
     return ", ".join(f"{stage} {duration:.2f} s" for stage, duration in seconds.items())
 
 

@@ -1,4 +1,4 @@
-"""What a layer is built for: a Lambda runtime on an architecture, its wheel tags and markers."""
+"""The target of a layer: a Lambda runtime on an architecture, its wheel tags and markers."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 # The older names of manylinux, by the glibc minor version that each stands for (PEP 600).
 _LEGACY_MANYLINUX = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
-# No manylinux profile is older: PEP 599 brought aarch64 with 2.17, PEP 513 x86_64 with 2.5.
+# The oldest manylinux profiles: PEP 513 for x86_64 (2.5), PEP 599 for aarch64 (2.17).
 _OLDEST_GLIBC_MINOR = {"x86_64": 5, "aarch64": 17}
 
 
 class Architecture(Enum):
-    """An instruction set that Lambda runs, by the name Lambda gives it."""
+    """An instruction set architecture, by the name that Lambda uses."""
 
     X86_64 = "x86_64"
     ARM64 = "arm64"
 
     @classmethod
     def parse(cls, text: str) -> Architecture:
-        """Understand Lambda's names and their common synonyms; raise `ValueError` for others."""
+        """Parse Lambda's names and their common synonyms; raise `ValueError` for others."""
         return cls({"aarch64": "arm64", "amd64": "x86_64"}.get(text, text))
 
     @property
@@ -61,11 +61,11 @@ class Runtime:
         return _version(self.python)
 
     def deprecation(self, today: date) -> str | None:
-        """Say that AWS has deprecated the runtime, or `None` as long as it has not."""
+        """Return a warning if AWS has deprecated the runtime by `today`, else `None`."""
         if today < self.deprecated:
             return None
         return (
-            f"Runtime {self.id} is deprecated since {self.deprecated}; "
+            f"Runtime {self.id} has been deprecated since {self.deprecated}; "
             f"from {self.create_blocked} on, no function can be created with it"
         )
 
@@ -77,7 +77,7 @@ def _version(text: str) -> tuple[int, int]:
 
 @cache
 def runtimes() -> Mapping[str, Runtime]:
-    """Give the known runtimes by their identifier, the newest first."""
+    """Return the known runtimes by their identifier, the newest first."""
     with Path(__file__).with_name("runtimes.toml").open("rb") as file:
         table = tomllib.load(file)["runtimes"]
     return {
@@ -106,7 +106,7 @@ class Target:
         return f"{self.runtime.id}-{self.architecture.value}"
 
     def marker_environment(self) -> Environment:
-        """Give the values that environment markers have in this runtime (PEP 508)."""
+        """Return the values of environment markers in this runtime (PEP 508)."""
         major, minor = self.runtime.python_version
         return {
             "implementation_name": "cpython",
@@ -123,7 +123,7 @@ class Target:
         }
 
     def platforms(self) -> list[str]:
-        """Give the platform tags that the runtime's glibc can load, the best first (PEP 600)."""
+        """Return the platform tags that the runtime's glibc can load, the best first (PEP 600)."""
         machine = self.architecture.machine
         tags = []
         for minor in range(self.runtime.glibc[1], _OLDEST_GLIBC_MINOR[machine] - 1, -1):
@@ -133,7 +133,7 @@ class Target:
         return tags
 
     def tags(self) -> list[Tag]:
-        """Give the wheel tags that fit, the best first."""
+        """Return the wheel tags that fit, the best first (PEP 425)."""
         from packaging.tags import compatible_tags, cpython_tags
 
         version = self.runtime.python_version

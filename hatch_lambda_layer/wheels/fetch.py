@@ -1,4 +1,4 @@
-"""The wheels of a selection, every one proved: from the cache, or fetched into it."""
+"""Collecting the verified wheels of a selection: from the cache, or fetched into it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .selection import LockedWheel
     from .wheel import Wheel
 
-# Enough to hide the latency of an index, few enough that none takes it for an attack.
+# Enough to hide the latency of an index, few enough not to be taken for an attack.
 _WORKERS = 12
 
 
@@ -30,11 +30,11 @@ def collect_wheels(
     console: Console,
     access: IndexAccess | None = None,
 ) -> tuple[Wheel, ...]:
-    """Give the proved wheels of `selection`, in its order.
+    """Return the verified wheels of `selection`, in its order.
 
-    What the cache does not have is fetched side by side, with the credentials of `access`.
-    Nothing that is not the file that the lockfile names, or not a sound wheel, stays behind.
-    Raises `DownloadError` and `WheelError`.
+    Wheels that the cache does not have are fetched in parallel, with the credentials of `access`.
+    Raises `DownloadError` for a wheel that can't be fetched or is not the file that was locked, and
+    `WheelError` for one that is not sound; the cache keeps neither.
     """
     found = {locked: cache.wheel(locked) for locked in selection}
     missing = [locked for locked, wheel in found.items() if wheel is None]
@@ -49,7 +49,7 @@ def _fetch(
     from .._internal.parallel import run_parallel
 
     downloader = _downloader(missing, access)
-    # The largest first: the last thing to wait for is then a small one.
+    # The largest first, so that the last one to wait for is small.
     missing = sorted(missing, key=lambda locked: -(locked.size or 0))
     label = f"Fetching {len(missing)} wheel{'s' * (len(missing) > 1)}"
     fetched = {}
@@ -65,7 +65,7 @@ def _fetch(
 
 
 def _downloader(missing: Sequence[LockedWheel], access: IndexAccess | None) -> Downloader | None:
-    """Give what fetches, unless all of the wheels lie here: to get it ready takes 0.2 s."""
+    """Return a downloader, or `None` if all wheels are local: making one takes 0.2 s."""
     if not any("://" in locked.location or locked.index_url for locked in missing):
         return None
     from ..index.download import Downloader

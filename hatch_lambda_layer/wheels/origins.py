@@ -1,9 +1,10 @@
-"""Where the packages of a lock come from: what belongs to a private index never from elsewhere.
+"""Checking that what belongs to a private index comes from nowhere else (dependency confusion).
 
-Two questions. A name that `packages` of an index claims must come from that index, whatever tool
-has locked it. And where pip has just decided among several indexes, without hashes that somebody
-has looked at, it takes the highest version of all: so every package that is not from a private
-index must not be on one either, unless it is the same file.
+There are two rules. A package whose name is claimed by the `packages` of an index must come from
+that index, whatever tool has locked it. And where pip has just resolved requirements against
+several indexes, without hashes that somebody has reviewed, it has taken the highest version on any
+of them: so a package from elsewhere must not be on a private index, too, unless it is the same
+file.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
 Locked = TypeVar("Locked", LockedWheel, LockedSource)
 
 _WORKERS = 12
-# Before the pages of a project on which a file is to be found, see `download`.
+# Begins a location that lists the pages of a project on which a file is found, see `download`.
 _LISTED = "index+"
 
 
 class _Question(NamedTuple):
-    """Whether an index has a package's file; `must` says that it has to come from there."""
+    """Whether a private index has a package's file; `must` is true if it has to come from there."""
 
     locked: LockedWheel | LockedSource
     private: PrivateIndex
@@ -45,12 +46,12 @@ def check_origins(
     indexes: Sequence[PrivateIndex],
     downloader: Callable[[], AskIndex],
 ) -> Selection:
-    """Give the selection with every claimed package bound to its index.
+    """Return the selection with every claimed package bound to its index.
 
-    `downloader` gives what asks an index for the files of a project, `None` where it has no such
-    project; it is called where a question is left that the lock does not answer.
-    Raises `OriginError` that names every package from elsewhere, and what asking raises: an index
-    that does not answer has not said no.
+    `downloader` returns the function that asks an index for the files of a project, `None` being
+    the answer of an index without that project. It is called only where the lock leaves a question
+    open. Raises `OriginError`, which names every package from elsewhere, and whatever asking
+    raises: an index that can't be reached may have the package.
     """
     problems: list[str] = []
     questions: list[_Question] = []
@@ -63,8 +64,8 @@ def check_origins(
     if problems:
         raise OriginError(
             "\n".join(sorted(problems)),
-            hint="anybody can put a package of that name on a public index: take it from the "
-            "private one, by that tool's own settings, and lock again",
+            hint="anyone can publish a package of that name on a public index: configure the tool "
+            "that locks to take it from the private one, and lock again",
         )
     return Selection(tuple(wheels), tuple(sources))
 
@@ -75,9 +76,9 @@ def _bound(
     problems: list[str],
     questions: list[_Question],
 ) -> Locked:
-    """Give what is locked, with no other place for it than the index that claims it."""
+    """Return `locked`, with the index that claims it as the only place to fetch it from."""
     claiming = [index for index in indexes if index.claims(locked.name)]
-    # What lies in a folder of the user's comes from no index.
+    # A file of the user's own comes from no index.
     if not claiming or "://" not in locked.location or locked.location.startswith("file:"):
         return locked
     if locked.index_url is None and any(index.holds(locked.location) for index in claiming):
@@ -108,7 +109,7 @@ def _kind(locked: LockedWheel | LockedSource) -> str:
 
 
 def _of_doubt(selection: Selection, indexes: Sequence[PrivateIndex]) -> Iterable[_Question]:
-    """Give what to ask where an index has just decided: each private one for all the rest."""
+    """Yield a question for each private index and each package just resolved from elsewhere."""
     for locked in selection.all:
         if _kind(locked) in ("vcs", "directory") or not locked.location.startswith("http"):
             continue
@@ -143,7 +144,7 @@ def _is_same(locked: LockedWheel | LockedSource, link: Link) -> bool:
 
 def _elsewhere(locked: LockedWheel | LockedSource, index: PrivateIndex) -> str:
     package = f"{locked.name} {locked.version or ''}".rstrip()
-    why = "which `packages` of it claims" if index.claims(locked.name) else "which has it, too"
+    why = "whose `packages` claim it" if index.claims(locked.name) else "which has it, too"
     place = redact(locked.index_url or locked.location)
     return (
         f"Package `{package}` comes from {place}, not from the private index "

@@ -1,4 +1,4 @@
-"""What a lock selects for a target: wheels that fit, and sources that must be built to some."""
+"""Selecting from a lock for a target: wheels that fit, and sources that have to be built."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..lockfiles.protocol import Lock
     from ..targets.target import Target
 
-# Rises when the same lock and target would be selected differently.
+# To be raised when the same lock and target give a different selection.
 _SCHEMA = 3
 # How many tags an error lists for a package.
 _SHOWN = 6
@@ -37,8 +37,9 @@ _SHOWN = 6
 class LockedWheel(NamedTuple):
     """One wheel, as the lockfile names it.
 
-    `sha256` is in hexadecimal. `size` is in bytes, where the lockfile tells it. `location` is a
-    URL or an absolute path; `index_url` is the index it came from, where that is known.
+    `sha256` is in hexadecimal. `size` is in bytes, `None` if the lockfile does not tell it.
+    `location` is a URL or an absolute path; `index_url` is the index it came from, where that is
+    known.
     """
 
     name: str
@@ -71,19 +72,19 @@ class LockedSource(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """What a lock selects, each by name."""
+    """The wheels and sources that a lock selects, each sorted by name."""
 
     wheels: tuple[LockedWheel, ...]
     sources: tuple[LockedSource, ...]
 
     @property
     def all(self) -> tuple[LockedWheel | LockedSource, ...]:
-        """Both."""
+        """The wheels, then the sources."""
         return (*self.wheels, *self.sources)
 
 
 def selection_key(lock: Lock, target: Target) -> str:
-    """Name the selection of `target` from `lock`: equal keys, equal selections."""
+    """Return the cache key of a selection: equal keys mean equal selections."""
     facts = [
         _SCHEMA,
         hashlib.sha256(lock.text).hexdigest(),
@@ -97,17 +98,17 @@ def selection_key(lock: Lock, target: Target) -> str:
 
 
 def select(lock: Lock, target: Target) -> Selection:
-    """Give what `lock` selects for `target`, by the rules of PEP 751.
+    """Return what `lock` selects for `target`, by the rules of PEP 751.
 
     Raises `LockfileError` for a lock that is not valid or not for this target, and
-    `SelectionError` that names every package that has neither a wheel that fits nor a source.
+    `SelectionError`, which names every package with neither a wheel that fits nor a source.
     """
     from packaging.pylock import PylockSelectError
 
     pylock = lock.parse()
     tags = target.tags()
-    # Without a fitting wheel and an sdist, the selection would end at the first such package. An
-    # empty sdist beside each lets it go on, so that all of them are reported.
+    # The selection would end at the first package with neither a fitting wheel nor an sdist. An
+    # empty sdist for each package lets it go on, so that all such packages are reported.
     pylock = dataclasses.replace(pylock, packages=[_with_sdist(each) for each in pylock.packages])
     try:
         chosen = list(
@@ -135,14 +136,14 @@ def select(lock: Lock, target: Target) -> Selection:
 def no_wheels(
     reasons: Iterable[str], target: Target, *, have_sources: bool = False
 ) -> SelectionError:
-    """Give the error for packages that have no wheel for `target`, with the reason for each.
+    """Return the error for packages that have no wheel for `target`, with the reason for each.
 
-    `have_sources` says that each could be built to one.
+    `have_sources` is true if all of them have a source from which a wheel could be built.
     """
     glibc = ".".join(map(str, target.runtime.glibc))
     interpreter = "cp{}{}".format(*target.runtime.python_version)
     return SelectionError(
-        f"These packages have no wheel for {target.id}, which has glibc {glibc} and takes "
+        f"These packages have no wheel for {target.id}, which has glibc {glibc} and accepts "
         f"{interpreter}, abi3 or py3, up to {target.platforms()[0]}, or any:\n"
         + "\n".join(f"- {reason}" for reason in sorted(reasons)),
         hint="pin a version that has a wheel for this runtime, or choose a newer runtime"
@@ -158,8 +159,8 @@ def _with_sdist(package: Package) -> Package:
     return dataclasses.replace(
         package,
         sdist=package.sdist or PackageSdist(hashes={}),
-        # Of wheels that fit equally well, the first is taken: the highest build number (PEP 427),
-        # and else one that the order of the lock does not decide.
+        # Of wheels that fit equally well, the first is taken: that of the highest build number
+        # (PEP 427), then of the last filename, so that the order in the lock does not matter.
         wheels=sorted(package.wheels or (), key=_preference, reverse=True),
     )
 
@@ -173,7 +174,7 @@ def _preference(wheel: PackageWheel) -> tuple[object, str]:
 def _located(
     package: Package, source: object, tags: Sequence[Tag], base: Path
 ) -> LockedWheel | LockedSource | str:
-    """Give the wheel or source that was selected, or say why it is neither."""
+    """Return the wheel or source that was selected, or the reason why it can't be used."""
     from packaging.pylock import (
         PackageArchive,
         PackageDirectory,
@@ -184,19 +185,21 @@ def _located(
 
     title = f"{package.name} {package.version or ''}".rstrip()
     if isinstance(source, PackageVcs):
-        reason = f"{title} is a {source.type} repository (commit {source.commit_id[:12]}), no wheel"
+        reason = (
+            f"{title} is a {source.type} repository (commit {source.commit_id[:12]}), not a wheel"
+        )
         if source.type != "git":
             return reason
         return _source(package, "vcs", source, base, reason)
     if isinstance(source, PackageDirectory):
-        reason = f"{title} is the folder `{source.path}`, no wheel"
+        reason = f"{title} is the folder `{source.path}`, not a wheel"
         return _source(package, "directory", source, base, reason)
     if isinstance(source, PackageSdist):
         reason = _unfitting(package, title, tags)
         return _source(package, "sdist", source, base, reason) if source.hashes else reason
     if isinstance(source, PackageArchive | PackageWheel):
         return _file(package, source, tags, base)
-    raise TypeError(f"{source!r} is no source of PEP 751")
+    raise TypeError(f"{source!r} is not a source that PEP 751 defines")
 
 
 def _file(
@@ -209,7 +212,7 @@ def _file(
         return f"{title} has a URL that can't be read ({error})"
     if filename.endswith(".whl"):
         return _locked_wheel(package, source, filename, tags, base)
-    reason = f"{title} is the source archive `{filename}`, no wheel"
+    reason = f"{title} is the source archive `{filename}`, not a wheel"
     return _source(package, "archive", source, base, reason)
 
 
@@ -245,8 +248,8 @@ def _sha256(hashes: Mapping[str, str], what: str) -> str:
     if re.fullmatch("[0-9a-f]{64}", sha256) is None:
         found = "a malformed one" if sha256 else f"only {', '.join(hashes)}"
         raise LockfileError(
-            f"{what} has no sha256 in the lockfile ({found}): what an index serves could not be "
-            "checked",
+            f"{what} has no sha256 in the lockfile ({found}), so what an index serves could "
+            "not be verified",
             hint="lock again with an index that gives sha256 hashes",
         )
     return sha256
@@ -284,7 +287,7 @@ def _locked_wheel(
 
 
 def _unfitting(package: Package, title: str, tags: Sequence[Tag]) -> str:
-    """Say which wheels there are: their platforms where the Python fits, else their Pythons."""
+    """Describe the wheels there are: their platforms where the Python fits, else their Pythons."""
     from packaging.utils import parse_wheel_filename
 
     if not package.wheels:

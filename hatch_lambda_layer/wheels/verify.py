@@ -1,8 +1,8 @@
-"""Proving wheels: what must be true of one before anything of it is used.
+"""Verifying wheels: the checks that a wheel must pass before anything of it is used.
 
 Installers accept wheels whose RECORD is wrong, whose members are listed twice or whose local
-headers contradict the directory. A layer is copied member by member without an installer, so all
-of that is proved here, once for each wheel; the cache keeps the proof.
+headers contradict the central directory. A layer is copied member by member without an installer,
+so all of that is verified here, once for each wheel; the cache keeps the result.
 """
 
 from __future__ import annotations
@@ -27,28 +27,29 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
-# Four times what a function may have unpacked: nothing that is larger becomes a layer, however
-# much of it is pruned, and a zip bomb ends here.
+# Four times Lambda's limit for an unpacked function: no larger wheel fits into a layer, however
+# much of it is pruned, so that zip bombs can be refused.
 MAX_UNPACKED_SIZE = 4 * 262_144_000
 # What Linux can extract below `/opt/python/`: NAME_MAX, and PATH_MAX with some room.
 _MAX_NAME_BYTES = 255
 _MAX_PATH_BYTES = 4000
 _MAX_METADATA_SIZE = 32 * 1024 * 1024
 _CHUNK = 1 << 18
-# PEP 427: no weaker hash than sha256 may stand in RECORD.
+# PEP 427: a hash in RECORD must be sha256 or stronger.
 _RECORD_HASHES = ("sha256", "sha384", "sha512")
 # PEP 427: the folders of `.data`, by where their files are installed.
 _SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
-# PEP 427: signatures of RECORD can't be listed in it.
+# PEP 427: RECORD lists neither its own hash nor its signatures.
 _UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _SHOWN = 5
 
 
 def prove(file: Path, filename: str, sha256: str) -> Wheel:
-    """Read the wheel `file` and prove it; raise `WheelError` with the first fault found.
+    """Read and verify the wheel `file`; raise `WheelError` with the first fault found.
 
-    `filename` is the name the wheel has in the world, `sha256` the hash its bytes were checked
-    against. Source of the rules: PEP 427 and the "Binary distribution format" specification.
+    `filename` is the name under which the wheel was published, `sha256` the hash (hexadecimal) that
+    its bytes were checked against. The rules are those of PEP 427 and of PyPA's specification
+    "Binary distribution format".
     """
     with file.open("rb") as stream:
         try:
@@ -59,7 +60,7 @@ def prove(file: Path, filename: str, sha256: str) -> Wheel:
 
 
 class _Proof:
-    """The proof of one wheel: each check in its own method, over the same open file."""
+    """The verification of one wheel: a method for each check, on the same open file."""
 
     def __init__(self, stream: BinaryIO, filename: str, entries: list[ZipEntry]) -> None:
         from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -80,7 +81,7 @@ class _Proof:
                 self._filename,
                 f"it unpacks to {unpacked:,} bytes, which no layer can hold "
                 f"(more than {MAX_UNPACKED_SIZE:,} is taken for a zip bomb)",
-                hint="leave the package out, or put it into a container image",
+                hint="leave the package out, or use a container image instead of a layer",
             )
 
     def wheel(self, file: Path, sha256: str) -> Wheel:
@@ -125,7 +126,7 @@ class _Proof:
             while "/" in parent:
                 parent = parent.rpartition("/")[0]
                 if parent in seen:
-                    raise self._fault("it is a file, and other members lie below it", parent)
+                    raise self._fault("it is a file, but other members lie below it", parent)
 
     def _dist_info(self) -> str:
         from packaging.utils import canonicalize_name
@@ -154,7 +155,7 @@ class _Proof:
             if name.startswith(prefix):
                 scheme, _, path = name.removeprefix(prefix).partition("/")
                 if scheme not in _SCHEMES or not path:
-                    raise self._fault(f"{scheme!r} is no place that PEP 427 installs to", name)
+                    raise self._fault(f"{scheme!r} is not a folder that PEP 427 installs", name)
 
     def _requires_dist(self, dist_info: str) -> tuple[str, ...]:
         from packaging.metadata import parse_email
@@ -176,7 +177,7 @@ class _Proof:
         return b"".join(self._content(entry))
 
     def _record(self, path: str) -> Mapping[str, tuple[str, str]]:
-        """Read RECORD as path → (hash, size), both as written."""
+        """Read RECORD as a mapping from path to hash and size, both as they are written."""
         text = self._metadata(path).decode("utf-8", "surrogateescape")
         record: dict[str, tuple[str, str]] = {}
         try:
@@ -238,15 +239,15 @@ class _Proof:
         if algorithm not in _RECORD_HASHES:
             return member, f"has no sha256, sha384 or sha512 hash ({algorithm or 'none'!r})"
         got = base64.urlsafe_b64encode(hashes[-1].digest()).rstrip(b"=").decode()
-        # Some tools write hexadecimal, which says the same (gmsh 4.15.2).
+        # Some tools write the same hash in hexadecimal (gmsh 4.15.2).
         if expected.rstrip("=") not in (got, hashes[-1].hexdigest()):
-            return member, f"has another hash ({algorithm}={got})"
+            return member, f"has a different hash ({algorithm}={got})"
         if size and size != str(entry.size):
             return member, f"has {entry.size} bytes, not {size!r}"
         return member, None
 
     def _content(self, entry: ZipEntry) -> Iterator[bytes]:
-        """Inflate a member in pieces, and check its size and CRC as they come."""
+        """Yield a member's content in pieces; raise `WheelError` if its size or CRC is wrong."""
         total = crc = 0
         for piece in self._inflated(entry):
             total += len(piece)
@@ -271,8 +272,8 @@ class _Proof:
             if inflate is None:
                 yield chunk
                 continue
-            # Bounded output: what a few bytes inflate to is looked at before more is made of it.
-            # Behind a full piece there may be another one, even when all the input is taken.
+            # A few bytes can inflate to very many: each piece is checked before the next is made.
+            # A full piece may be followed by another one, even when no input is left.
             piece = b""
             while chunk or len(piece) == _CHUNK:
                 try:

@@ -1,4 +1,4 @@
-"""Wheels as values: what is known of one that has been proved, and how its members are read."""
+"""Verified wheels as values, and how their members are read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 # The zip format without Zip64 counts to 65,535, which itself means "look in the Zip64 record".
 MAX_MEMBERS = 65_534
-# Control characters, surrogates, and the separators of lines and paragraphs: in no name.
+# Unicode categories that no name may contain: control characters, surrogates, separators of lines
+# and paragraphs.
 UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 
 
@@ -36,9 +37,10 @@ class WheelMember(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wheel:
-    """A wheel that has been proved whole, honest and safe.
+    """A wheel that has been verified to be complete, consistent and safe.
 
-    `sha256` is that of the wheel file, `dist_info` the name of its metadata folder.
+    `sha256` (hexadecimal) is that of the wheel file, `dist_info` the name of its metadata folder.
+    `requires_dist` are the requirements in its METADATA, as they are written.
     """
 
     file: Path
@@ -52,7 +54,7 @@ class Wheel:
 
 
 def read_member(wheel: Wheel, member: WheelMember) -> bytes:
-    """Give the content of one member of a proved wheel."""
+    """Return the content of one member of a verified wheel."""
     with wheel.file.open("rb") as stream:
         stream.seek(member.offset)
         data = stream.read(member.compressed_size)
@@ -60,7 +62,7 @@ def read_member(wheel: Wheel, member: WheelMember) -> bytes:
 
 
 def fold(path: str) -> str:
-    """Give what file systems that ignore case and Unicode form make of `path`."""
+    """Return a key that is equal for paths that differ only by case or Unicode form."""
     import unicodedata
 
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())

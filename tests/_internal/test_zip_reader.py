@@ -174,7 +174,7 @@ def test_a_stream_of_zip64_members_is_read() -> None:
                 ],
                 ZipLayout(entry_count=1),
             ),
-            "members",
+            "Zip64 locator",
             id="false-zip64-locator",
         ),
     ],

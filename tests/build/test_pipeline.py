@@ -273,7 +273,7 @@ def test_a_deprecated_runtime_is_built_with_a_warning(project: Project) -> None:
     display = Lines()
     assert project.build(display).rebuilt
     assert any(
-        "python3.10 is deprecated since 2026-10-31" in line and line.startswith("warning: ")
+        "python3.10 has been deprecated since 2026-10-31" in line and line.startswith("warning: ")
         for line in display.lines
     )
 

@@ -148,7 +148,7 @@ def test_build_never_refuses_every_source_and_builds_nothing(project: Project) -
     project.configure(build="never")
     with pytest.raises(SelectionError) as raised:
         project.build()
-    assert "- lib is the folder `lib`, no wheel" in str(raised.value)
+    assert "- lib is the folder `lib`, not a wheel" in str(raised.value)
     assert 'or allow sources with `build = "local"`' in str(raised.value.hint)
     assert not project.zip.exists()
 

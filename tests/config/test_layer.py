@@ -492,7 +492,7 @@ def test_all_that_is_wrong_with_the_container_is_said_in_one_go() -> None:
         "container.env` has 'A-B', which is not a valid variable name",
         "container.env.C` must be a string, not 1",
         "container.repair` must be true or false",
-        "container.timeout` must be a whole number from 1 on",
+        "container.timeout` must be a whole number of at least 1",
         (
             "layers.own.container.image` has the placeholder '{python}', "
             "known are `{runtime}`, `{architecture}`"

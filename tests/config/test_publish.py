@@ -133,9 +133,9 @@ def test_everything_that_is_wrong_is_said_with_its_key() -> None:
     [
         ('layer-name = "a-{runtime"', "whose braces hold placeholders"),
         ('layer-name = "a-{python}"', "has no placeholder `{python}`"),
-        ('s3-dir = "s3://b/{}"', "must be a place on S3"),
+        ('s3-dir = "s3://b/{}"', "must be an S3 URI"),
         ('s3-dir = "s3://bucket/{stage}"', "has no placeholder `{stage}`"),
-        ("s3-dir = { eu-west-1 = 7 }", "s3-dir.eu-west-1` must be a place on S3"),
+        ("s3-dir = { eu-west-1 = 7 }", "s3-dir.eu-west-1` must be an S3 URI"),
         ("accounts = { prod = 7 }", "accounts.prod` must be a table"),
         ("accounts = { prod = { region = [] } }", "accounts.prod.region` is unknown"),
         ('accounts = { prod = { role-arn = "x" } }', "accounts.prod.role-arn` must be the ARN"),
@@ -155,7 +155,7 @@ def test_a_table_that_is_none_is_said() -> None:
 
 
 def test_without_a_project_the_layer_needs_a_name() -> None:
-    assert problems("", project="") == ["layer-name` must be given where `project.name` is not"]
+    assert problems("", project="") == ["layer-name` is required, as there is no `project.name`"]
     assert read('layer-name = "x"', project="").layer_name == "x"
 
 

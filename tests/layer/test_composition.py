@@ -175,7 +175,7 @@ def test_one_path_for_two_things_is_an_error_that_names_both_owners(
     project.build()
     before = stamps(project.zip, project.json)
     project.lock(first, second)
-    with pytest.raises(ConflictError, match="one path for different things") as caught:
+    with pytest.raises(ConflictError, match="Files in the layer conflict") as caught:
         project.build()
     assert problem in caught.value.message
     assert "`prune` the path" in (caught.value.hint or "")

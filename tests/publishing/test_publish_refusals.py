@@ -71,7 +71,7 @@ def test_a_zip_that_is_too_large_for_lambda_needs_a_bucket(empty_shop: Shop) -> 
 def test_a_zip_that_is_too_large_for_one_region_goes_nowhere(shop: Shop) -> None:
     shop.config["regions"] = [HOME, "us-east-2"]
     shop.lock(ALPHA, incompressible(LIMIT))
-    said = refusal(shop, f"Lambda takes {LIMIT:,} directly", built=True)
+    said = refusal(shop, f"Lambda takes at most {LIMIT:,} directly", built=True)
     assert "there is no bucket in us-east-2" in said
 
 
@@ -156,7 +156,7 @@ def test_a_profile_that_is_not_there_is_named(shop: Shop) -> None:
 @pytest.mark.fault(51)
 def test_without_a_region_it_says_how_to_name_it(shop: Shop) -> None:
     shop.config["regions"] = []
-    refusal(shop, "no Region is named", "--region", "AWS_REGION")
+    refusal(shop, "No Region to publish to", "--region", "AWS_REGION")
 
 
 @pytest.mark.fault(51)
@@ -243,7 +243,7 @@ def test_a_zip_that_was_changed_after_its_manifest_is_refused(shop: Shop) -> Non
             lambda path: path.write_text(path.read_text().replace('"schema": 1', '"schema": 7')),
             "has schema 7",
         ),
-        (lambda path: path.write_text("{}"), "is no `layer.json`"),
+        (lambda path: path.write_text("{}"), "is not a valid `layer.json`"),
         (lambda path: path.write_bytes(b"\xff"), "layer.json: "),
         (lambda path: path.unlink(), "can't be read"),
     ],
@@ -265,7 +265,7 @@ def test_a_layer_of_somebody_else_is_taken_over_only_when_asked(shop: Shop) -> N
     shop.functions().publish_layer_version(
         LayerName=shop.name, Description="by hand", Content={"ZipFile": b"x"}
     )
-    refusal(shop, "version 1 was published by something else", "'by hand'", "--take-over")
+    refusal(shop, "published by something other than this tool", "'by hand'", "--take-over")
     assert shop.publish("--take-over").stdout == f"{shop.arn(2)}\n"
     assert shop.publish().stdout == f"{shop.arn(2)}\n"
 
@@ -361,7 +361,7 @@ def test_each_account_is_published_to_with_its_role(shop: Shop) -> None:
 
 def test_one_place_is_not_published_to_twice(shop: Shop) -> None:
     shop.config["accounts"] = {"one": {"regions": [HOME]}, "two": {"regions": [HOME]}}
-    refusal(shop, f"is to be published twice in {HOME} of the account {ACCOUNT}")
+    refusal(shop, f"would be published twice in {HOME} of the account {ACCOUNT}")
 
 
 @pytest.mark.fault(53)

@@ -234,7 +234,7 @@ def test_the_warning_of_deprecation_begins_on_the_very_day(runtime: Runtime) -> 
     assert runtime.deprecation(day - timedelta(days=1)) is None
     for today in (day, day + timedelta(days=1), runtime.create_blocked, date(2099, 1, 1)):
         warning = runtime.deprecation(today) or ""
-        assert f"{runtime.id} is deprecated since {day.isoformat()}" in warning
+        assert f"{runtime.id} has been deprecated since {day.isoformat()}" in warning
         assert f"from {runtime.create_blocked.isoformat()} on" in warning
 
 
@@ -284,5 +284,5 @@ def test_a_layer_for_a_deprecated_runtime_is_built_with_a_warning(tmp_path: Path
     assert built.zip_path.is_file()
     assert len(heard.warnings) == 1
     assert heard.warnings[0].startswith(
-        "warning: Runtime python3.13 is deprecated since 2020-01-31"
+        "warning: Runtime python3.13 has been deprecated since 2020-01-31"
     )

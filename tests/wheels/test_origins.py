@@ -109,7 +109,7 @@ def test_a_claimed_name_from_elsewhere_is_refused_with_both_places(
     said = refused(locked)
     assert said.startswith("Package `acme-core 1.0` comes from ")
     assert place in said
-    assert f"not from the private index `acme` ({ACME.url}), which `packages` of it claims" in said
+    assert f"not from the private index `acme` ({ACME.url}), whose `packages` claim it" in said
     assert CANARY not in said
 
 
@@ -148,7 +148,7 @@ def test_where_the_lock_does_not_say_the_index_itself_is_asked() -> None:
         if good:
             assert check(locked, asked=asked).wheels == (locked,)
         else:
-            assert "claims" in refused(locked, asked=asked)
+            assert "claim it" in refused(locked, asked=asked)
         assert asked.questions == [key]
 
 

@@ -193,9 +193,9 @@ SOURCES = (
 OF_SOURCES = [
     "- both 1.0 has wheels for win_amd64",
     "- built 2.0 has only a source distribution, which would have to be built",
-    "- fork is a git repository (commit 0123456789ab), no wheel",
-    "- lib is the folder `../lib`, no wheel",
-    "- tarball is the source archive `tarball-3.tar.gz`, no wheel",
+    "- fork is a git repository (commit 0123456789ab), not a wheel",
+    "- lib is the folder `../lib`, not a wheel",
+    "- tarball is the source archive `tarball-3.tar.gz`, not a wheel",
 ]
 UNFITTING = (
     package("mac", "cp313-cp313-macosx_11_0_arm64", "cp313-cp313-win_amd64"),
@@ -208,7 +208,7 @@ UNFITTING = (
 )
 OF_UNFITTING = [
     "- bad: Invalid wheel filename (wrong number of parts): 'bad'",
-    "- hg is a hg repository (commit 0123456789ab), no wheel",
+    "- hg is a hg repository (commit 0123456789ab), not a wheel",
     "- mac 1.0 has wheels for macosx_11_0_arm64, win_amd64",
     "- musl 1.0 has wheels for musllinux_1_2_x86_64",
     "- new 1.0 has wheels for manylinux_2_39_x86_64",
