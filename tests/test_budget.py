@@ -12,8 +12,9 @@ from hatch_lambda_layer.config import LAMBDA_UNPACKED_LIMIT
 from hatch_lambda_layer.exceptions import SizeError
 from hatch_lambda_layer.proof import prove
 from hatch_lambda_layer.tree import Entry, LayerTree
+from tests.support.displays import Lines
 from tests.support.index_server import IndexServer
-from tests.support.layer_project import Lines, Project, stamps
+from tests.support.layer_project import Project, stamps
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:

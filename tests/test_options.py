@@ -13,7 +13,8 @@ from hatch_lambda_layer.exceptions import (
     SelectionError,
 )
 from tests.support.container_engine import ContainerEngine, image_name
-from tests.support.layer_project import ALPHA, BETA, Lines, Project, names
+from tests.support.displays import Lines
+from tests.support.layer_project import ALPHA, BETA, Project, names
 from tests.support.lock_factory import LockedPackage, locked, pylock
 from tests.support.source_factory import copying_project, write_files
 from tests.support.wheel_factory import WheelSpec

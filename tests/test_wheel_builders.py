@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +28,7 @@ from tests.support.source_factory import (
     write_files,
     zipped,
 )
+from tests.support.waiting import wait_until
 from tests.support.wheel_factory import WheelSpec
 from tests.support.workshop import (
     ARM,
@@ -44,7 +44,7 @@ from tests.support.workshop import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from hatch_lambda_layer.selection import LockedSource
 
@@ -591,7 +591,7 @@ def test_an_interruption_stops_the_backend_and_leaves_nothing(
         "from hatch_lambda_layer.selection import LockedSource\n"
         "from hatch_lambda_layer.targets import Architecture, Target, runtimes\n"
         "from hatch_lambda_layer.wheel_builders import BuildPolicy, LayerSources, Requirements\n"
-        "from tests.support.workshop import Lines\n"
+        "from tests.support.displays import Lines\n"
         "class Aborting(Lines):\n"
         "    def abort(self, message='', code=1): print(message); raise SystemExit(code)\n"
         f"root = Path({str(workshop.root)!r})\n"
@@ -610,13 +610,6 @@ def test_an_interruption_stops_the_backend_and_leaves_nothing(
     with (workshop.root / "lock").open("rb") as lock:
         wait_until(lambda: try_lock(lock))
     assert left_in(workshop.root / "work") == []
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 # ---- what is said

@@ -16,6 +16,7 @@ from hatch_lambda_layer.download import Downloader
 from hatch_lambda_layer.exceptions import DownloadError, WheelError
 from hatch_lambda_layer.selection import LockedWheel
 from hatch_lambda_layer.wheelhouse import collect_wheels
+from tests.support.displays import Lines
 from tests.support.index_server import (
     Answer,
     Close,
@@ -36,23 +37,6 @@ PASSWORD = "canary-9Zt4"
 ALPHA = WheelSpec(name="alpha", version="1.2")
 BETA = WheelSpec(name="beta", files={"beta.bin": hashlib.shake_128(b"beta").digest(50_000)})
 OTHER = b"another file than was locked"
-
-
-class Lines:
-    """A display that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.verbosity = 0
-        self.lines: list[str] = []
-
-    def display_info(self, message: str = "") -> None:
-        self.lines.append(message)
-
-    def display_warning(self, message: str = "") -> None:
-        self.lines.append(message)
-
-    def display_debug(self, message: str = "", level: int = 1) -> None:
-        """Details are not looked at."""
 
 
 class HtmlServer(IndexServer):

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import zipfile
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, ClassVar
@@ -24,6 +23,7 @@ from tests.support.loopback import LoopbackServer, Quiet
 from tests.support.source_factory import IN_TREE, sdist, telling_project, told
 from tests.support.system_parts import MissingPart, require
 from tests.support.tools import isolate, tool_path, tool_project
+from tests.support.waiting import wait_until
 from tests.support.wheel_factory import Member, WheelSpec
 
 if TYPE_CHECKING:
@@ -268,8 +268,7 @@ def test_a_terminated_build_leaves_no_netrc(team: Team) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        while not team.public.requests and process.poll() is None:
-            time.sleep(0.02)
+        wait_until(lambda: team.public.requests or process.poll() is not None)
         process.terminate()
         said, _ = process.communicate(timeout=20)
     assert process.returncode == 143, said
