@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 import tomllib
 from typing import TYPE_CHECKING
 from zipfile import ZipFile
@@ -99,7 +100,11 @@ def test_another_backend_is_an_error_that_names_the_key_and_the_backend(
         pytest.param(HATCHLING + NAMED + 'dependencies = "x"\n', id="wrong type"),
     ],
 )
-def test_a_project_that_hatchling_cannot_build_is_an_error(root: Path, text: str) -> None:
+def test_a_project_that_hatchling_cannot_build_is_an_error(
+    root: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where hatchling fails it leaves the wheel that it has begun, in the folder for such files.
+    monkeypatch.setattr(tempfile, "tempdir", str(root.parent))
     with pytest.raises(LambdaLayerError, match="own wheel can't be built"):
         build(root, text)
 
