@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_lambda_layer.builder import LambdaLayerBuilder
-from tests.support.index_server import IndexServer
 from tests.support.lock_factory import LockedPackage, locked, pylock
 from tests.support.projects import HatchlingProject, layer_files
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.index_server import IndexServer
 
 ALPHA = WheelSpec(name="alpha")
 ONLY_313 = WheelSpec(name="nat", tag="cp313-cp313-manylinux_2_17_x86_64")
@@ -43,10 +43,8 @@ class MatrixProject(HatchlingProject):
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MatrixProject]:
-    monkeypatch.setenv("NO_PROXY", "*")
-    with IndexServer() as server:
-        yield MatrixProject(tmp_path / "project", server)
+def project(tmp_path: Path, index: IndexServer) -> MatrixProject:
+    return MatrixProject(tmp_path / "project", index)
 
 
 def test_every_member_is_built_and_printed_once(project: MatrixProject) -> None:

@@ -15,14 +15,15 @@ from hatch_lambda_layer.builder import LambdaLayerBuilder
 from hatch_lambda_layer.cli import main
 from hatch_lambda_layer.config import LayerConfig, Matrix
 from hatch_lambda_layer.exceptions import ConfigError
-from tests.support.index_server import IndexServer
 from tests.support.lock_factory import LockedFile, LockedPackage, pylock
 from tests.support.projects import HatchlingProject, layer_files
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from tests.support.index_server import IndexServer
 
 ID = "python3.13-x86_64"
 RUNTIME = 'runtimes = ["python3.13"]\n'
@@ -276,10 +277,8 @@ class LayersProject(HatchlingProject):
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LayersProject]:
-    monkeypatch.setenv("NO_PROXY", "*")
-    with IndexServer() as server:
-        yield LayersProject(tmp_path / "project", server)
+def project(tmp_path: Path, index: IndexServer) -> LayersProject:
+    return LayersProject(tmp_path / "project", index)
 
 
 LAYERS = layer("web", 'groups = ["web"]', 'architectures = ["arm64"]') + layer("slim")

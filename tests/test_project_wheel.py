@@ -18,12 +18,10 @@ from hatch_lambda_layer.exceptions import (
 )
 from hatch_lambda_layer.project_wheel import build_project_wheel, read_project_wheel
 from hatch_lambda_layer.targets import Architecture, Target, runtimes
-from tests.support.index_server import IndexServer
-from tests.support.layer_project import Project, names
+from tests.support.layer_project import ALPHA, Project, names
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 TARGET = Target(runtimes()["python3.13"], Architecture.X86_64)
@@ -41,16 +39,12 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    monkeypatch.setenv("NO_PROXY", "*")
-    folder = tmp_path / "project"
-    folder.mkdir()
-    with IndexServer() as server:
-        made = Project(folder, server)
-        made.lock(WheelSpec(name="alpha"))
-        made.make_package("VERSION = 1\n")
-        made.configure(include_project=True)
-        yield made
+def project(project: Project) -> Project:
+    """A project that has locked one wheel, and puts a package of its own into the layer."""
+    project.lock(ALPHA)
+    project.make_package("VERSION = 1\n")
+    project.configure(include_project=True)
+    return project
 
 
 def build(root: Path, text: str) -> Path:

@@ -18,7 +18,6 @@ from hatch_lambda_layer.locking import try_lock
 from hatch_lambda_layer.targets import Architecture, Target, runtimes
 from hatch_lambda_layer.wheel_builders import BuildPolicy, _logged
 from tests.support.elf_factory import AARCH64, X86_64, ElfSpec
-from tests.support.index_server import IndexServer
 from tests.support.source_factory import (
     IN_TREE,
     locked_source,
@@ -44,9 +43,8 @@ from tests.support.workshop import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from hatch_lambda_layer.selection import LockedSource
+    from tests.support.index_server import IndexServer
 
 CANARY = "canary-93bd"
 CP = "cp{}{}".format(*runtimes()[RUNTIME].python_version)
@@ -56,12 +54,6 @@ OTHER_CP = "cp310" if CP != "cp310" else "cp311"
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path)
-
-
-@pytest.fixture
-def index() -> Iterator[IndexServer]:
-    with IndexServer() as server:
-        yield server
 
 
 # ---- from a source to a wheel
