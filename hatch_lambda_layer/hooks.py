@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from hatchling.plugin import hookimpl
 
 if TYPE_CHECKING:
-    from .build_hook import LambdaLayerBuildHook
-    from .builder import LambdaLayerBuilder
-    from .publisher import LambdaLayerPublisher
+    from .hatch.build_hook import LambdaLayerBuildHook
+    from .hatch.builder import LambdaLayerBuilder
+    from .hatch.publisher import LambdaLayerPublisher
 
 # Each class is imported where it is asked for, so that one kind does not pay for the other.
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @hookimpl
 def hatch_register_builder() -> type[LambdaLayerBuilder]:
     """Register the target of `hatch build -t lambda-layer`."""
-    from .builder import LambdaLayerBuilder
+    from .hatch.builder import LambdaLayerBuilder
 
     return LambdaLayerBuilder
 
@@ -25,7 +25,7 @@ def hatch_register_builder() -> type[LambdaLayerBuilder]:
 @hookimpl
 def hatch_register_build_hook() -> type[LambdaLayerBuildHook]:
     """Register the hook that writes the layer beside the wheel."""
-    from .build_hook import LambdaLayerBuildHook
+    from .hatch.build_hook import LambdaLayerBuildHook
 
     return LambdaLayerBuildHook
 
@@ -33,6 +33,6 @@ def hatch_register_build_hook() -> type[LambdaLayerBuildHook]:
 @hookimpl
 def hatch_register_publisher() -> type[LambdaLayerPublisher]:
     """Register the publisher of `hatch publish -p lambda-layer`, which only Hatch asks for."""
-    from .publisher import LambdaLayerPublisher
+    from .hatch.publisher import LambdaLayerPublisher
 
     return LambdaLayerPublisher

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from hatch_lambda_layer import differences
-from hatch_lambda_layer.config import LayerConfig, Matrix
-from hatch_lambda_layer.containers import ContainerConfig
-from hatch_lambda_layer.manifest import LayerManifest, LayerPackage
-from hatch_lambda_layer.pruning import PRESETS
+from hatch_lambda_layer.config.container import ContainerConfig
+from hatch_lambda_layer.config.layer import LayerConfig, Matrix
+from hatch_lambda_layer.config.publish import KEYS as PUBLISH_KEYS
+from hatch_lambda_layer.layer.manifest import LayerManifest, LayerPackage
+from hatch_lambda_layer.layer.pruning import PRESETS
 from hatch_lambda_layer.publishing import iam, outputs
-from hatch_lambda_layer.publishing.config import KEYS as PUBLISH_KEYS
+from hatch_lambda_layer.reports import diff as differences
 from tests.publishing.test_outputs import version
-from tests.test_differences import NEW, OLD, difference
-from tests.test_wheels import FAULTS
+from tests.reports.test_diff import NEW, OLD, difference
+from tests.wheels.test_verify import FAULTS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -55,7 +55,7 @@ def test_the_options_table_has_one_line_for_each_option() -> None:
 
 
 def test_every_option_has_a_test_named_after_it() -> None:
-    tests = (ROOT / "tests" / "test_options.py").read_text(encoding="utf-8")
+    tests = (ROOT / "tests" / "build" / "test_options.py").read_text(encoding="utf-8")
     options = _first_column(
         _section("## Options: `[tool.lambda-layer]`").split("\n`prune` takes")[0]
     )

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from hatch_lambda_layer.config import Matrix
-from hatch_lambda_layer.targets import Architecture, runtimes
+from hatch_lambda_layer.config.layer import Matrix
+from hatch_lambda_layer.targets.target import Architecture, runtimes
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PROJECTS = sorted(path.parent for path in CHECKOUT.glob("fixtures/*/pyproject.toml"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_lambda_layer.layout import LayerPathLayout
-from hatch_lambda_layer.targets import Architecture, Target, runtimes
+from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 
 if TYPE_CHECKING:
     from pathlib import Path

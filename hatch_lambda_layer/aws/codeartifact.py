@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..exceptions import CredentialsError
 
 if TYPE_CHECKING:
-    from ..indexes import CodeArtifact
+    from ..config.indexes import CodeArtifact
 
 # Enough for any build; the API gives up to twelve hours.
 _TOKEN_SECONDS = 3600

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from botocore import exceptions as aws
 
+from .._internal.process import redact
 from ..exceptions import PublishError
-from ..process import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,8 +16,8 @@ from urllib.parse import urlencode
 from botocore.exceptions import BotoCoreError, ClientError
 from s3pathlib.api import S3Path
 
+from .._internal.parallel import run_parallel
 from ..exceptions import PublishError
-from ..parallel import run_parallel
 from .errors import code, explained
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-    from ..console import Progress
+    from .._internal.console import Progress
     from .session import AwsSession
 
 # Larger zips go in parts; S3 allows 10,000 of them, each of 5 MiB at least.

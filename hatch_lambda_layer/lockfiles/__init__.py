@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..exceptions import LockfileError, MissingLockfileError
-from ._types import Lock, LockRequest
-from .pdm import PdmLockfile
-from .pip import PipLockfile
-from .poetry import PoetryLockfile
+from .pdm.lockfile import PdmLockfile
+from .pip.lockfile import PipLockfile
+from .poetry.lockfile import PoetryLockfile
+from .protocol import Lock, LockRequest
 from .pylock import PylockFile
 from .uv import UvLockfile
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ._types import Lockfile
+    from .protocol import Lockfile
 
 __all__ = ["LOCKFILES", "Lock", "LockRequest", "find_lockfile"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..exceptions import LockfileError
-from ._types import Lock, read_text
+from .protocol import Lock, read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..targets import Target
-    from ._types import LockRequest
+    from ..targets.target import Target
+    from .protocol import LockRequest
 
 
 class PylockFile:

@@ -8,17 +8,17 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from .._internal.process import run
+from .._internal.uv import find_uv
 from ..exceptions import LockfileError, ToolError
-from ..process import run
-from ..uvtool import find_uv
-from ._tools import chosen, read_pyproject, table
-from ._types import Lock, read_text
+from .protocol import Lock, read_text
+from .tools import chosen, read_pyproject, table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..targets import Target
-    from ._types import LockRequest
+    from ..targets.target import Target
+    from .protocol import LockRequest
 
 # Settings that contradict the options of the call below, or change what it prints.
 _CONTRADICTING = (

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import report
+from .._internal.console import megabytes, table
+from .._internal.parallel import run_parallel
 from ..aws.layers import LayerRegistry
 from ..aws.session import AwsSession
-from ..console import megabytes
 from ..exceptions import PublishError
-from ..manifest import LayerManifest
-from ..parallel import run_parallel
+from ..layer.manifest import LayerManifest
 from .descriptions import VersionTag
-from .places import Place
+from .destination import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ..aws.layers import LayerVersion
-    from .config import PublishConfig
+    from ..config.publish import PublishConfig
 
 # The digits of a digest that tell layers apart at a glance.
 _DIGITS = 12
@@ -33,9 +32,9 @@ def inventory(name: str, configs: Iterable[PublishConfig], count: int) -> Iterat
         place.label: _table(name, LayerRegistry(place.session, place.region), count)
         for place in places
     }
-    for label, table in tables.items():
-        if table:
-            yield f"{label}: {name}\n{table}"
+    for label, text in tables.items():
+        if text:
+            yield f"{label}: {name}\n{text}"
     if not any(tables.values()):
         raise PublishError(
             f"There is no layer `{name}` in {' and '.join(tables)}",
@@ -111,4 +110,4 @@ def _table(name: str, registry: LayerRegistry, count: int) -> str:
                 " ".join(sorted(set(users.get(version.arn, [])))) or "-",
             )
         )
-    return report.table(_HEADER, rows)
+    return table(_HEADER, rows)

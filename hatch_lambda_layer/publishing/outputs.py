@@ -23,14 +23,14 @@ import secrets
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from .. import archive
 from ..exceptions import OutputError
+from ..layer import archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from .published import PublishedVersion
+    from .published_version import PublishedVersion
 
 SCHEMA = 1
 FILE_NAME = "layer-versions.json"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..config.publish import fill
 from ..exceptions import PublishError
-from .config import fill
 from .iam import Grant, policy
 from .releases import Release
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..config import Member
-    from .config import Destination, PublishConfig
+    from ..config.layer import Member
+    from ..config.publish import Destination, PublishConfig
 
 # An ARN may have it instead of what is not known.
 _ANY = "*"

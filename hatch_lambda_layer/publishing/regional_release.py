@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 
 from ..aws.layers import LayerPermission, LayerRegistry, LayerVersion
 from ..aws.parameters import read_parameter, write_parameter
-from ..config import LAMBDA_DIRECT_UPLOAD_LIMIT
+from ..config.layer import LAMBDA_DIRECT_UPLOAD_LIMIT
+from ..config.publish import fill
 from ..exceptions import PublishError
 from ..layout import LayerS3Layout
-from .config import fill
 from .descriptions import VersionTag, code_mark
-from .published import PublishedVersion
+from .published_version import PublishedVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from .._internal.console import Progress
     from ..aws.s3 import LayerBucket, StoredZip
-    from ..console import Progress
-    from .places import Place
-    from .published import Status
+    from .destination import Place
+    from .published_version import Status
     from .releases import Candidate, Release
 
 

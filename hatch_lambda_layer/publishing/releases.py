@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..exceptions import LambdaLayerError, OutputError, PublishError
-from ..manifest import LayerManifest
+from ..layer.manifest import LayerManifest
 from .descriptions import VersionTag, code_mark, inputs_mark, project_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from ..config import Member
-    from .config import PublishConfig
+    from ..config.layer import Member
+    from ..config.publish import PublishConfig
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

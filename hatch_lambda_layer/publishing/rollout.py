@@ -7,19 +7,19 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from .._internal.parallel import run_parallel
 from ..exceptions import LambdaLayerError, PublishError
-from ..parallel import run_parallel
 from .descriptions import inputs_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from .._internal.console import Console
     from ..aws.session import AwsSession
-    from ..console import Console
-    from ..pipeline import BuildPlan
-    from .config import Destination
-    from .published import PublishedVersion
+    from ..build.pipeline import BuildPlan
+    from ..config.publish import Destination
+    from .published_version import PublishedVersion
     from .regional_release import LiveVersion, RegionalRelease
     from .releases import Candidate, Release
 
@@ -69,7 +69,7 @@ class Rollout:
         from ..aws import needed
 
         with needed():
-            from .places import Place
+            from .destination import Place
             from .regional_release import RegionalRelease
 
         def regional(place: tuple[Release, Destination]) -> RegionalRelease:

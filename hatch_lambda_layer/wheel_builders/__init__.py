@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ._types import Requirements
-from .building import BuildPolicy, LayerSources
+from .protocol import Requirements
+from .select import BuildPolicy, LayerSources
 from .sources import source_digest
 
 __all__ = ["BuildPolicy", "LayerSources", "Requirements", "source_digest"]

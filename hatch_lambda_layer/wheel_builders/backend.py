@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._internal.process import redact
 from ..exceptions import BuildError, ToolError
-from ..process import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable

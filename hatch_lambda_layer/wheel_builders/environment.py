@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._internal.process import run
+from .._internal.uv import find_uv
 from ..exceptions import BuildError, ToolError
-from ..process import run
-from ..uvtool import find_uv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ._types import BuildRequest, Requirements
+    from .protocol import BuildRequest, Requirements
 
 # What programs need to be found, to write and to be read.
 _OF_THE_SYSTEM = frozenset(

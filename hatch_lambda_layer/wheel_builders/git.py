@@ -13,8 +13,8 @@ import shutil
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from .._internal.process import redact, run
 from ..exceptions import BuildError, ToolError
-from ..process import redact, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

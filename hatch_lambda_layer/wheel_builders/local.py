@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._internal.process import redact, run
 from ..exceptions import BuildError
-from ..process import redact, run
-from ._types import BuiltWheel
 from .backend import Backend, BuildSystem, shown
 from .environment import BuildEnvironment, build_variables
+from .protocol import BuiltWheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ._types import BuildRequest, BuildSession
+    from .protocol import BuildRequest, BuildSession
 
 
 class LocalWheelBuilder:

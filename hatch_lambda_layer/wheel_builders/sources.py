@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from .._internal.process import redact
 from ..exceptions import DownloadError
-from ..process import redact
 from . import folders
 
 if TYPE_CHECKING:
-    from ..index_access import IndexAccess
-    from ..selection import LockedSource
+    from ..index.auth import IndexAccess
+    from ..wheels.selection import LockedSource
 
 _KINDS = {"sdist": "sdist", "archive": "archive", "vcs": "git repository", "directory": "folder"}
 
@@ -91,7 +91,7 @@ def _fetch(source: LockedSource, archive: Path, access: IndexAccess | None) -> N
                 hint="lock again if the file has moved",
             ) from error
     else:
-        from ..download import Downloader
+        from ..index.download import Downloader
 
         with archive.open("w+b") as file:
             Downloader(access).fetch(

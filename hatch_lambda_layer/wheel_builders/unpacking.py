@@ -12,8 +12,8 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
+from .._internal.process import redact
 from ..exceptions import BuildError
-from ..process import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

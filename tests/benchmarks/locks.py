@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from uv import find_uv_bin
 
-from hatch_lambda_layer.lockfiles._index import default_index
+from hatch_lambda_layer.lockfiles.default_index import default_index
 
 from .measure import BenchmarkError
 from .sets import LAYER, SETS, write_project

@@ -77,7 +77,7 @@ def fingerprints(folder: Path) -> dict[str, str]:
 
 def command_line(python: Path | str = sys.executable) -> list[str]:
     """Give `hatch-lambda-layer build` as this interpreter runs it."""
-    return [str(python), "-c", "from hatch_lambda_layer.cli import main; main()", "build"]
+    return [str(python), "-c", "from hatch_lambda_layer.cli.main import main; main()", "build"]
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 import uv
 from click.testing import CliRunner, Result
 
-from hatch_lambda_layer.cli import main
+from hatch_lambda_layer.cli.main import main
 from tests.support.layer_project import ALPHA
 from tests.support.same_set import index_table
 from tests.support.source_factory import commit, copying_project, repository, write_files

@@ -11,8 +11,8 @@ import pytest
 import uv
 from click.testing import CliRunner
 
-from hatch_lambda_layer.cli import main
-from hatch_lambda_layer.targets import Architecture, runtimes
+from hatch_lambda_layer.cli.main import main
+from hatch_lambda_layer.targets.target import Architecture, runtimes
 from tests.support import same_set
 from tests.support.index_server import IndexServer
 from tests.support.system_parts import require

@@ -48,7 +48,7 @@ import resource, sys
 limit = int(sys.argv.pop(1))
 before = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-from hatch_lambda_layer.cli import main
+from hatch_lambda_layer.cli.main import main
 try:
     main(["build"])
 finally:

@@ -213,30 +213,6 @@ def test_no_message_holds_the_password_of_a_url(
     assert SECRET not in out + said
 
 
-@pytest.mark.fault(15)
-def test_a_yank_is_a_warning_on_cold_and_on_warm_builds(project: LayerProject) -> None:
-    with IndexServer() as server:
-        server.add(NEW, yanked="loses data on Sundays")
-        project.lock(server, NEW)
-        _, cold = project.build()
-    project.zip.unlink()
-    _, warm = project.build()
-    _, up_to_date = project.build()
-    for said in (cold, warm, up_to_date):
-        assert "warning: new 1.0 was yanked: loses data on Sundays" in said
-
-
-@pytest.mark.fault(15)
-def test_what_an_index_says_can_not_drive_the_terminal(project: LayerProject) -> None:
-    with IndexServer() as server:
-        server.add(NEW, yanked="\x1b[2J\x1b]0;owned\x07 gone\r\nerror: send us your password")
-        project.lock(server, NEW)
-        _, said = project.build()
-    assert "was yanked" in said
-    assert not {"\x1b", "\x07"} & set(said)
-    assert not any(line.startswith("error: ") for line in said.splitlines())
-
-
 @pytest.mark.fault(49)
 def test_credentials_come_from_the_netrc_that_the_variable_names(
     project: LayerProject, tmp_path: Path

@@ -88,7 +88,7 @@ class Team:
     def build(self, variables: dict[str, str], code: int = 0) -> tuple[str, LeakWatch]:
         """Build as a person does, with all there is to be said, and watch for the password."""
         watch = LeakWatch(CANARY, self.root)
-        program = [sys.executable, "-c", "from hatch_lambda_layer.cli import main; main()"]
+        program = [sys.executable, "-c", "from hatch_lambda_layer.cli.main import main; main()"]
         with watch:
             done = subprocess.run(
                 [*program, "build", "-v"],
@@ -220,7 +220,7 @@ def test_credentials_of_the_users_netrc_reach_every_request(team: Team) -> None:
     netrc.write_text(entry, encoding="utf-8")
     watch = LeakWatch(CANARY, team.root / "tmp", team.project.cache, team.project.directory)
     done = subprocess.run(
-        [sys.executable, "-c", "from hatch_lambda_layer.cli import main; main()", "build"],
+        [sys.executable, "-c", "from hatch_lambda_layer.cli.main import main; main()", "build"],
         cwd=team.project.directory,
         env=team.environment({}),
         check=False,
@@ -262,7 +262,7 @@ def test_a_terminated_build_leaves_no_netrc(team: Team) -> None:
     team.public.always("/simple/acme-core/", Hang())
     with LeakWatch(CANARY, team.root / "tmp") as watch:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from hatch_lambda_layer.cli import main; main()", "build"],
+            [sys.executable, "-c", "from hatch_lambda_layer.cli.main import main; main()", "build"],
             cwd=team.project.directory,
             env=team.environment(secrets),
             stdout=subprocess.PIPE,

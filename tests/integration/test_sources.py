@@ -16,8 +16,8 @@ import pytest
 from hatch_lambda_layer.exceptions import BuildError
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import LockRequest, find_lockfile
-from hatch_lambda_layer.selection import select
-from hatch_lambda_layer.targets import Architecture, Target, runtimes
+from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
+from hatch_lambda_layer.wheels.selection import select
 from tests.support.index_server import IndexServer
 from tests.support.lock_factory import UvProject, uv_project
 from tests.support.source_factory import (
@@ -37,7 +37,7 @@ from tests.support.workshop import OWN, RUNTIME, TARGET, Workshop, content
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hatch_lambda_layer.selection import LockedSource
+    from hatch_lambda_layer.wheels.selection import LockedSource
 
 CANARY = "canary-c0ffee-7711"
 BACKENDS = ("hatchling", "setuptools")

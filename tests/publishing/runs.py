@@ -6,12 +6,12 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hatch_lambda_layer._internal.console import Console
 from hatch_lambda_layer.aws.session import AwsSession
-from hatch_lambda_layer.console import Console
+from hatch_lambda_layer.build.opening import open_project
+from hatch_lambda_layer.config.publish import PublishConfig
 from hatch_lambda_layer.exceptions import LambdaLayerError
-from hatch_lambda_layer.opening import open_project
-from hatch_lambda_layer.publishing.config import PublishConfig
-from hatch_lambda_layer.publishing.publication import Publication
+from hatch_lambda_layer.publishing.project import Publication
 from hatch_lambda_layer.publishing.rollout import Rollout
 from tests.support.displays import Lines
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hatch_lambda_layer.publishing.published import PublishedVersion
+    from hatch_lambda_layer.publishing.published_version import PublishedVersion
 
 # Long enough for moto on a busy machine, short enough to wait for what never comes.
 _SECONDS_FOR_ANSWER = 0.4

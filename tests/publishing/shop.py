@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from click.testing import CliRunner, Result
 
-from hatch_lambda_layer.cli import main
+from hatch_lambda_layer.cli.main import main
 from hatch_lambda_layer.publishing.descriptions import VersionTag
 from tests.support.lock_factory import LockedFile, LockedPackage, pylock
 from tests.support.wheel_factory import WheelSpec

@@ -13,7 +13,7 @@ from cfnlint.decode import decode_str
 
 from hatch_lambda_layer.exceptions import OutputError
 from hatch_lambda_layer.publishing import outputs
-from hatch_lambda_layer.publishing.published import PublishedVersion, Status
+from hatch_lambda_layer.publishing.published_version import PublishedVersion, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -299,7 +299,7 @@ def test_without_configuration_the_project_is_published_directly(
     path.write_text(text, encoding="utf-8")
     from click.testing import CliRunner
 
-    from hatch_lambda_layer.cli import main
+    from hatch_lambda_layer.cli.main import main
 
     result = CliRunner().invoke(main, ["publish", "--build", "--project", str(shop.root)])
     assert result.stdout == f"{shop.arn(1, 'eu-central-1', f'plain-{shop.name}')}\n"

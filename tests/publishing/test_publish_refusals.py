@@ -116,7 +116,12 @@ def test_parts_are_taken_back_when_one_of_them_fails(shop: Shop) -> None:
 def test_parts_are_taken_back_when_the_publication_is_interrupted(shop: Shop) -> None:
     shop.lock(ALPHA, incompressible(17 * 1024 * 1024))
     shop.run("build")
-    command = [sys.executable, "-c", "from hatch_lambda_layer.cli import main; main()", "publish"]
+    command = [
+        sys.executable,
+        "-c",
+        "from hatch_lambda_layer.cli.main import main; main()",
+        "publish",
+    ]
     process = subprocess.Popen(
         [*command, "--project", str(shop.root)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -415,7 +420,7 @@ def test_the_extra_is_named_where_it_is_missing(shop: Shop) -> None:
     shop.write()
     code = (
         "import sys; sys.modules['botocore'] = sys.modules['boto3'] = None\n"
-        "from hatch_lambda_layer.cli import main; main()"
+        "from hatch_lambda_layer.cli.main import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "publish", "--build", "--project", str(shop.root)],
@@ -452,7 +457,7 @@ def test_a_published_version_is_compared_by_its_manifest(
     monkeypatch.chdir(shop.root)
     from click.testing import CliRunner
 
-    from hatch_lambda_layer.cli import main
+    from hatch_lambda_layer.cli.main import main
 
     result = CliRunner().invoke(main, ["diff", f"{shop.name}:1", shop.arn(2)])
     assert result.exit_code == 0, result.output

@@ -85,7 +85,7 @@ class Sandbox:
 
     def build(self, folder: Path) -> None:
         """Build the layers of the targets; raise `CommandError` with what was said."""
-        program = "from hatch_lambda_layer.cli import main; main()"
+        program = "from hatch_lambda_layer.cli.main import main; main()"
         members = [word for target in TARGETS for word in ("--member", target)]
         self._run([sys.executable, "-c", program, "build", str(folder), *members], folder)
 

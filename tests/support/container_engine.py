@@ -21,8 +21,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hatch_lambda_layer.cache import Cache
-from hatch_lambda_layer.targets import Architecture
+from hatch_lambda_layer.targets.target import Architecture
+from hatch_lambda_layer.wheels.cache import Cache
 from tests.support.system_parts import (
     MissingPart,
     cache_folder,

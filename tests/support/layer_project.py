@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
-from hatch_lambda_layer.config import Matrix
-from hatch_lambda_layer.console import Console
+from hatch_lambda_layer._internal.console import Console
+from hatch_lambda_layer.build.project import ProjectBuild
+from hatch_lambda_layer.config.layer import Matrix
 from hatch_lambda_layer.layout import LayerPathLayout
-from hatch_lambda_layer.project_build import ProjectBuild
 from tests.support.displays import Lines
 from tests.support.lock_factory import locked, pylock
 from tests.support.wheel_factory import WheelSpec
@@ -18,7 +18,7 @@ from tests.support.wheel_factory import WheelSpec
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hatch_lambda_layer.pipeline import BuiltLayer
+    from hatch_lambda_layer.build.pipeline import BuiltLayer
     from tests.support.index_server import IndexServer
 
 ALPHA = WheelSpec(name="alpha", files={"alpha/__init__.py": b"A = 1\n", "alpha/a.pyi": b"A: int\n"})

@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hatch_lambda_layer.selection import LockedSource
+from hatch_lambda_layer.wheels.selection import LockedSource
 from tests.support.system_parts import MissingPart
 from tests.support.wheel_factory import WheelSpec
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_lambda_layer.cache import Cache
-from hatch_lambda_layer.console import Console
+from hatch_lambda_layer._internal.console import Console
 from hatch_lambda_layer.exceptions import BuildError, DownloadError, WheelError
-from hatch_lambda_layer.targets import Architecture, Target, runtimes
+from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheel_builders import BuildPolicy, LayerSources, Requirements
-from hatch_lambda_layer.wheels import Wheel, read_member
+from hatch_lambda_layer.wheels.cache import Cache
+from hatch_lambda_layer.wheels.wheel import Wheel, read_member
 from tests.support.displays import Lines
 from tests.support.source_factory import copying_project, locked_source, sdist, told
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from hatch_lambda_layer.selection import LockedSource
+    from hatch_lambda_layer.wheels.selection import LockedSource
     from tests.support.wheel_factory import WheelSpec
 
 OWN = f"python{sys.version_info.major}.{sys.version_info.minor}"

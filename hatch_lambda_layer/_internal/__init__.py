@@ -1,0 +1,1 @@
+"""What every room stands on: processes, threads, locks, zip archives, what a person sees."""

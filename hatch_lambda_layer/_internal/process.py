@@ -1,0 +1,144 @@
+"""The one door for subprocesses, and the redaction of what they print."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import re
+import subprocess
+import tempfile
+import threading
+from typing import IO, TYPE_CHECKING, cast
+
+from ..exceptions import ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_LONGEST_LINE = 1 << 16
+_CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/?#\s]+@")
+# Signed URLs and the like carry a secret behind the question mark.
+_QUERY_OF_URL = re.compile(r"(://[^\s?#'\"]+\?)[^\s#'\"]+")
+
+
+def redact(text: str) -> str:
+    """Give `text` without the user names and passwords of the URLs in it."""
+    return _QUERY_OF_URL.sub(r"\1****", _CREDENTIALS_IN_URL.sub("****@", text))
+
+
+def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> bytes:
+    """Run `argv` without a shell and give its standard output.
+
+    The program gets no standard input, so that it can never wait for an answer. When this process
+    is interrupted, the program is killed before the exception goes on.
+
+    Raises `ToolError` with everything the program said when it fails or can't be started.
+    """
+    name = re.split(r"[/\\]", argv[0])[-1]
+    command = redact(" ".join([name, *argv[1:]]))
+    try:
+        done = subprocess.run(
+            list(argv),
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+    except OSError as error:
+        raise ToolError(command, f"it could not be started: {error.strerror}") from error
+    if done.returncode == 0:
+        return done.stdout
+    said = done.stderr.decode("utf-8", "replace") or done.stdout.decode("utf-8", "replace")
+    if done.returncode < 0:
+        said = f"{said}\nit was ended by signal {-done.returncode}"
+    raise ToolError(command, redact(said) or f"exit code {done.returncode}")
+
+
+class Conversation:
+    """A program that is told things line by line, and answers in lines, while this one goes on.
+
+    It is in a session of its own: an interruption from the terminal reaches this process alone,
+    which then decides. Whatever ends this process, the program sees the end of its input.
+    """
+
+    def __init__(self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> None:
+        """Start the program; raise `ToolError` when that can't be done."""
+        self.command = redact(" ".join([re.split(r"[/\\]", argv[0])[-1], *argv[1:]]))
+        # Not a pipe: what nobody reads in time would make the program wait.
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `end`
+        try:
+            self._process = subprocess.Popen(
+                list(argv),
+                cwd=cwd,
+                env=dict(env),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._errors.close()
+            reason = f"it could not be started: {error.strerror}"
+            raise ToolError(self.command, reason) from error
+        self._ended = threading.Event()
+        self._end: tuple[int | None, str] | None = None
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        # A daemon, since children of the program may keep its pipe open for as long as they like.
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def tell(self, line: bytes) -> None:
+        """Write a line, unless the program has ended: `hear` then says so."""
+        with contextlib.suppress(OSError, ValueError):
+            pipe = cast("IO[bytes]", self._process.stdin)
+            pipe.write(line + b"\n")
+            pipe.flush()
+
+    def hear(self, seconds: float) -> bytes:
+        """Give the next line; raise `TimeoutError`, or `EOFError` when there will be none."""
+        try:
+            line = self._lines.get(timeout=seconds)
+        except queue.Empty:
+            raise TimeoutError from None
+        if line is None:
+            self._lines.put(None)
+            raise EOFError
+        return line
+
+    def lasts(self, seconds: float) -> bool:
+        """Wait for a while, and say whether the conversation then still goes on."""
+        return not self._ended.wait(seconds)
+
+    def end(self, seconds: float) -> tuple[int | None, str]:
+        """Close the program's input and wait for its end, which is forced in the end.
+
+        Gives its exit code, `None` where it was forced, and what it wrote to standard error.
+        """
+        if self._end is not None:
+            return self._end
+        self._ended.set()
+        with contextlib.suppress(OSError):
+            cast("IO[bytes]", self._process.stdin).close()
+        code: int | None = None
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self._process.kill()
+            self._process.wait()
+        self._listener.join(1)
+        self._errors.seek(0)
+        said = self._errors.read().decode("utf-8", "replace")
+        self._errors.close()
+        self._end = (code, redact(said).strip())
+        return self._end
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError), cast("IO[bytes]", self._process.stdout) as pipe:
+            # What never ends its line must not fill the memory.
+            while line := pipe.readline(_LONGEST_LINE):
+                self._lines.put(line)
+        self._lines.put(None)

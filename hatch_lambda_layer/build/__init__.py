@@ -1,0 +1,1 @@
+"""The order of a build: of one layer, and of all layers of a project."""

@@ -1,0 +1,94 @@
+"""What a layer is made of: its lockfile read, a target selected, and where that comes from checked.
+
+Each of the three is done once for all members of the matrix that share it, and what can be kept is
+kept in the cache.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._internal.process import redact
+from ..lockfiles import LockRequest, find_lockfile
+from ..wheels.origins import check_origins
+from ..wheels.selection import select, selection_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .._internal.console import Console
+    from ..config.layer import LayerConfig
+    from ..index.auth import IndexAccess
+    from ..index.pages import Link
+    from ..layout import LayerPathLayout
+    from ..lockfiles.protocol import Lock, Lockfile
+    from ..targets.target import Target
+    from ..wheels.cache import Cache
+    from ..wheels.selection import Selection
+
+
+class Resolver:
+    """Gives the selections of one project's layers; nothing is resolved that a tool has locked."""
+
+    def __init__(
+        self, layout: LayerPathLayout, cache: Cache, console: Console, access: IndexAccess
+    ) -> None:
+        self._layout = layout
+        self._cache = cache
+        self._console = console
+        self._access = access
+        self._locks: dict[tuple[object, ...], Lock] = {}
+
+    def selection(self, config: LayerConfig, target: Target) -> Selection:
+        """Give what the lockfile selects for a layer on a target.
+
+        Raises `LockfileError`, `ToolError`, `SelectionError` and `OriginError`.
+        """
+        lock = self._lock(config, target)
+        key = selection_key(lock, target)
+        selection = self._cache.selection(key)
+        if selection is None:
+            selection = select(lock, target)
+            # The cache holds no passwords, nor signed URLs.
+            urls = " ".join(f"{each.location} {each.index_url}" for each in selection.all)
+            if redact(urls) == urls:
+                self._cache.keep_selection(key, selection)
+        return check_origins(selection, lock, self._access.own, self._ask_index)
+
+    def _lock(self, config: LayerConfig, target: Target) -> Lock:
+        """Read the lockfile for a layer; the tool is asked once for what several members share."""
+        request = LockRequest(
+            layout=self._layout,
+            groups=config.groups,
+            extras=config.extras,
+            requirements=config.requirements,
+            build=config.build != "never",
+            access=self._access,
+        )
+        lockfile, path = find_lockfile(config.tool, request)
+        key = (path, request, target if lockfile.per_target else None)
+        if key not in self._locks:
+            self._locks[key] = self._read(lockfile, path, request, target)
+        for warning in self._locks[key].warnings:
+            self._console.warn_once(warning)
+        return self._locks[key]
+
+    def _read(self, lockfile: Lockfile, path: Path, request: LockRequest, target: Target) -> Lock:
+        key = lockfile.key(path, request, target)
+        kept = key and self._cache.lock(key, path)
+        if kept:
+            return kept
+        if key or lockfile.per_target:
+            # These tools take seconds.
+            self._console.info(f"Reading {path.name} with {lockfile.tool}")
+        lock = lockfile.read(path, request, target)
+        # The cache holds no passwords, nor signed URLs.
+        if key and redact(text := lock.text.decode()) == text:
+            self._cache.keep_lock(key, lock)
+        return lock
+
+    def _ask_index(self) -> Callable[[str, str], list[Link] | None]:
+        from ..index.download import Downloader
+
+        return Downloader(self._access).links

@@ -1,0 +1,146 @@
+"""The layers of one project: which are built, under which names, and what is said of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from .._internal.filelock import locked
+from ..exceptions import Interrupted, LambdaLayerError
+from ..index.auth import IndexAccess
+from ..reports import text as report
+from ..wheels.cache import Cache, default_cache_dir
+from .lock_selection import Resolver
+from .pipeline import BuildContext, MemberBuild
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from .._internal.console import Console
+    from ..config.indexes import CodeArtifact
+    from ..config.layer import Matrix, Member
+    from ..layout import LayerPathLayout
+    from .pipeline import BuildPlan, BuiltLayer
+
+
+@dataclass
+class ProjectBuild:
+    """The builds of all layers of one project, one after the other.
+
+    `project_wheel` is the project's own wheel where the caller has it already.
+    """
+
+    matrix: Matrix
+    layout: LayerPathLayout
+    pyproject: dict[str, object]
+    console: Console
+    project_wheel: Path | None = None
+    cache: Cache = field(default_factory=lambda: Cache(default_cache_dir()))
+
+    def __post_init__(self) -> None:
+        """Begin with no lock read, and no credentials looked for."""
+        access = IndexAccess(self.matrix.indexes, _codeartifact_token)
+        self._context = BuildContext(
+            layout=self.layout,
+            pyproject=self.pyproject,
+            console=self.console,
+            cache=self.cache,
+            access=access,
+            resolver=Resolver(self.layout, self.cache, self.console, access),
+            project_wheel=self.project_wheel,
+        )
+
+    def build(self, member: Member) -> BuiltLayer:
+        """Build one member of the matrix, unless it is up to date.
+
+        Raises `LambdaLayerError`; whatever was built before is then still there, untouched.
+        """
+        if warning := member.target.runtime.deprecation(_today()):
+            self.console.warn_once(warning)
+        alone = len(self.matrix.members) == 1
+        with locked(self._lock_paths(), self._say_waiting):
+            built = MemberBuild(self._context, member).run(self._name(member))
+        # One table is what a person wants to see; the tables of a matrix are nearly the same.
+        if built.rebuilt and (alone or self.console.verbose):
+            self.console.info(report.layer_table(built.manifest))
+        self.console.info(report.layer_totals(built.manifest))
+        for finding in built.manifest.findings:
+            self.console.warning(finding.message)
+        self.console.info(
+            report.stage_times(built.seconds)
+            if built.rebuilt
+            else f"{built.zip_path.name} is up to date"
+        )
+        return built
+
+    def plan(self, member: Member) -> BuildPlan:
+        """Say what a member would be made from; nothing is fetched, and no layer is written."""
+        with locked(self._lock_paths(), self._say_waiting):
+            return MemberBuild(self._context, member).plan(self.zip_path(member))
+
+    def zip_path(self, member: Member) -> Path:
+        """Give the path of a member's layer."""
+        return self.layout.path_layer_zip(self._name(member))
+
+    def _name(self, member: Member) -> str | None:
+        return None if len(self.matrix.members) == 1 else member.id
+
+    def build_all(
+        self, members: Sequence[Member], on_failure: Callable[[str, LambdaLayerError], None]
+    ) -> Iterator[BuiltLayer]:
+        """Build several members; one that fails does not keep the others from being built.
+
+        `on_failure` is told of each failure when it happens. Raises `LambdaLayerError` at the end
+        when there was one, or at once when there is only one member, or a signal.
+        """
+        failed = []
+        for member in members:
+            try:
+                yield self.build(member)
+            except LambdaLayerError as error:
+                if len(members) == 1 or isinstance(error, Interrupted):
+                    raise
+                on_failure(member.id, error)
+                failed.append(member.id)
+        if failed:
+            raise failures(failed, len(members))
+
+    def clean(self) -> None:
+        """Remove the layers of this project, and what builds have left."""
+        with locked(self._lock_paths(), self._say_waiting):
+            for path in self.layout.built_paths():
+                path.unlink(missing_ok=True)
+            shutil.rmtree(self.layout.dir_build_lambda_layer, ignore_errors=True)
+
+    def _lock_paths(self) -> list[Path]:
+        # In the cache, because a lock must not lie among the files that are to be uploaded.
+        folders = {self.layout.dir_project_root.resolve(), self.layout.dir_output.resolve()}
+        names = sorted(hashlib.sha256(os.fsencode(folder)).hexdigest() for folder in folders)
+        return [self.cache.root / "locks" / name for name in names]
+
+    def _say_waiting(self) -> None:
+        self.console.info("Waiting for another build of this project to end")
+
+
+def failures(failed: Sequence[str], members: int) -> LambdaLayerError:
+    """Give the error for a matrix of which some members could not be built."""
+    return LambdaLayerError(
+        f"{len(failed)} of {members} layers failed: {', '.join(failed)}; "
+        f"{members - len(failed)} built"
+    )
+
+
+def _codeartifact_token(place: CodeArtifact) -> str:
+    from ..aws.codeartifact import authorization_token
+
+    return authorization_token(place)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

@@ -1,0 +1,1 @@
+"""The command `hatch-lambda-layer`: it translates and delegates."""

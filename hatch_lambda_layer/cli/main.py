@@ -1,0 +1,162 @@
+"""The command `hatch-lambda-layer`, for projects of every build backend."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .. import __version__
+from .._internal.console import Console
+from .._internal.errors import reported
+from ..build.opening import open_project
+from ..exceptions import LambdaLayerError
+from ..layer.manifest import LayerManifest
+from ..reports import diff as differences
+from ..reports import text as report
+from .options import Terminal, chosen, of_layer, of_member, quietly, verbosely
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Neither 1, a failure, nor 2, a wrong command line.
+_DIFFERENT = 3
+
+
+class _Commands(click.Group):
+    """The commands; those about publishing are imported when one of them is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give all names."""
+        return sorted([*super().list_commands(ctx), *self._publishing()])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Give a command by its name."""
+        return super().get_command(ctx, cmd_name) or self._publishing().get(cmd_name)
+
+    def _publishing(self) -> Mapping[str, click.Command]:
+        from .publish import COMMANDS
+
+        return COMMANDS
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="hatch-lambda-layer")
+def main() -> None:
+    """Build AWS Lambda layers for Python from a lockfile, and publish them."""
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path), default=Path())
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Folder for the layers [dist]."
+)
+@of_layer
+@of_member
+@click.option(
+    "--runtime", "runtimes", multiple=True, help="Instead of `runtimes`; may be repeated."
+)
+@click.option(
+    "--architecture",
+    "architectures",
+    multiple=True,
+    help="Instead of `architectures`; may be repeated.",
+)
+@click.option("--tool", help="Instead of `tool`.")
+@click.option("-c", "--clean", is_flag=True, help="Remove the layers that are there first.")
+@verbosely
+@quietly
+def build(
+    path: Path,
+    output: Path | None,
+    layers: tuple[str, ...],
+    members: tuple[str, ...],
+    runtimes: tuple[str, ...],
+    architectures: tuple[str, ...],
+    tool: str | None,
+    *,
+    clean: bool,
+    verbose: int,
+    quiet: int,
+) -> None:
+    """Build the layers of the project in PATH, and print the path of each."""
+    terminal = Terminal(verbose - quiet)
+    overrides = {
+        "runtimes": list(runtimes),
+        "architectures": list(architectures),
+        "tool": tool,
+    }
+    with reported(terminal):
+        project = open_project(
+            path,
+            Console(terminal),
+            output=output,
+            overrides={key: value for key, value in overrides.items() if value},
+        )
+        if clean:
+            project.clean()
+        wanted = chosen(project.matrix, layers, members)
+        for built in project.build_all(wanted, terminal.display_failure):
+            click.echo(built.zip_path)
+
+
+@main.command()
+@click.argument("layer", metavar="ZIP", type=click.Path(path_type=Path))
+def show(layer: Path) -> None:
+    """Show what is in the layer ZIP, from the manifest beside it."""
+    terminal = Terminal(0)
+    with reported(terminal):
+        manifest_path = layer.with_suffix(".json")
+        manifest = LayerManifest.read(manifest_path)
+        click.echo(layer.absolute())
+        click.echo(report.layer_table(manifest))
+        click.echo(report.layer_totals(manifest))
+        click.echo(f"content digest: {manifest.content_digest}")
+        click.echo(f"code sha256: {manifest.code_sha256}")
+        for finding in manifest.findings:
+            click.echo(f"warning: {finding.message}")
+        if not manifest.describes(layer):
+            raise LambdaLayerError(
+                f"{layer} is not the zip that {manifest_path.name} was written for",
+                hint="build it again",
+            )
+
+
+@main.command()
+@click.argument("old", metavar="A")
+@click.argument("new", metavar="B")
+@click.option(
+    "--output",
+    type=click.Choice(list(differences.FORMATS)),
+    default="text",
+    help="How the difference is written.",
+)
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help=f"Exit with {_DIFFERENT} where the layers differ; failures exit with others.",
+)
+def diff(old: str, new: str, output: str, *, exit_code: bool) -> None:
+    """Show what differs from layer A to layer B.
+
+    Each is a zip with its manifest beside it, a `layer.json`, or a published version: NAME:3, or
+    its ARN.
+    """
+    with reported(Terminal(0)):
+        sides = (differences.read_side(each, _published_manifest) for each in (old, new))
+        difference = differences.LayerDifference(*sides)
+        click.echo(differences.FORMATS[output](difference), nl=False)
+        if exit_code and not difference.equal:
+            sys.exit(_DIFFERENT)
+
+
+def _published_manifest(version: str) -> LayerManifest:
+    from ..aws import needed
+    from ..config.publish import PublishConfig
+
+    with needed():
+        from ..publishing.inventory import published_manifest
+    pyproject = open_project(Path(), Console(Terminal(0))).pyproject
+    return published_manifest(version, PublishConfig.from_pyproject(pyproject).values())

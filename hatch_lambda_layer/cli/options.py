@@ -1,0 +1,85 @@
+"""What the commands share: the terminal, options, and the members that they are about."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from ..exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from ..config.layer import Matrix, Member
+    from ..exceptions import LambdaLayerError
+
+
+class Terminal:
+    """Messages on standard error, as Hatch's `Application` shows them."""
+
+    def __init__(self, verbosity: int) -> None:
+        self.verbosity = verbosity
+
+    def display_info(self, message: str = "") -> None:
+        """Show what everybody wants to see, unless quiet."""
+        if self.verbosity >= 0:
+            click.echo(message, err=True)
+
+    def display_warning(self, message: str = "") -> None:
+        """Show what should be looked at, unless very quiet."""
+        if self.verbosity >= -1:
+            click.echo(message, err=True)
+
+    def display_debug(self, message: str = "", level: int = 1) -> None:
+        """Show details, when verbose."""
+        if self.verbosity >= level:
+            click.echo(message, err=True)
+
+    def display_failure(self, member: str, error: LambdaLayerError) -> None:
+        """Show that one of several has failed."""
+        click.echo(f"error: {member}: {error}", err=True)
+
+    def abort(self, message: str = "", code: int = 1) -> NoReturn:
+        """Show the message and exit."""
+        if message:
+            click.echo(message, err=True)
+        sys.exit(code)
+
+
+verbosely = click.option("-v", "--verbose", count=True, help="Say more.")
+quietly = click.option("-q", "--quiet", count=True, help="Say less.")
+of_layer = click.option(
+    "--layer", "layers", multiple=True, help="Only this layer; may be repeated."
+)
+of_member = click.option(
+    "-m",
+    "--member",
+    "members",
+    multiple=True,
+    help="Only this member of the matrix, such as python3.13-arm64; may be repeated.",
+)
+
+
+def chosen(matrix: Matrix, layers: tuple[str, ...], members: tuple[str, ...]) -> tuple[Member, ...]:
+    """Give the members of the matrix that the command line names, or all."""
+    known_layers = [layer.name for layer in matrix.layers if layer.name]
+    known_members = [member.id for member in matrix.members]
+    problems = [
+        f"{kind} `{name}` is not in `[tool.lambda-layer]`, which has: {', '.join(known) or 'none'}"
+        for kind, names, known in (
+            ("Layer", layers, known_layers),
+            ("Member", members, known_members),
+        )
+        for name in names
+        if name not in known
+    ]
+    found = tuple(
+        member
+        for member in matrix.members
+        if (not layers or member.config.name in layers) and (not members or member.id in members)
+    )
+    if not found and not problems:
+        problems.append(f"No member of layer {', '.join(layers)} is {' or '.join(members)}")
+    if problems:
+        raise ConfigError(problems)
+    return found

@@ -1,0 +1,129 @@
+"""The commands about publishing; nothing of AWS is imported before one of them needs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .._internal.console import Console
+from .._internal.errors import reported
+from ..aws import needed
+from ..build.opening import open_project
+from ..config.publish import PublishConfig
+from ..publishing import outputs
+from ..publishing.project import Publication
+from ..publishing.rollout import Rollout, RolloutOptions
+from .options import Terminal, chosen, of_layer, of_member, quietly, verbosely
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_of_project = click.option(
+    "--project",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="Folder of the project [the current one].",
+)
+_in_region = click.option(
+    "--region", "regions", multiple=True, help="Instead of `regions`; may be repeated."
+)
+_as_profile = click.option("--profile", help="Instead of `profile`.")
+
+
+@click.command()
+@click.argument("zips", metavar="[ZIP]...", nargs=-1, type=click.Path(path_type=Path))
+@_of_project
+@of_layer
+@of_member
+@_in_region
+@_as_profile
+@click.option("--build", "builds", is_flag=True, help="Build first what has changed.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what would happen; --build builds.")
+@click.option("--force", is_flag=True, help="Publish a version though nothing has changed.")
+@click.option("--take-over", is_flag=True, help="Publish a layer that something else has made.")
+@click.option("--policy", is_flag=True, help="Print the smallest IAM policy that suffices.")
+@click.option(
+    "--output",
+    "form",
+    type=click.Choice(list(outputs.FORMATS)),
+    default="text",
+    help="What to print of the versions [text: their ARNs].",
+)
+@verbosely
+@quietly
+def publish(
+    zips: tuple[Path, ...],
+    project: Path,
+    layers: tuple[str, ...],
+    members: tuple[str, ...],
+    regions: tuple[str, ...],
+    profile: str | None,
+    form: str,
+    *,
+    builds: bool,
+    dry_run: bool,
+    force: bool,
+    take_over: bool,
+    policy: bool,
+    verbose: int,
+    quiet: int,
+) -> None:
+    """Publish layers where they have changed, and print the ARN of each.
+
+    The layers are the files ZIP, or those of the project.
+    """
+    terminal = Terminal(verbose - quiet)
+    with reported(terminal):
+        if zips and (builds or layers or members):
+            raise click.UsageError("ZIP can't be given with --build, --layer or --member.")
+        console = Console(terminal)
+        build = open_project(project, console)
+        overrides = _overrides(regions, profile)
+        configs = PublishConfig.from_pyproject(build.pyproject, overrides)
+        wanted = chosen(build.matrix, layers, members)
+        if policy:
+            from ..publishing.policy import needed_policy
+
+            click.echo(needed_policy(wanted, configs), nl=False)
+            return
+        options = RolloutOptions(force=force, take_over=take_over)
+        rollout = Rollout(console=console, on_failure=terminal.display_failure, options=options)
+        publication = Publication(build=build, configs=configs, rollout=rollout, dry_run=dry_run)
+        try:
+            # A list of all is printed at the end; an ARN, when it is there.
+            for version in publication.run(wanted, zips, builds=builds):
+                if form == "text":
+                    click.echo(version.arn)
+        finally:
+            if form != "text" and not dry_run:
+                click.echo(outputs.FORMATS[form](publication.versions), nl=False)
+
+
+@click.command()
+@click.argument("name")
+@_of_project
+@_in_region
+@_as_profile
+@click.option("--count", type=click.IntRange(1), default=20, help="How many to show [20].")
+def versions(
+    name: str, project: Path, regions: tuple[str, ...], profile: str | None, count: int
+) -> None:
+    """Show the newest versions of the layer NAME, and what uses them."""
+    terminal = Terminal(0)
+    with reported(terminal):
+        with needed():
+            from ..publishing.inventory import inventory
+        pyproject = open_project(project, Console(terminal)).pyproject
+        configs = PublishConfig.from_pyproject(pyproject, _overrides(regions, profile))
+        for text in inventory(name, configs.values(), count):
+            click.echo(text)
+
+
+def _overrides(regions: tuple[str, ...], profile: str | None) -> Mapping[str, object]:
+    given = {"regions": list(regions), "profile": profile}
+    return {key: value for key, value in given.items() if value}
+
+
+COMMANDS: Mapping[str, click.Command] = {"publish": publish, "versions": versions}

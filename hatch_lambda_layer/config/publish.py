@@ -1,0 +1,313 @@
+"""`[tool.lambda-layer.publish]` as frozen values: read once, every error in one go."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..exceptions import ConfigError
+from ..layout import LayerS3Layout
+from .layer import TABLE
+from .reader import TableReader, listed, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_ACCOUNT = (r"\d{12}", "an account's number, 12 digits")
+_ARN = r"arn:aws[a-z-]*:"
+_ROLE = (_ARN + r"iam::\d{12}:role/\S+", "the ARN of a role")
+_ORGANIZATION = (r"o-[a-z0-9]{10,32}", "an organization's id, such as 'o-a1b2c3d4e5'")
+_REGION = (r"[a-z]{2,}(-[a-z]+)+-\d+", "a Region, such as 'eu-west-1'")
+# A bucket's name may hold the placeholder of the Region.
+_S3_DIR = (r"s3://[a-z0-9.{}-]{3,}(/\S*)?", "a place on S3, such as 's3://bucket/prefix'")
+_NOT_EMPTY = (r"[^\r\n]*\S[^\r\n]*", "a line of text")
+# Lambda's own limits of these are checked against its service model, by `aws.service_model`.
+_LAYER_NAME = (r"[A-Za-z0-9_{}-]+", "letters, digits, `-`, `_` and placeholders")
+_PARAMETER = (r"[A-Za-z0-9_./{}-]+", "a parameter's name, such as '/layers/{layer-name}'")
+# After S3's page "Categorizing your objects using tags" (as of 2026-11).
+_TAG_KEY, _TAG = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}"), re.compile(r"[\w .:/=+@-]{0,256}")
+_TAG_MUST = "a text of letters, digits, spaces and any of + - = . _ : / @, as its key"
+_MOST_TAGS = 10
+
+_IN_NAME = ("layer", "runtime", "architecture")
+_IN_S3_DIR = ("layer-name", "architecture", "region")
+_IN_PARAMETER = ("layer-name",)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Permissions:
+    """Who else may use a layer: accounts by number, one organization by id, or everybody."""
+
+    accounts: tuple[str, ...] = ()
+    organization: str | None = None
+    public: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Destination:
+    """One Region of one account: where a layer version is published.
+
+    `account` is the name that the configuration gives the account, `None` where it names none.
+    `region` is `None` for the one that AWS's own settings have. `s3_dir` may hold placeholders;
+    `None` means that the zip goes to Lambda directly. `bucket_owner` is the number of the account
+    that owns the bucket, `None` for the very account.
+    """
+
+    account: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    role_arn: str | None = None
+    s3_dir: str | None = None
+    bucket_owner: str | None = None
+    kms: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What a person calls it, such as `eu-west-1` or `production, eu-west-1`."""
+        return ", ".join(filter(None, [self.account, self.region])) or "default Region"
+
+    def storage(
+        self, layer_name: str, architectures: Iterable[str], region: str
+    ) -> tuple[str, LayerS3Layout] | None:
+        """Give the bucket, and where a layer's objects lie in it; `None` where there is none."""
+        if self.s3_dir is None:
+            return None
+        architecture = "-".join(sorted(architectures))
+        values = {"layer-name": layer_name, "architecture": architecture, "region": region}
+        named = placeholders(self.s3_dir)
+        bucket, _, prefix = fill(self.s3_dir, values).removeprefix("s3://").partition("/")
+        rest = [values[part] for part in ("layer-name", "architecture") if part not in named]
+        return bucket, LayerS3Layout("/".join(filter(None, [prefix.strip("/"), *rest])))
+
+    @property
+    def regional_bucket(self) -> bool:
+        """Whether the bucket's name tells the Region."""
+        return "region" in placeholders(self.s3_dir or "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishConfig:
+    """What is said of publishing one layer of the matrix.
+
+    `layer_name` may hold placeholders; `project` is the project's normalised name, empty without
+    one. `retain` is how many versions are kept, `None` for all. `tags` are those of objects on S3.
+    """
+
+    project: str
+    layer: str | None
+    layer_name: str
+    description: str
+    license: str
+    destinations: tuple[Destination, ...]
+    permissions: Permissions
+    retain: int | None
+    tags: tuple[tuple[str, str], ...]
+    ssm_parameter: str | None
+
+    @classmethod
+    def from_pyproject(
+        cls, pyproject: Mapping[str, object], overrides: Mapping[str, object] | None = None
+    ) -> dict[str | None, PublishConfig]:
+        """Read the tables of a parsed `pyproject.toml`, by the layer; `None` is the unnamed one.
+
+        `overrides` are keys that count instead of what the tables say. Raises `ConfigError` with
+        every error.
+        """
+        tool = _table(_table(pyproject, "tool"), "lambda-layer")
+        project = _table(pyproject, "project").get("name")
+        name = re.sub(r"[^a-z0-9]+", "-", project.lower()) if isinstance(project, str) else ""
+        problems: list[str] = []
+        shared = tool.get("publish", {})
+        if not isinstance(shared, dict):
+            raise ConfigError([f"Field `{TABLE}.publish` must be a table"])
+        own: dict[str | None, object] = {None: shared}
+        own |= {
+            layer: table.get("publish", {}) if isinstance(table, dict) else {}
+            for layer, table in _table(tool, "layers").items()
+        }
+        configs = {}
+        for layer, table in own.items():
+            if not isinstance(table, dict):
+                problems.append(f"Field `{TABLE}.layers.{layer}.publish` must be a table")
+                continue
+            merged = {**shared, **table, **(overrides or {})}
+            reader = _PublishReader(layer, merged, table.keys(), problems)
+            configs[layer] = reader.read(name)
+        if problems:
+            raise ConfigError(problems)
+        return configs
+
+    def name_for(self, runtime: str, architecture: str) -> str:
+        """Give the name of the layer for a member of the matrix.
+
+        Of a runtime's dot nothing is left, since Lambda allows none: `python3.13` is `python313`.
+        """
+        runtime = runtime.replace(".", "")
+        values = {"layer": self.layer or "", "runtime": runtime, "architecture": architecture}
+        return fill(self.layer_name, values)
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Put values where a template has their names in braces."""
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
+
+
+def placeholders(template: str) -> set[str]:
+    """Give the names that a template has in braces."""
+    return set(_PLACEHOLDER.findall(template))
+
+
+def _table(parent: object, key: str) -> Mapping[str, object]:
+    value = parent.get(key, {}) if isinstance(parent, dict) else {}
+    return value if isinstance(value, dict) else {}
+
+
+class _PublishReader(TableReader):
+    """Reads the table of one layer; `own` are the keys that are written in it, not inherited."""
+
+    def __init__(
+        self,
+        layer: str | None,
+        table: Mapping[str, object],
+        own: Collection[str],
+        problems: list[str],
+    ) -> None:
+        prefix = f"{TABLE}.publish" if layer is None else f"{TABLE}.layers.{layer}.publish"
+        super().__init__(prefix, table, problems, written=None if layer is None else own)
+        self._layer = layer
+        self._all_problems = problems
+
+    def read(self, project: str) -> PublishConfig:
+        """Read the whole table."""
+        self.check_known(KEYS)
+        return PublishConfig(
+            project=project,
+            layer=self._layer,
+            layer_name=self._layer_name(project),
+            description=self.text("description", *_NOT_EMPTY) or "",
+            license=self.text("license", *_NOT_EMPTY) or "",
+            destinations=self._destinations(),
+            permissions=self._permissions(),
+            retain=self.number("retain", 1),
+            tags=self._tags(),
+            ssm_parameter=self._template("ssm-parameter", _PARAMETER, _IN_PARAMETER),
+        )
+
+    def _template(self, key: str, form: tuple[str, str], allowed: Collection[str]) -> str | None:
+        value = self.text(key, *form)
+        unknown = sorted(placeholders(value or "") - set(allowed))
+        for name in unknown:
+            known = listed(f"{{{each}}}" for each in allowed)
+            self.say(key, f"has no placeholder `{{{name}}}`, only {known}{nearest(name, allowed)}")
+        if value is not None and not unknown and re.search(r"[{}]", _PLACEHOLDER.sub("", value)):
+            self.wrong(key, "a text whose braces hold placeholders", value)
+        return None if unknown else value
+
+    def _layer_name(self, project: str) -> str:
+        name = self._template("layer-name", _LAYER_NAME, _IN_NAME)
+        if name is None and self.value("layer-name") is None:
+            if not project:
+                self.say("layer-name", "must be given where `project.name` is not")
+            return f"{project}-{self._layer}" if self._layer else project
+        # Only what is inherited can be the name of two layers without anybody meaning it.
+        inherited = self._written is not None and "layer-name" not in self._written
+        if inherited and name and "layer" not in placeholders(name):
+            self._all_problems.append(
+                f"Field `{TABLE}.publish.layer-name` is {name!r} for the layer `{self._layer}`, "
+                "too: put `{layer}` in it, or give "
+                f"`{TABLE}.layers.{self._layer}.publish.layer-name`"
+            )
+        return name or ""
+
+    def _permissions(self) -> Permissions:
+        table = self.table("permissions")
+        reader = self._inner("permissions", table)
+        reader.check_known(("accounts", "organization", "public"))
+        return Permissions(
+            accounts=reader.texts("accounts", *_ACCOUNT),
+            organization=reader.text("organization", *_ORGANIZATION),
+            public=reader.flag("public"),
+        )
+
+    def _tags(self) -> tuple[tuple[str, str], ...]:
+        table = self.table("tags")
+        for key, value in table.items():
+            if not (isinstance(value, str) and _TAG.fullmatch(value) and _TAG_KEY.fullmatch(key)):
+                self.wrong(f"tags.{key}", _TAG_MUST, value)
+        if len(table) > _MOST_TAGS:
+            self.say("tags", f"has {len(table)} tags, S3 takes {_MOST_TAGS} on an object")
+        return tuple(sorted((key, str(value)) for key, value in table.items()))
+
+    def _destinations(self) -> tuple[Destination, ...]:
+        accounts = self.table("accounts")
+        if not accounts:
+            return self._places(None)
+        found: list[Destination] = []
+        for name, table in accounts.items():
+            if not isinstance(table, dict):
+                self.wrong(f"accounts.{name}", "a table", table)
+                continue
+            inherited = {key: self.value(key) for key in _OF_ACCOUNT if self.value(key) is not None}
+            reader = self._inner(f"accounts.{name}", {**inherited, **table}, table.keys())
+            reader.check_known(_OF_ACCOUNT)
+            found += reader._places(name)  # noqa: SLF001  # it is of this very class
+        return tuple(found)
+
+    def _places(self, account: str | None) -> tuple[Destination, ...]:
+        regions = self.texts("regions", *_REGION)
+        s3_dirs = self._s3_dirs()
+        profile = self.text("profile", *_NOT_EMPTY)
+        role_arn = self.text("role-arn", *_ROLE)
+        bucket_owner = self.text("bucket-owner", *_ACCOUNT)
+        kms = self.text("kms", *_NOT_EMPTY)
+        return tuple(
+            Destination(
+                account=account,
+                region=region,
+                profile=profile,
+                role_arn=role_arn,
+                s3_dir=s3_dirs.get(region, s3_dirs.get(None)),
+                bucket_owner=bucket_owner,
+                kms=kms,
+            )
+            for region in (regions or (None,))
+        )
+
+    def _s3_dirs(self) -> dict[str | None, str]:
+        """Give the folder on S3 by the Region; that of `None` is for every other one."""
+        value = self.value("s3-dir")
+        if not isinstance(value, dict):
+            folder = self._template("s3-dir", _S3_DIR, _IN_S3_DIR)
+            return {None: folder} if folder else {}
+        reader = self._inner("s3-dir", value)
+        folders = {
+            region: reader._template(region, _S3_DIR, _IN_S3_DIR)  # noqa: SLF001  # its own class
+            for region in value
+        }
+        return {region: folder for region, folder in folders.items() if folder}
+
+    def _inner(
+        self, key: str, table: Mapping[str, object], own: Collection[str] | None = None
+    ) -> _PublishReader:
+        """Give the reader of a table in this one, which says nothing where it is inherited."""
+        inner = _PublishReader(self._layer, table, (), self._all_problems)
+        inner._prefix = f"{self._prefix}.{key}"
+        inherited = self._written is not None and key.split(".", maxsplit=1)[0] not in self._written
+        inner._written = () if inherited else own
+        return inner
+
+
+_OF_ACCOUNT = ("regions", "s3-dir", "profile", "role-arn", "bucket-owner", "kms")
+KEYS = (
+    "layer-name",
+    "description",
+    "license",
+    "permissions",
+    "retain",
+    "tags",
+    "ssm-parameter",
+    "accounts",
+    *_OF_ACCOUNT,
+)

@@ -1,0 +1,1 @@
+"""The plugins of Hatch: they translate and delegate."""

@@ -1,0 +1,82 @@
+"""The build hook of the wheel: `hatch build` and `uv build` write the layer beside the wheel."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.config import BuilderConfig
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+from .._internal.console import Console
+from .._internal.errors import reported
+from ..build.project import ProjectBuild
+from ..config.layer import Matrix
+from ..exceptions import ConfigError, LambdaLayerError, MissingLockfileError
+from ..layout import LayerPathLayout
+
+_SWITCH = "HATCH_LAMBDA_LAYER"
+
+
+class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
+    """Builds the layers when a wheel has been built to be kept."""
+
+    PLUGIN_NAME = "lambda-layer"
+
+    def clean(self, versions: list[str]) -> None:  # noqa: ARG002
+        """Remove the layers beside the wheel."""
+        if self.target_name == "wheel":
+            with reported(self.app):
+                self._project_build(None).clean()
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
+        """Build every member of the matrix; the wheel is there by now, and goes in if asked for."""
+        with reported(self.app):
+            if not self._is_wanted(version):
+                return
+            build = self._project_build(Path(artifact_path))
+            try:
+                for _ in build.build_all(build.matrix.members, self._say_failure):
+                    pass
+            except MissingLockfileError as error:
+                raise self._explained(error) from error
+
+    def _say_failure(self, member: str, error: LambdaLayerError) -> None:
+        self.app.display_error(f"error: {member}: {error}")
+
+    def _explained(self, error: MissingLockfileError) -> LambdaLayerError:
+        """Say what to do when the wheel is built from an sdist, which has no lockfile then."""
+        if not (Path(self.root) / "PKG-INFO").exists():
+            return error
+        return MissingLockfileError(
+            error.message,
+            hint="the wheel is built from the sdist: put the lockfile into it, with `include` in "
+            "`[tool.hatch.build.targets.sdist]`, for example `include = ['/src', '/uv.lock']`",
+        )
+
+    def _is_wanted(self, version: str) -> bool:
+        # A hook that is configured for every target runs for the sdist and for our own target too.
+        if self.target_name != "wheel" or version != "standard":
+            return False
+        switch = os.environ.get(_SWITCH, "")
+        if switch not in ("", "0", "1"):
+            raise ConfigError([f"{_SWITCH} must be 0 or 1, not {switch!r}"])
+        return switch == "1" or (switch == "" and not self._is_installing())
+
+    def _is_installing(self) -> bool:
+        """Say whether an installer wants the wheel, and throws away what lies beside it.
+
+        pip marks the processes it starts, uv builds in a folder of its cache.
+        """
+        return "PIP_BUILD_TRACKER" in os.environ or "builds-v0" in Path(self.directory).parts
+
+    def _project_build(self, project_wheel: Path | None) -> ProjectBuild:
+        root = Path(self.root)
+        return ProjectBuild(
+            matrix=Matrix.from_pyproject(self.metadata.config),
+            layout=LayerPathLayout(root / "pyproject.toml", root / self.directory),
+            pyproject=self.metadata.config,
+            console=Console(self.app),
+            project_wheel=project_wheel,
+        )

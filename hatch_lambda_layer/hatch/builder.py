@@ -1,0 +1,90 @@
+"""`hatch build -t lambda-layer`: the matrix as the versions of a Hatch build target."""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hatchling.builders.config import BuilderConfig
+from hatchling.builders.plugin.interface import BuilderInterface
+from hatchling.plugin.manager import PluginManager
+
+from .._internal.console import Console
+from .._internal.errors import abort, reported
+from ..build.project import ProjectBuild, failures
+from ..config.layer import Matrix
+from ..exceptions import ConfigError, Interrupted, LambdaLayerError
+from ..layout import LayerPathLayout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from ..config.layer import Member
+
+
+class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
+    """Builds `layer.zip` as a target of Hatch; each member of the matrix is a version."""
+
+    PLUGIN_NAME = "lambda-layer"
+
+    def get_version_api(self) -> dict[str, Callable[..., str]]:
+        """Give a function for each member of the matrix."""
+        return {member.id: partial(self._build_member, member) for member in self._matrix.members}
+
+    def build(self, **options: Any) -> Generator[str, None, None]:
+        """Build the members asked for; one that fails does not keep the others from being built."""
+        versions: list[str] = options.pop("versions", None) or self.config.versions
+        clean = options.pop("clean", None)
+        with reported(self.app):
+            known = self.get_version_api()
+            if unknown := sorted(set(versions) - set(known)):
+                raise ConfigError(
+                    [
+                        f"Version `{version}` is not in the matrix of `[tool.lambda-layer]`, which "
+                        f"has {', '.join(f'`{name}`' for name in known)}"
+                        for version in unknown
+                    ]
+                )
+        failed = []
+        for number, version in enumerate(versions):
+            artifacts: list[str] = []
+            with reported(self.app):
+                try:
+                    artifacts += super().build(
+                        versions=[version], clean=clean if number == 0 else False, **options
+                    )
+                except LambdaLayerError as error:
+                    if len(versions) == 1 or isinstance(error, Interrupted):
+                        raise
+                    self.app.display_error(f"error: {version}: {error}")
+                    failed.append(version)
+            yield from artifacts
+        if failed:
+            abort(self.app, failures(failed, len(versions)))
+
+    def clean(self, directory: str, versions: list[str]) -> None:  # noqa: ARG002
+        """Remove the layers from `directory`."""
+        with reported(self.app):
+            self._project_build(directory).clean()
+
+    def _build_member(self, member: Member, directory: str, **_build_data: Any) -> str:
+        return str(self._project_build(directory).build(member).zip_path)
+
+    @cached_property
+    def _matrix(self) -> Matrix:
+        with reported(self.app):
+            return Matrix.from_pyproject(self.metadata.config)
+
+    def _project_build(self, directory: str) -> ProjectBuild:
+        # Hatch calls once for each member; what the members share lives in one object.
+        output = Path(self.root, directory)
+        if self.__dict__.get("_current_output") != output:
+            self._current_output = output
+            self._current = ProjectBuild(
+                matrix=self._matrix,
+                layout=LayerPathLayout(Path(self.root, "pyproject.toml"), output),
+                pyproject=self.metadata.config,
+                console=Console(self.app),
+            )
+        return self._current

@@ -1,0 +1,1 @@
+"""Package indexes: who is sent credentials, and what is fetched over HTTP."""

@@ -1,0 +1,174 @@
+"""Who is given the credentials of which index: our own requests, and children that ask indexes.
+
+Our own requests carry those of the index whose scheme, host and port they go to. A child has them
+in its environment, or in a netrc that lives as long as it does; never in its arguments.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from ..config.indexes import normalized_url, origin, path_parts
+from ..exceptions import CredentialsError
+from .credentials import basic, find_credentials, netrc_login, url_credentials, variables
+from .netrc import Login, read_netrc, temporary_netrc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ..config.indexes import CodeArtifact, PrivateIndex
+    from .credentials import Credentials
+
+
+def _no_token(place: CodeArtifact) -> str:
+    raise CredentialsError(f"Nothing here can ask CodeArtifact for domain `{place.domain}`")
+
+
+class IndexAccess:
+    """The indexes of a project and their credentials, looked for when they are needed, once.
+
+    `token` asks CodeArtifact. May be used by several threads.
+    """
+
+    def __init__(
+        self,
+        indexes: Sequence[PrivateIndex] = (),
+        token: Callable[[CodeArtifact], str] = _no_token,
+    ) -> None:
+        self._indexes = indexes
+        self._token = token
+        self._found: dict[PrivateIndex, Credentials | None] = {}
+        self._finding = threading.RLock()
+
+    @property
+    def own(self) -> list[PrivateIndex]:
+        """The indexes of `[[tool.lambda-layer.indexes]]`."""
+        return [index for index in self._indexes if index.tool is None]
+
+    def credentials(self, index: PrivateIndex) -> Credentials | None:
+        """Give the credentials of an index, also where another table or variable has them."""
+        same = [each for each in self._indexes if _same(each, index)]
+        found = next(filter(None, map(self._credentials, same)), None)
+        url = normalized_url(index.url)
+        return found or next((e for e in self._of_urls if e.normalized_index_url == url), None)
+
+    def index_of(self, url: str) -> PrivateIndex | None:
+        """Give the index that a URL belongs to: of those with its origin, the one most alike."""
+        place = origin(url)
+        alike = [index for index in self._indexes if place and origin(index.url) == place]
+        return max(alike, key=lambda index: _shared(index.url, url), default=None)
+
+    def authorization(self, url: str) -> str | None:
+        """Give the header `Authorization` for a request to `url`, `None` where there is none.
+
+        What the URL itself has counts most, then what its index has, then netrc.
+        """
+        userinfo = urlsplit(url).netloc.rpartition("@")[0]
+        if userinfo:
+            user, _, password = userinfo.partition(":")
+            return basic(unquote(user), unquote(password))
+        index = self.index_of(url)
+        if index and (found := self.credentials(index)):
+            return found.authorization
+        named = [each for each in self._of_urls if origin(each.index_url) == origin(url)]
+        if named:
+            return max(named, key=lambda each: _shared(each.index_url, url)).authorization
+        login = netrc_login(self._netrc, url)
+        return basic(*login) if login else None
+
+    def advice(self, url: str) -> str:
+        """Say what to do when the index of `url` wants other credentials."""
+        index = self.index_of(url)
+        if index is None:
+            host = urlsplit(url).hostname
+            return f"put them into ~/.netrc (or the file that NETRC names) for {host}"
+        names = " and ".join(variables(None, index.name))
+        if found := self.credentials(index):
+            return (
+                f"those from {found.source} were sent to index `{index.name}`: check them and what "
+                f"they may read, or set others in {names}"
+            )
+        return f"none were found for index `{index.name}`: set {names}, or put them into ~/.netrc"
+
+    @contextmanager
+    def environment(self, tool: str) -> Iterator[dict[str, str]]:
+        """Give the environment of a child that asks indexes: this process's, and credentials.
+
+        uv gets variables, and the indexes of our own table, too; poetry gets variables; pip gets a
+        netrc, which is gone at the end. Raises `CredentialsError` where netrc can't say it.
+        """
+        if tool == "pip" and (logins := self._logins()):
+            with temporary_netrc(logins, os.environ) as path:
+                yield {**os.environ, "NETRC": str(path)}
+        elif tool in ("uv", "poetry"):
+            wanted = [index for index in self._indexes if index.tool in (None, tool)]
+            environment = dict(os.environ)
+            for index in wanted:
+                if found := self.credentials(index):
+                    # Under the name that the tool has for it, which need not be ours.
+                    environment |= replace(found, index_name=index.name).environment(tool)
+            if tool == "uv" and (offered := self._offered(wanted)):
+                environment["UV_INDEX"] = " ".join([*offered, environment.get("UV_INDEX", "")])
+            yield environment
+        else:
+            yield dict(os.environ)
+
+    def _credentials(self, index: PrivateIndex) -> Credentials | None:
+        with self._finding:
+            if index not in self._found:
+                self._found[index] = find_credentials(index, self._netrc, self._token)
+            return self._found[index]
+
+    @cached_property
+    def _netrc(self) -> dict[str, Login]:
+        return read_netrc(os.environ)
+
+    @cached_property
+    def _of_urls(self) -> list[Credentials]:
+        return list(url_credentials(os.environ))
+
+    def _offered(self, wanted: Sequence[PrivateIndex]) -> list[str]:
+        """Give the indexes of our own table that uv's does not name, as uv takes them."""
+        known = [index for index in wanted if index.tool == "uv"]
+        return [
+            f"{index.name}={index.url}"
+            for index in self.own
+            if not any(_same(index, each) for each in known)
+        ]
+
+    def _logins(self) -> dict[str, Login]:
+        """Give the logins of our own table's indexes by host, which is all that netrc knows."""
+        logins: dict[str, Login] = {}
+        for index in self.own:
+            found = self.credentials(index)
+            if found is None:
+                continue
+            host = urlsplit(index.url).hostname or ""
+            login = Login(found.username, found.password)
+            if logins.setdefault(host, login) != login:
+                raise CredentialsError(
+                    f"Two indexes on {host} have different credentials, `{index.name}` one of "
+                    "them: pip is told by netrc, which has one entry a host",
+                    hint="give one user both, or lock with a tool that knows indexes by name",
+                )
+        return logins
+
+
+def _same(one: PrivateIndex, other: PrivateIndex) -> bool:
+    return normalized_url(one.url) == normalized_url(other.url)
+
+
+def _shared(one: str, other: str) -> int:
+    """Count the first folders that the paths of two URLs share."""
+    count = 0
+    for mine, theirs in zip(path_parts(one), path_parts(other), strict=False):
+        if mine != theirs:
+            break
+        count += 1
+    return count

@@ -1,0 +1,148 @@
+"""How requests are sent: whom they trust, when they are tried again, who gets credentials."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+import truststore
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.exceptions import InvalidHeader, MaxRetryError
+from urllib3.util import Retry
+
+from .. import __version__
+from ..config.indexes import origin
+from ..exceptions import DownloadError
+
+if TYPE_CHECKING:
+    from .auth import IndexAccess
+
+ATTEMPTS = 4
+RETRIED_STATUS = (408, 425, 429, 500, 502, 503, 504)
+BACKOFF_SECONDS = 0.4
+# A server that wants us to wait for longer is reported instead.
+_LONGEST_RETRY_AFTER_SECONDS = 60
+# To one host: more than there are threads, so that none has to be closed.
+_MOST_CONNECTIONS = 32
+_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def open_session(access: IndexAccess, adapter: HTTPAdapter) -> requests.Session:
+    """Give a session for one thread over an adapter that threads may share."""
+    session = _Session(access)
+    session.headers["User-Agent"] = f"hatch-lambda-layer/{__version__}"
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def open_adapter() -> HTTPAdapter:
+    """Give a pool of connections; raise `DownloadError` for certificates that can't be used."""
+    retries = _Retry(
+        total=ATTEMPTS,
+        connect=ATTEMPTS - 1,
+        read=ATTEMPTS - 1,
+        other=0,  # a certificate does not become trusted
+        status_forcelist=RETRIED_STATUS,
+        backoff_factor=BACKOFF_SECONDS,
+        backoff_jitter=BACKOFF_SECONDS,
+        # `_Retry` reports what is too long; urllib3 would wait for less than asked.
+        retry_after_max=sys.maxsize,
+        raise_on_status=False,
+    )
+    return _Adapter(max_retries=retries, pool_maxsize=_MOST_CONNECTIONS)
+
+
+class _Session(requests.Session):
+    """Lets `access` alone decide which request has credentials, redirected ones, too."""
+
+    def __init__(self, access: IndexAccess) -> None:
+        super().__init__()
+        self._access = access
+        self.auth = self._authorize
+
+    def _authorize(self, request: Any) -> Any:
+        if value := self._access.authorization(request.url):
+            request.headers["Authorization"] = value
+        return request
+
+    def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
+        # Where the place is the same, so are the credentials: those of a URL come with it only.
+        if origin(prepared_request.url) != origin(response.request.url):
+            prepared_request.headers.pop("Authorization", None)
+            self._authorize(prepared_request)
+
+
+class _Adapter(HTTPAdapter):
+    """Trusts what the operating system trusts, and the certificates named by the environment.
+
+    One context for every connection: reading the certificates anew for each takes longer than
+    most downloads.
+    """
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        self._context = _system_context()
+        # The variables often name one and the same file, and to read it takes 25 ms.
+        for bundle, name in {os.environ.get(name): name for name in reversed(_BUNDLES)}.items():
+            if bundle:
+                _trust(self._context, bundle, name)
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+
+    def build_connection_pool_key_attributes(
+        self, request: Any, verify: Any, cert: Any = None
+    ) -> Any:
+        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {key: value for key, value in pool.items() if not key.startswith("ca_cert")}
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        # The context has the certificates already; requests would add its own to each connection.
+        pass
+
+
+def _system_context() -> ssl.SSLContext:
+    if sys.platform in ("darwin", "win32"):
+        # There, only the system itself can say what it trusts.
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # Elsewhere the system has files, which need not lie where this OpenSSL looks for them.
+    context = ssl.create_default_context()
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    return context
+
+
+class _Retry(Retry):
+    """Gives up where a server wants us to wait for too long, and knows what says nothing."""
+
+    def get_retry_after(self, response: Any) -> float | None:
+        try:
+            return super().get_retry_after(response)
+        except InvalidHeader:
+            return None
+
+    def increment(self, *args: Any, **kwargs: Any) -> Any:
+        response = kwargs.get("response")
+        wait = self.get_retry_after(response) if response is not None else None
+        if wait is not None and wait > _LONGEST_RETRY_AFTER_SECONDS:
+            raise MaxRetryError(kwargs["_pool"], args[1] if len(args) > 1 else None)
+        return super().increment(*args, **kwargs)
+
+
+def _trust(context: ssl.SSLContext, bundle: str, name: str) -> None:
+    """Trust a file or folder of certificates; raise `DownloadError` for one that can't be used."""
+    try:
+        if Path(bundle).is_dir():
+            context.load_verify_locations(capath=bundle)
+        else:
+            context.load_verify_locations(cafile=bundle)
+    except OSError as error:
+        raise DownloadError(
+            f"{name} names {bundle}, which can't be used: {error.strerror or error}",
+            hint="name a file of certificates in PEM form",
+        ) from error

@@ -1,0 +1,1 @@
+"""A layer: what goes into it and where, its size, its zip and its manifest."""

@@ -1,0 +1,56 @@
+"""From wheels and included files to the tree of a layer."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .findings import Finding
+from .placement import place
+from .tree import LayerTree
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ..targets.target import Target
+    from ..wheels.wheel import Wheel
+    from .inclusion import IncludedFile
+    from .tree import Entry
+
+
+def compose(
+    wheels: Sequence[Wheel],
+    included: Sequence[IncludedFile],
+    pack_path: Path,
+    target: Target,
+    patterns: Sequence[str],
+) -> tuple[LayerTree, list[Finding]]:
+    """Give the settled tree of a layer, pruned by `patterns`, and what to tell of it.
+
+    Included files are compressed into `pack_path` when there are any. Raises `ConflictError`.
+    """
+    entries: list[Entry] = []
+    findings: list[Finding] = []
+    for wheel in wheels:
+        placed, left_out = place(wheel, target)
+        entries += placed
+        findings += [Finding(code="left-out", message=note) for note in left_out]
+    if included:
+        from .inclusion import pack
+
+        with pack_path.open("wb") as file:
+            entries += pack(included, pack_path, file)
+    tree = LayerTree(tuple(entries))
+    if patterns:
+        from .pruning import prune
+
+        tree, warnings = prune(tree, patterns, _stub_readers(wheels))
+        findings += [Finding(code="prune", message=warning) for warning in warnings]
+    return tree.settled(), findings
+
+
+def _stub_readers(wheels: Sequence[Wheel]) -> set[str]:
+    """Give the distributions whose `.pyi` files lazy-loader reads when they are imported."""
+    lazy = re.compile(r"lazy[-_.]?loader\b", re.IGNORECASE)
+    return {wheel.name for wheel in wheels if any(lazy.match(need) for need in wheel.requires_dist)}

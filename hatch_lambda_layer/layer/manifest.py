@@ -1,0 +1,193 @@
+"""`layer.json`: what is in a layer, the three digests, and whether anything has changed.
+
+`input_digest` says what the content is made from, `content_digest` what the content is,
+`code_sha256` which bytes the zip has (as Lambda and Terraform write it).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..exceptions import LambdaLayerError, OutputError
+from .findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from ..config.layer import Member
+    from ..wheels.wheel import Wheel
+    from .archive import WrittenArchive
+    from .tree import LayerTree
+
+SCHEMA = 1
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerPackage:
+    """A distribution in a layer; sizes in bytes, `sha256` (hexadecimal) that of its wheel.
+
+    `zipped_size` counts the compressed content without the headers of the zip.
+    """
+
+    name: str
+    version: str
+    wheel: str
+    sha256: str
+    files: int
+    unpacked_size: int
+    zipped_size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerManifest:
+    """What `layer.json` says of the zip beside it; sizes in bytes.
+
+    `member` is the name in the matrix, `layer` that of the layer where it has one.
+    """
+
+    member: str
+    layer: str | None
+    runtime: str
+    architecture: str
+    input_digest: str
+    content_digest: str
+    code_sha256: str
+    zipped_size: int
+    unpacked_size: int
+    files: int
+    packages: tuple[LayerPackage, ...]
+    findings: tuple[Finding, ...]
+
+    def to_json(self) -> str:
+        """Write the manifest as the text of `layer.json`: the same for the same layer."""
+        return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> LayerManifest:
+        """Read the text of a `layer.json`; raise `LambdaLayerError` for any other text."""
+        try:
+            table: dict[str, Any] = json.loads(text)
+            schema = table.pop("schema")
+            if schema != SCHEMA:
+                raise LambdaLayerError(
+                    f"The manifest has schema {schema}, only {SCHEMA} is known",
+                    hint="read it with the version of hatch-lambda-layer that wrote it",
+                )
+            packages = tuple(_typed(LayerPackage, package) for package in table.pop("packages"))
+            findings = tuple(_typed(Finding, finding) for finding in table.pop("findings"))
+            return _typed(cls, {**table, "packages": packages, "findings": findings})
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise LambdaLayerError(f"The manifest is no `layer.json`: {error}") from error
+
+    @classmethod
+    def read(cls, path: Path) -> LayerManifest:
+        """Read a `layer.json`; raise `LambdaLayerError` when that can't be done, with its path."""
+        try:
+            return cls.from_json(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise OutputError(
+                f"{path} can't be read: {error.strerror}",
+                hint="a build writes a `layer.json` beside the zip: keep them together",
+            ) from error
+        except UnicodeDecodeError as error:
+            raise LambdaLayerError(f"{path}: {error}") from error
+        except LambdaLayerError as error:
+            raise LambdaLayerError(f"{path}: {error.message}", hint=error.hint) from error
+
+    @classmethod
+    def read_intact(cls, path: Path, zip_path: Path) -> LayerManifest | None:
+        """Read a `layer.json`; give `None` when it can't be read or its zip has changed."""
+        try:
+            found = cls.from_json(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, LambdaLayerError):
+            return None
+        return found if found.describes(zip_path) else None
+
+    def describes(self, zip_path: Path) -> bool:
+        """Say whether the zip still has the bytes that this manifest was written for."""
+        try:
+            if zip_path.stat().st_size != self.zipped_size:
+                return False
+            with zip_path.open("rb") as file:
+                return _base64(hashlib.file_digest(file, "sha256").digest()) == self.code_sha256
+        except OSError:
+            return False
+
+
+def input_digest(facts: object) -> str:
+    """Give the digest of everything that decides a layer's content, in any JSON-able form."""
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def content_digest(tree: LayerTree) -> str:
+    """Give the digest of a settled tree: its paths, modes, sizes and contents, not compression."""
+    lines = "".join(
+        f"{entry.path}\0{entry.mode:o}\0{entry.size}\0{entry.sha256}\n" for entry in tree
+    )
+    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
+
+
+def describe(
+    member: Member,
+    inputs: str,
+    tree: LayerTree,
+    wheels: Iterable[Wheel],
+    archive: WrittenArchive,
+    findings: Iterable[Finding],
+) -> LayerManifest:
+    """Give the manifest of a layer that was written; `inputs` is its input digest."""
+    return LayerManifest(
+        member=member.id,
+        layer=member.config.name,
+        runtime=member.target.runtime.id,
+        architecture=member.target.architecture.value,
+        input_digest=inputs,
+        content_digest=content_digest(tree),
+        code_sha256=_base64(bytes.fromhex(archive.sha256)),
+        zipped_size=archive.size,
+        unpacked_size=tree.unpacked_size,
+        files=len(tree.entries),
+        packages=tuple(packages(tree, wheels)),
+        findings=tuple(findings),
+    )
+
+
+def packages(tree: LayerTree, wheels: Iterable[Wheel]) -> Iterable[LayerPackage]:
+    """Give what each wheel has in the tree, by name."""
+    sums: dict[str, list[int]] = {}
+    for entry in tree:
+        total = sums.setdefault(entry.owner, [0, 0, 0])
+        total[0] += 1
+        total[1] += entry.size
+        total[2] += entry.compressed_size
+    for wheel in sorted(wheels, key=lambda wheel: wheel.name):
+        files, unpacked, zipped = sums.get(wheel.name, (0, 0, 0))
+        yield LayerPackage(
+            name=wheel.name,
+            version=wheel.version,
+            wheel=wheel.filename,
+            sha256=wheel.sha256,
+            files=files,
+            unpacked_size=unpacked,
+            zipped_size=zipped,
+        )
+
+
+def _typed(kind: type[T], table: dict[str, Any]) -> T:
+    """Make a value of a dataclass; raise `TypeError` for texts and numbers that are none."""
+    for field in fields(kind):  # type: ignore[arg-type]
+        wanted = {"str": str, "int": int}.get(str(field.type), object)
+        if field.name in table and type(table[field.name]) is not wanted and wanted is not object:
+            raise TypeError(f"`{field.name}` must be of type {field.type}")
+    return kind(**table)
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()

@@ -1,0 +1,95 @@
+"""Where the members of a wheel go in a layer.
+
+PEP 427 installs a wheel's root and the folders of its `.data` to different places. A layer has:
+
+- the root, `purelib` and `platlib`: `python/`, which Lambda puts on `sys.path`
+- `data`: `python/`, as `pip install --target` lays it
+- `scripts`: `python/bin/`, with `#!python` made Lambda's interpreter
+- `headers`: nowhere, since nothing compiles on Lambda; the report says so
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from ..wheels.wheel import read_member
+from .tree import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..targets.target import Target
+    from ..wheels.wheel import Wheel, WheelMember
+
+ROOT = "python/"
+_FOLDERS = {"purelib": "", "platlib": "", "data": "", "scripts": "bin/"}
+
+
+def place(wheel: Wheel, target: Target) -> tuple[list[Entry], list[str]]:
+    """Give the entries that `wheel` brings into a layer, and notes on what stays out."""
+    prefix = wheel.dist_info.removesuffix(".dist-info") + ".data/"
+    plain = [member for member in wheel.members if not member.path.startswith(prefix)]
+    moved = [member for member in wheel.members if member.path.startswith(prefix)]
+    entries = [_copied(wheel, member, member.path) for member in plain]
+    if not moved:
+        return entries, []
+    headers = []
+    for member in moved:
+        folder, _, path = member.path.removeprefix(prefix).partition("/")
+        if folder == "headers":
+            headers.append(member.path)
+        elif folder == "scripts":
+            entries.append(_script(wheel, member, f"{_FOLDERS[folder]}{path}", target))
+        else:
+            entries.append(_copied(wheel, member, f"{_FOLDERS[folder]}{path}"))
+    notes = []
+    if headers:
+        notes.append(
+            f"{wheel.name} {wheel.version}: its headers, which only a compiler needs, were left "
+            f"out ({headers[0]}{f' and {len(headers) - 1} more' if len(headers) > 1 else ''})"
+        )
+    return list(_with_record(wheel, entries)), notes
+
+
+def _copied(wheel: Wheel, member: WheelMember, path: str) -> Entry:
+    return Entry(
+        path=ROOT + path,
+        owner=wheel.name,
+        executable=member.executable,
+        method=member.method,
+        source=wheel.file,
+        offset=member.offset,
+        compressed_size=member.compressed_size,
+        size=member.size,
+        crc=member.crc,
+        sha256=member.sha256,
+    )
+
+
+def _script(wheel: Wheel, member: WheelMember, path: str, target: Target) -> Entry:
+    """Give a script as an installer would: executable, and started by the target's Python."""
+    content = read_member(wheel, member)
+    if not content.startswith(b"#!python"):
+        return _copied(wheel, member, path)._replace(executable=True)
+    rest = content.partition(b"\n")[2]
+    shebang = f"#!/var/lang/bin/{target.runtime.id}\n".encode()
+    return Entry.made(ROOT + path, wheel.name, shebang + rest, executable=True)
+
+
+def _with_record(wheel: Wheel, entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Rewrite RECORD for the places that the files have now (PEP 376)."""
+    record = f"{ROOT}{wheel.dist_info}/RECORD"
+    rows = []
+    for entry in entries:
+        if entry.path == record:
+            rows.append((f"{wheel.dist_info}/RECORD", "", ""))
+            continue
+        yield entry
+        digest = base64.urlsafe_b64encode(bytes.fromhex(entry.sha256)).rstrip(b"=").decode()
+        rows.append((entry.path.removeprefix(ROOT), f"sha256={digest}", str(entry.size)))
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(sorted(set(rows)))
+    yield Entry.made(record, wheel.name, text.getvalue().encode())

@@ -1,0 +1,129 @@
+"""The layer before it is a zip: which path holds which bytes, and where those bytes are."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from .._internal.zip_format import STORED
+from ..exceptions import ConflictError
+from ..wheels.wheel import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+_SHOWN = 5
+
+
+class Entry(NamedTuple):
+    """A file of the layer.
+
+    `path` is the one in the zip, `owner` the distribution it comes from. `source` is a file that
+    holds the compressed bytes at `offset`, or those bytes themselves. Sizes are in bytes.
+    """
+
+    path: str
+    owner: str
+    executable: bool
+    method: int
+    source: Path | bytes
+    offset: int
+    compressed_size: int
+    size: int
+    crc: int
+    sha256: str
+
+    @classmethod
+    def made(cls, path: str, owner: str, content: bytes, *, executable: bool = False) -> Entry:
+        """Give a file whose content is made here: stored, so that no zlib decides its bytes."""
+        return cls(
+            path=path,
+            owner=owner,
+            executable=executable,
+            method=STORED,
+            source=content,
+            offset=0,
+            compressed_size=len(content),
+            size=len(content),
+            crc=zlib.crc32(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+        )
+
+    @property
+    def mode(self) -> int:
+        """The permissions in the layer: everybody may read, as Lambda asks for."""
+        return 0o100755 if self.executable else 0o100644
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTree:
+    """The files of a layer; until it is settled, several may claim one path."""
+
+    entries: tuple[Entry, ...]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    @property
+    def unpacked_size(self) -> int:
+        """The bytes that Lambda counts."""
+        return sum(entry.size for entry in self.entries)
+
+    def only(self, keep: Callable[[Entry], bool]) -> LayerTree:
+        """Give the tree without the entries that `keep` refuses."""
+        return LayerTree(tuple(filter(keep, self.entries)))
+
+    def settled(self) -> LayerTree:
+        """Give the tree with one entry a path, sorted.
+
+        Equal files of several owners become one, as installers leave them. Raises `ConflictError`
+        for paths that differ in content, only by case or Unicode form, or that are a file for one
+        owner and a folder for another.
+        """
+        claimed: dict[str, Entry] = {}
+        problems = []
+        for entry in self.entries:
+            first = claimed.setdefault(entry.path, entry)
+            if first is entry:
+                continue
+            if (first.size, first.sha256) != (entry.size, entry.sha256):
+                problems.append(_dispute(first, entry, "have different files"))
+            elif entry.executable and not first.executable:
+                claimed[entry.path] = entry
+        problems += _collisions(claimed)
+        if problems:
+            more = f"\n- and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+            raise ConflictError(
+                "The layer would have one path for different things:\n"
+                + "\n".join(f"- {problem}" for problem in problems[:_SHOWN])
+                + more,
+                hint="leave one of the packages out, or `prune` the path when nothing needs it",
+            )
+        # Byte order: the same for every locale and every Python.
+        ordered = sorted(claimed.values(), key=lambda entry: entry.path.encode())
+        return LayerTree(tuple(ordered))
+
+
+def _dispute(first: Entry, second: Entry, what: str) -> str:
+    both = first.owner if first.owner == second.owner else f"{first.owner} and {second.owner}"
+    paths = first.path if first.path == second.path else f"{first.path}` and `{second.path}"
+    return f"`{paths}`: {both} {what}"
+
+
+def _collisions(claimed: dict[str, Entry]) -> Iterable[str]:
+    folded: dict[str, Entry] = {}
+    folders: set[str] = set()
+    for path, entry in claimed.items():
+        first = folded.setdefault(path.lower() if path.isascii() else fold(path), entry)
+        if first is not entry:
+            yield _dispute(first, entry, "differ only by case or Unicode form")
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    for path in sorted(folders & claimed.keys()):
+        below = next(entry for entry in claimed.values() if entry.path.startswith(f"{path}/"))
+        yield _dispute(claimed[path], below, "have a file and a folder of one name")

@@ -1,0 +1,189 @@
+"""`pdm.lock`, read as it is once `pdm lock --check` has found it fresh.
+
+`pdm export` is not asked. It wants an interpreter that fits the project, for which it makes a
+virtual environment in it, or downloads one; and where the lockfile has no URLs, it fetches
+hashes, too, from the index, so that those that were locked are lost.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ..._internal.process import run
+from ...exceptions import LockfileError, ToolError
+from ...targets.target import Architecture, Target, runtimes
+from ..protocol import Lock, read_text
+from ..tools import beside, chosen, key_of_files, on_path, parsed, read_pyproject, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from ..protocol import LockRequest
+
+# Settings that would have pdm look at another project or lockfile.
+_CONTRADICTING = ("PDM_PROJECT", "PDM_LOCKFILE")
+# What pdm says, in all its versions, of a lock that is older than the project.
+_STALE = r"doesn't (match|satisfy)|packages may be outdated"
+_UNKNOWN_OPTION = r"(?i)unrecognized arguments|no such option"
+
+
+class PdmLockfile:
+    """The lockfile of pdm."""
+
+    tool = "pdm"
+    filename = "pdm.lock"
+    command = "pdm lock"
+    per_target = False
+
+    def find(self, request: LockRequest) -> list[Path]:
+        """Give `pdm.lock`."""
+        path = request.layout.dir_project_root / self.filename
+        return [path] if path.is_file() else []
+
+    def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
+        """Name the lock by all that pdm reads for it; starting pdm takes a second."""
+        return key_of_files(path, request)
+
+    def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
+        """Read the lock; a stale one fails."""
+        content = parsed(read_text(path), path, self.command)
+        project = read_pyproject(request.layout.path_pyproject_toml)
+        known = table(project, "project", "optional-dependencies")
+        groups = chosen("group", request.groups, _groups(project), path)
+        extras = chosen("extra", request.extras, known, path)
+        _check_fresh(path)
+        try:
+            _check_complete(path, table(content, "metadata"), [*groups, *extras])
+            text = _as_pylock(path, content, project, groups, extras)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise LockfileError(
+                f"Lockfile `{path}` is not as pdm writes it: {error!r}",
+                hint=f"lock again with `{self.command}`",
+            ) from error
+        return Lock(path=path, command=self.command, text=text)
+
+
+def _groups(project: Mapping[str, Any]) -> Iterable[str]:
+    yield from table(project, "dependency-groups")
+    yield from table(project, "tool", "pdm", "dev-dependencies")
+
+
+def _find_pdm() -> list[str]:
+    """Give the command of the pdm beside this package, else of the one on the search path."""
+    command = beside("pdm") or on_path("pdm")
+    if command is None:
+        raise LockfileError(
+            "`pdm.lock` needs pdm, and none was found",
+            hint='install it beside this package with `pip install "hatch-lambda-layer[pdm]"`, or '
+            "put pdm on the PATH",
+        )
+    return command
+
+
+def _check_fresh(path: Path) -> None:
+    """Let pdm compare the lock with the project; nothing of the user's or project's is written."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="hatch-lambda-layer-") as scratch:
+        env = {key: value for key, value in os.environ.items() if key not in _CONTRADICTING}
+        env |= {"PDM_CHECK_UPDATE": "0", "PDM_NON_INTERACTIVE": "1"}
+        env |= {"PDM_CACHE_DIR": scratch, "PDM_LOG_DIR": scratch}
+        argv = [*_find_pdm(), "lock", "--check", "--lockfile", path.name]
+        try:
+            run(argv, cwd=path.parent, env=env)
+        except ToolError as error:
+            raise _explained(error, path) from error
+
+
+def _check_complete(path: Path, metadata: Mapping[str, Any], wanted: Sequence[str]) -> None:
+    """Raise `LockfileError` for a lock that does not tell enough, or not of every group."""
+    from packaging.utils import canonicalize_name
+
+    strategy = metadata.get("strategy", [])
+    if "inherit_metadata" not in strategy:
+        raise LockfileError(
+            f"Lockfile `{path}` does not say which groups and platforms need a package",
+            hint="lock again with `pdm lock --strategy inherit_metadata` (and a pdm from 2.11 on)",
+        )
+    if "targets" not in metadata and "cross_platform" not in strategy:
+        raise LockfileError(
+            f"Lockfile `{path}` is for the one platform that it was made on",
+            hint="lock again with `pdm lock --strategy cross_platform`",
+        )
+    locked = {canonicalize_name(group) for group in metadata.get("groups", wanted)}
+    if missing := [name for name in wanted if canonicalize_name(name) not in locked]:
+        names = ", ".join(f"`{name}`" for name in missing)
+        options = "".join(f" --group {name}" for name in missing)
+        raise LockfileError(
+            f"Lockfile `{path}` leaves out {names} of the project",
+            hint=f"lock again with `pdm lock{options}`",
+        )
+
+
+def _as_pylock(
+    path: Path,
+    content: Mapping[str, Any],
+    project: Mapping[str, Any],
+    groups: Sequence[str],
+    extras: Sequence[str],
+) -> bytes:
+    from packaging.utils import canonicalize_name
+
+    from ...config.project import direct_requirements
+    from .. import pylock_text as _text
+    from ..default_index import default_index
+    from .document import PdmLock
+    from .sources import PdmSources
+
+    names = [canonicalize_name(name) for name in (*groups, *extras)]
+    lock = PdmLock(content, ["default", *names])
+    if _says_what_it_needs(project):
+        lock.narrow(direct_requirements(project, groups, extras), _environments())
+    sources = PdmSources(path.parent, project, cache(lambda: default_index(path.parent)))
+    return _text.render(
+        lock.tables(cache(sources.indexes)),
+        created_by="pdm",
+        environments=lock.environments(),
+    )
+
+
+def _environments() -> list[dict[str, str]]:
+    """Give the values of markers in every target there is."""
+    targets = [Target(each, other) for each in runtimes().values() for other in Architecture]
+    return [
+        {key: str(value) for key, value in target.marker_environment().items()}
+        for target in targets
+    ]
+
+
+def _says_what_it_needs(project: Mapping[str, Any]) -> bool:
+    """Tell whether the project's own file has all the dependencies that were locked."""
+    dynamic = set(table(project, "project").get("dynamic", []))
+    computed = dynamic.intersection(("dependencies", "optional-dependencies"))
+    return not computed and "workspace" not in table(project, "tool", "pdm")
+
+
+def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
+    """Say in the words of this project what pdm refuses; its own words stay in the message."""
+    said = error.output.strip()
+    if "not compatible" in said:
+        return LockfileError(
+            f"Lockfile `{path}` is of a version that the pdm that was found does not read"
+            f"\n\n{said}",
+            hint="update pdm, or lock again with `pdm lock`",
+        )
+    if re.search(_STALE, said):
+        return LockfileError(
+            f"Lockfile `{path}` is stale: pyproject.toml has changed since",
+            hint="lock again with `pdm lock`",
+        )
+    if re.search(_UNKNOWN_OPTION, said):
+        return LockfileError(
+            f"The pdm that was found is too old to read `{path}` with\n\n{said}",
+            hint="update it with `pdm self update`; version 2.11 is the oldest that will do",
+        )
+    return error

@@ -1,0 +1,172 @@
+"""`poetry.lock`, through `poetry export`.
+
+The export says which packages the project, its groups and its extras need, and where; the
+lockfile has their files. Of poetry's formats it is `requirements.txt`, not `pylock.toml`: that one
+refuses lockfiles of poetry 1 and 2.0, and asks the index for one package after the other.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..._internal.process import run
+from ...exceptions import LockfileError, ToolError
+from ..protocol import Lock, read_text
+from ..tools import beside, chosen, key_of_files, on_path, parsed, read_pyproject, table, version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ...targets.target import Target
+    from ..protocol import LockRequest
+
+_TWO_WAYS = (
+    'install poetry beside this package with `pip install "hatch-lambda-layer[poetry]"`, or give '
+    "the poetry on the PATH its plugin with `poetry self add poetry-plugin-export`"
+)
+# What poetry and its plugin say, in all their versions, of a lock that is older than the project.
+_STALE = r"poetry\.lock (was last generated|is not (up to date|consistent))"
+_NO_EXPORT = r"command \W*export\W* (does not exist|is not defined)"
+_UNKNOWN_OPTION = r'The "-+[\w-]+" option does not exist'
+
+
+class PoetryLockfile:
+    """The lockfile of poetry."""
+
+    tool = "poetry"
+    filename = "poetry.lock"
+    command = "poetry lock"
+    per_target = False
+
+    def find(self, request: LockRequest) -> list[Path]:
+        """Give `poetry.lock`."""
+        path = request.layout.dir_project_root / self.filename
+        return [path] if path.is_file() else []
+
+    def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
+        """Name the lock by all that poetry reads for it; starting poetry takes a second."""
+        return key_of_files(path, request)
+
+    def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
+        """Export the lock; a stale one fails."""
+        content = parsed(read_text(path), path, self.command)
+        project = read_pyproject(request.layout.path_pyproject_toml)
+        groups = chosen("group", request.groups, _groups(project), path)
+        extras = chosen("extra", request.extras, _extras(project), path)
+        exported = _export(path, groups, extras)
+        try:
+            text = _as_pylock(path, content, exported)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise LockfileError(
+                f"Lockfile `{path}` is not as poetry writes it: {error!r}",
+                hint=f"lock again with `{self.command}`",
+            ) from error
+        return Lock(path=path, command=self.command, text=text)
+
+
+def _groups(project: dict[str, Any]) -> Iterable[str]:
+    poetry = table(project, "tool", "poetry")
+    # Before poetry 1.2 had groups, there was this one.
+    yield from ["dev"] if "dev-dependencies" in poetry else []
+    yield from (name for name in table(poetry, "group") if name != "main")
+    yield from table(project, "dependency-groups")
+
+
+def _extras(project: dict[str, Any]) -> Iterable[str]:
+    yield from table(project, "tool", "poetry", "extras")
+    yield from table(project, "project", "optional-dependencies")
+
+
+def _export(path: Path, groups: Sequence[str], extras: Sequence[str]) -> str:
+    """Let poetry export the lock; nothing of the user's or the project's is written."""
+    import tempfile
+
+    options = [part for group in groups for part in ("--with", group)]
+    options += [part for extra in extras for part in ("--extras", extra)]
+    with tempfile.TemporaryDirectory(prefix="hatch-lambda-layer-") as scratch:
+        output = Path(scratch, "requirements.txt")
+        env = {
+            **os.environ,
+            "POETRY_CACHE_DIR": str(Path(scratch, "cache")),
+            "POETRY_VIRTUALENVS_CREATE": "false",
+        }
+        command = [*_find_poetry(), "--no-interaction", "--no-ansi"]
+        try:
+            if not _export_refuses_stale(command):
+                _check_fresh(command, path.parent, env)
+            argv = [*command, "export", "--format", "requirements.txt", "--output", str(output)]
+            run([*argv, *options], cwd=path.parent, env=env)
+        except ToolError as error:
+            raise _explained(error, path) from error
+        return output.read_text(encoding="utf-8")
+
+
+def _as_pylock(path: Path, content: Mapping[str, Any], exported: str) -> bytes:
+    from .. import pylock_text as _text
+    from ..default_index import default_index
+    from .document import PoetryLock, read_pins
+
+    lock = PoetryLock(path, content)
+    requires_python, environments = lock.requires_python()
+    return _text.render(
+        lock.tables(read_pins(exported), cache(lambda: default_index(path.parent))),
+        created_by="poetry",
+        requires_python=requires_python,
+        environments=environments,
+    )
+
+
+def _find_poetry() -> list[str]:
+    """Give the command of the poetry beside this package, else of the one on the search path."""
+    command = beside("poetry", "poetry_plugin_export") or on_path("poetry")
+    if command is None:
+        raise LockfileError(
+            "`poetry.lock` needs poetry with its plugin `poetry-plugin-export`, and none was found",
+            hint=_TWO_WAYS,
+        )
+    return command
+
+
+def _export_refuses_stale(command: Sequence[str]) -> bool:
+    """Tell whether `poetry export` is known to fail where the lock is stale."""
+    from packaging.version import Version
+
+    # Before version 1.9 the plugin only warns. Which one a poetry elsewhere has, nobody knows.
+    version = version_of("poetry_plugin_export") if command[0] == sys.executable else None
+    return version is not None and Version(version) >= Version("1.9")
+
+
+def _check_fresh(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
+    try:
+        run([*command, "check", "--lock"], cwd=folder, env=env)
+    except ToolError as error:
+        if re.search(f"{_STALE}|{_UNKNOWN_OPTION}", error.output):
+            raise
+        # The rest is about the project's metadata; what really hinders poetry ends the export.
+
+
+def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
+    """Say in the words of this project what poetry refuses; its own words stay in the message."""
+    said = error.output.strip()
+    if re.search(_STALE, said):
+        return LockfileError(
+            f"Lockfile `{path}` is stale: pyproject.toml has changed since",
+            hint="lock again with `poetry lock`",
+        )
+    if re.search(_NO_EXPORT, said):
+        return LockfileError(
+            f"`{path.name}` needs poetry with its plugin `poetry-plugin-export`, and the poetry "
+            f"that was found has none\n\n{said}",
+            hint=_TWO_WAYS,
+        )
+    if re.search(_UNKNOWN_OPTION, said):
+        return LockfileError(
+            f"The poetry that was found is too old to read `{path}` with\n\n{said}",
+            hint="update it with `poetry self update`; version 1.6 is the oldest that will do",
+        )
+    return error

@@ -1,0 +1,165 @@
+"""The order of a publication, from layers on disk or from the lockfile to layer versions."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..exceptions import ConfigError
+from . import outputs
+from .descriptions import VersionTag
+from .releases import Artifact, Candidate, Release, refuse_different
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ..build.pipeline import BuildPlan
+    from ..build.project import ProjectBuild
+    from ..config.layer import Member
+    from ..config.publish import PublishConfig
+    from .published_version import PublishedVersion
+    from .rollout import Rollout
+
+# As long as every tag is, to see before the build whether the Description is short enough.
+_SOME_TAG = VersionTag(
+    content_digest=f"sha256:{'0' * 64}",
+    code="0" * 12,
+    inputs="0" * 16,
+    project="0" * 8,
+    forced=True,
+)
+
+
+@dataclass
+class Publication:
+    """The publication of one project's layers; `versions` are those that are live so far."""
+
+    build: ProjectBuild
+    configs: Mapping[str | None, PublishConfig]
+    rollout: Rollout
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        """Begin with nothing published."""
+        self.versions: list[PublishedVersion] = []
+
+    def run(
+        self, members: Sequence[Member], zip_paths: Sequence[Path] = (), *, builds: bool = False
+    ) -> Iterator[PublishedVersion]:
+        """Publish `zip_paths`, or else the layers of `members`, which `builds` builds first.
+
+        Gives each version when it is there. What is live is written for the programs that come
+        next, also where something fails.
+        """
+        paths = zip_paths or [self.build.zip_path(member) for member in members]
+        try:
+            yield from self.with_build(members) if builds else self.from_zips(paths)
+        finally:
+            self._write_outputs()
+
+    def from_zips(self, zip_paths: Sequence[Path]) -> Iterator[PublishedVersion]:
+        """Publish layers that are built; a folder stands for those of the matrix in it.
+
+        Raises `LambdaLayerError` before anything is asked or uploaded where a zip is not the one
+        its manifest was written for, or Lambda would not take it.
+        """
+        paths = [each for path in zip_paths for each in self._zips_of(path)]
+        candidates = Candidate.of_artifacts(map(Artifact.read, paths), self.configs)
+        _check([each.release for each in candidates], candidates)
+        self.rollout.look([each.release for each in candidates])
+        yield from self._publish(candidates)
+        self.rollout.raise_failures()
+
+    def with_build(self, members: Sequence[Member]) -> Iterator[PublishedVersion]:
+        """Build what is not live everywhere, and publish it.
+
+        What is wrong with the configuration, the credentials, the Regions or the buckets is said
+        before the build.
+        """
+        releases = Release.of_members(members, self.configs)
+        _check(releases)
+        plans = {member.id: self.build.plan(member) for member in members}
+        excludes = any(member.config.exclude for member in members)
+        for release in releases:
+            # What is excluded may be all that they differ in.
+            if not excludes:
+                contents = {each: plans[each].distributions for each in release.members}
+                refuse_different(release, contents)
+        self.rollout.look(releases)
+        to_build: list[str] = []
+        for release in releases:
+            own = {each: plans[each] for each in release.members}
+            if not self.dry_run and self.rollout.unchanged(release, own):
+                yield from self._complete(release, own)
+            else:
+                to_build += release.members
+        wanted = [member for member in members if member.id in to_build]
+        built = self.build.build_all(wanted, self.rollout.on_failure) if wanted else ()
+        artifacts = [Artifact(each.zip_path, each.manifest) for each in built]
+        candidates = Candidate.of_artifacts(artifacts, self.configs)
+        _check([each.release for each in candidates], candidates)
+        yield from self._publish(candidates)
+        self.rollout.raise_failures()
+
+    def _write_outputs(self) -> None:
+        """Write what is live for the programs that come next."""
+        if not self.versions:
+            return
+        path = self.build.layout.dir_output / outputs.FILE_NAME
+        path.parent.mkdir(parents=True, exist_ok=True)
+        outputs.write_layer_versions(path, self.versions)
+        if github := os.environ.get("GITHUB_OUTPUT"):
+            outputs.append_github_output(Path(github), self.versions)
+
+    def _publish(self, candidates: Sequence[Candidate]) -> Iterator[PublishedVersion]:
+        if not candidates:
+            return
+        if self.dry_run:
+            for line in self.rollout.preview(candidates):
+                self.rollout.console.info(line)
+            return
+        for version in self.rollout.publish(candidates):
+            self.versions.append(version)
+            yield version
+
+    def _complete(
+        self, release: Release, plans: Mapping[str, BuildPlan]
+    ) -> Iterator[PublishedVersion]:
+        for version in self.rollout.complete(release, plans[release.members[0]].zip_path):
+            self.versions.append(version)
+            yield version
+
+    def _zips_of(self, path: Path) -> list[Path]:
+        if not path.is_dir():
+            return [path]
+        names = [self.build.zip_path(member).name for member in self.build.matrix.members]
+        return [path / name for name in names]
+
+
+def _check(releases: Sequence[Release], candidates: Sequence[Candidate] = ()) -> None:
+    """Raise `ConfigError` with everything that Lambda would refuse; AWS is not asked."""
+    from ..aws.service_model import ProposedVersion, problems
+
+    sizes = {each.release: each.first.manifest for each in candidates}
+    found = []
+    for release in releases:
+        config = release.config
+        manifest = sizes.get(release)
+        key = "tool.lambda-layer" + (f".layers.{config.layer}" if config.layer else "")
+        found += problems(
+            ProposedVersion(
+                key=key,
+                layer_name=release.layer_name,
+                description=_SOME_TAG.describe(config.description),
+                license=config.license,
+                runtimes=release.runtimes,
+                architectures=release.architectures,
+                bucket=all(each.s3_dir for each in config.destinations),
+                zipped_size=manifest.zipped_size if manifest else None,
+                unpacked_size=manifest.unpacked_size if manifest else None,
+            )
+        )
+    if found:
+        raise ConfigError(found)

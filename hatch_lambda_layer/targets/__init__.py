@@ -1,0 +1,1 @@
+"""Lambda runtimes as targets: their tags and markers, and what native code may ask of them."""

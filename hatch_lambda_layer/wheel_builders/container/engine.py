@@ -1,0 +1,235 @@
+"""Container engines (docker, podman, finch, nerdctl): one that answers, and what it is asked.
+
+All four understand the same commands. What differs is how they say what they are, and who is the
+user of this machine inside a container. An engine runs as the user and with the user's whole
+environment (`DOCKER_HOST`, contexts, logins); nothing of that is passed on to a container.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..._internal.process import run
+from ...config.container import ENGINES
+from ...exceptions import BuildError, ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from ...targets.target import Architecture
+
+# What podman takes from its environment into that of a container (podman-run(1), --http-proxy).
+_PROXIES = [
+    name
+    for each in ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
+    for name in (each, each.upper())
+]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """An image that an engine has: `id` names it to that engine, `digest` its content anywhere."""
+
+    name: str
+    id: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """The user of this machine, as a container knows it.
+
+    `options` have everything in the container run as that user. Where something must run as root,
+    `root_options` do, and what is not for root has to take the ids `demoted`, if there are any:
+    without, root in the container is that user.
+    """
+
+    options: tuple[str, ...]
+    root_options: tuple[str, ...]
+    demoted: tuple[str, ...]
+
+
+class Engine:
+    """One engine, by the path of its program."""
+
+    def __init__(self, name: str, program: str) -> None:
+        self.name = name
+        self.program = program
+
+    def ask(self, *arguments: str) -> str:
+        """Run a command of the engine and give what it prints; raise `ToolError`."""
+        output = run([self.program, *arguments], cwd=Path.cwd(), env=os.environ)
+        return output.decode("utf-8", "replace")
+
+    def image(self, name: str, architecture: Architecture) -> Image | None:
+        """Give an image that the engine has for an architecture; `None` where it has none."""
+        try:
+            found = json.loads(self.ask("image", "inspect", name))[0]
+            if found["Architecture"] != architecture.oci:
+                return None
+            return Image(name=name, id=found["Id"], digest=_digest(name, found))
+        except (ToolError, ValueError, LookupError, TypeError):
+            return None
+
+    def pull(self, name: str, architecture: Architecture) -> Image:
+        """Have the engine fetch an image; raise `BuildError` with what it says against that."""
+        platform = f"linux/{architecture.oci}"
+        try:
+            self.ask("pull", "--platform", platform, name)
+        except ToolError as error:
+            here = self._architecture(name)
+            state = f"here for {here}, not for {architecture.oci}" if here else "not here"
+            raise BuildError(
+                f"Image {name} is {state}, and {self.name} can't pull it\n\n{error.output.strip()}",
+                hint="check the name in `image` of [tool.lambda-layer.container], and the network; "
+                f"log in with `{self.name} login` where the registry wants that",
+            ) from error
+        image = self.image(name, architecture)
+        if image is None:
+            raise BuildError(
+                f"Image {name} is not for {architecture.value}: {self.name} has pulled it for "
+                f"{platform}, and got one for {self._architecture(name)}",
+                hint="name one in `image` of [tool.lambda-layer.container]; `{architecture}` in "
+                "its name is x86_64 or arm64",
+            )
+        return image
+
+    def check(self) -> None:
+        """Raise `ToolError` unless the engine answers."""
+        _ = self._facts
+
+    @cached_property
+    def caller(self) -> Caller:
+        """Who the user is in a container, which a rootless engine maps to another id."""
+        getuid: Callable[[], int] | None = getattr(os, "getuid", None)
+        ids = (str(os.getuid()), str(os.getgid())) if getuid else ("0", "0")
+        as_user, as_root = ("--user", ":".join(ids)), ("--user", "0:0")
+        if _below(self._facts, "host", "security", "rootless") is True:
+            # podman: the user keeps its id.
+            keep = "--userns=keep-id"
+            return Caller(options=(keep, *as_user), root_options=(keep, *as_root), demoted=ids)
+        options = " ".join(map(str, self._facts.get("SecurityOptions") or ()))
+        if "name=rootless" in options:
+            # docker: the user is root.
+            return Caller(options=as_root, root_options=as_root, demoted=())
+        if "name=userns" in options:
+            # A daemon that maps everybody to ids of nobody: not for this container.
+            host = "--userns=host"
+            return Caller(options=(host, *as_user), root_options=(host, *as_root), demoted=ids)
+        return Caller(options=as_user, root_options=as_root, demoted=ids)
+
+    @property
+    def selinux_options(self) -> tuple[str, ...]:
+        """Options with which SELinux lets a container read folders of the user, unchanged."""
+        return ("--security-opt", "label=disable") if self.name in ("docker", "podman") else ()
+
+    @property
+    def proxy_options(self) -> tuple[str, ...]:
+        """Options that keep a proxy's password out of a container: podman passes proxies on."""
+        proxies = (os.environ.get(name, "") for name in _PROXIES)
+        hidden = self.name == "podman" and any("@" in proxy for proxy in proxies)
+        return ("--http-proxy=false",) if hidden else ()
+
+    def names(self, label: str) -> list[str]:
+        """Give the names of all containers with a label; none where the engine does not say."""
+        with suppress(ToolError):
+            listed = self.ask("ps", "--all", "--filter", f"label={label}", "--format", "{{.Names}}")
+            return listed.split()
+        return []
+
+    def remove(self, name: str) -> None:
+        """Remove a container, running or not, if it is still there."""
+        with suppress(ToolError):
+            self.ask("rm", "--force", name)
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        """What the engine says of itself: `info` asks the daemon, where there is one."""
+        text = self.ask("info", "--format", "{{json .}}")
+        try:
+            facts = json.loads(text)
+        except ValueError:
+            facts = None
+        if not isinstance(facts, dict):
+            raise ToolError(f"{self.name} info", f"it says {text!a:.200}, no JSON object")
+        if errors := facts.get("ServerErrors"):
+            raise ToolError(f"{self.name} info", "\n".join(map(str, errors)))
+        return facts
+
+    def _architecture(self, name: str) -> str | None:
+        with suppress(ToolError, ValueError, LookupError, TypeError):
+            return str(json.loads(self.ask("image", "inspect", name))[0]["Architecture"])
+        return None
+
+
+def find_image(
+    name: str,
+    architecture: Architecture,
+    *,
+    engine: str | None,
+    pulling: Callable[[str], AbstractContextManager[object]],
+) -> tuple[Engine, Image]:
+    """Give an image, pulled where it is not here, and the engine that has it.
+
+    It is the `engine` of that name, else the first of `ENGINES` that is here and answers.
+    `pulling` gives a context to pull in. Raises `BuildError`.
+    """
+    failures = []
+    for each in _installed(engine):
+        if (image := each.image(name, architecture)) is not None:
+            return each, image
+        try:
+            each.check()
+        except ToolError as error:
+            failures.append(f"{each.name}: {error.output.strip()}")
+            continue
+        with pulling(f"Pulling {name}"):
+            return each, each.pull(name, architecture)
+    raise BuildError(
+        "No container engine answers\n\n" + "\n".join(failures),
+        hint="start it (`systemctl start docker`, `podman machine start`, Docker Desktop, "
+        "`finch vm start`) and check that you may use it, or name another in `engine` of "
+        "[tool.lambda-layer.container]",
+    )
+
+
+def _installed(engine: str | None) -> Iterator[Engine]:
+    names: Sequence[str] = ENGINES if engine is None else [engine]
+    found = [Engine(name, path) for name in names if (path := shutil.which(name))]
+    if not found:
+        wanted = "none of " + ", ".join(names) if engine is None else f"no {engine}"
+        raise BuildError(
+            f"No container engine: there is {wanted} on the PATH",
+            hint='install one, or have sources built on this machine, by `build = "local"` in '
+            "[tool.lambda-layer]",
+        )
+    yield from found
+
+
+def pinned_digest(name: str) -> str | None:
+    """Give the digest that the name of an image ends with, if it does."""
+    match = re.search(r"@(sha256:[0-9a-f]{64})$", name)
+    return match and match[1]
+
+
+def _digest(name: str, found: dict[str, Any]) -> str:
+    """Give the digest of an image: the registry's, which all engines know, else its own."""
+    if pinned := pinned_digest(name):
+        return pinned
+    digests = [str(each).rpartition("@")[2] for each in found.get("RepoDigests") or ()]
+    return min(digests, default=str(found["Id"]))
+
+
+def _below(value: object, *keys: str) -> object:
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

@@ -1,0 +1,287 @@
+"""A container that runs what it is told: started, talked to, and removed whatever happens."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import json
+import os
+import shutil
+import stat
+import sys
+import threading
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..._internal.process import Conversation, redact
+from ...exceptions import BuildError, ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import BinaryIO
+
+    from ...config.container import ContainerConfig
+    from ...targets.target import Target
+    from ...wheels.cache import Cache
+    from .engine import Engine, Image
+
+# What the container has of this machine: two folders, the first to read only.
+IN = "/build/in"
+OUT = "/build/out"
+_DRIVER = "_driver.py"
+# Labels of our containers: one for all, one for those of a cache.
+_LABEL = "hatch-lambda-layer"
+_LABEL_OF_CACHE = f"{_LABEL}.cache"
+# The image's Python takes over; without it, the exit codes say what is missing.
+_NO_DRIVER, _NO_PYTHON = 43, 44
+_START = f"""
+python=$1; shift
+[ -r {IN}/{_DRIVER} ] || exit {_NO_DRIVER}
+command -v "$python" >/dev/null || {{ python3 --version; exit {_NO_PYTHON}; }}
+exec "$python" {IN}/{_DRIVER} {OUT} "$@"
+"""
+_SECONDS_TO_START = 180
+_SECONDS_BETWEEN_SIGNS = 10
+# It says something each second while a command runs.
+_SECONDS_OF_SILENCE = 120
+_SECONDS_TO_END = 10
+
+
+class Container:
+    """A running container; `folder` has its two folders, `in` and `out`.
+
+    `python` is the name of its interpreter, `path` its search path for programs.
+    """
+
+    def __init__(
+        self, engine: Engine, image: Image, folder: Path, target: Target, talk: Conversation
+    ) -> None:
+        major, minor = target.runtime.python_version
+        self.engine = engine
+        self.image = image
+        self.python = f"python{major}.{minor}"
+        self.path = ""
+        self.folder_in = folder / "in"
+        self.folder_out = folder / "out"
+        self._target = target
+        self._talk = talk
+        self._telling = threading.Lock()
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        log: str,
+        seconds: int,
+        env: Mapping[str, str],
+        cwd: str = "/",
+        root: bool = False,
+        said: Callable[[str], None] = lambda _: None,
+    ) -> int | None:
+        """Run a command, with what it says in the file `log` of `folder_out`.
+
+        Gives its exit code, `None` where it was ended after `seconds`; `said` is called with what
+        it has said last. Raises `BuildError` when the container ends.
+        """
+        request = {"argv": list(argv), "cwd": cwd, "env": dict(env), "log": log}
+        self._tell({**request, "seconds": seconds, "root": root})
+        while True:
+            answer = self._hear(_SECONDS_OF_SILENCE)
+            if "code" in answer:
+                if error := answer.get("error"):
+                    raise self.failure(f"can't run `{argv[0]}`: {error}")
+                code = answer["code"]
+                return code if isinstance(code, int) else None
+            said(redact(str(answer.get("last", ""))))
+
+    def take(self, name: str, path: Path) -> None:
+        """Copy a file of `folder_out` to the new file `path`; raise `OSError` where it is none.
+
+        Everything there is foreign: no link is followed, and nothing but a file is opened.
+        """
+        with _open(self.folder_out, name) as source, path.open("xb") as copy:
+            shutil.copyfileobj(source, copy)
+
+    def failure(self, reason: str) -> BuildError:
+        """Give the error for a container that does not do what it should."""
+        return BuildError(
+            f"The container of image {self.image.name} {reason}",
+            hint=f"check that `{self.engine.name} run` works, then build again",
+        )
+
+    def begin(self) -> None:
+        """Wait until the container is ready; raise `BuildError` that says why it is not."""
+        try:
+            facts = self._heard(_SECONDS_TO_START)
+        except (TimeoutError, EOFError):
+            code, said = self._talk.end(_SECONDS_TO_END)
+            raise self._no_start(code, said) from None
+        self.path = str(facts.get("path", ""))
+        machine = self._target.architecture.machine
+        if facts.get("machine") != machine:
+            raise BuildError(
+                f"Image {self.image.name} runs on {facts.get('machine')!a}, not on {machine}",
+                hint="name one of the right architecture in `image` of "
+                "[tool.lambda-layer.container]",
+            )
+        threading.Thread(target=self._give_signs, daemon=True).start()
+
+    def _no_start(self, code: int | None, said: str) -> BuildError:
+        name = self.image.name
+        here = "of [tool.lambda-layer.container]"
+        if code == _NO_PYTHON:
+            found = self._printed or "no Python at all"
+            return BuildError(
+                f"Image {name} has no {self.python}, which the runtime has: it has {found}",
+                hint=f"name one in `image` {here}; `{{runtime}}` in its name is "
+                f"{self._target.runtime.id}",
+            )
+        if code == _NO_DRIVER:
+            return BuildError(
+                f"The container does not see {self.folder_in}: {self.engine.name} runs on another "
+                "machine, or may not share that folder",
+                hint="use an engine of this machine, or let it share the project's folder",
+            )
+        if "exec format error" in said.lower():
+            arch = self._target.architecture.value
+            return BuildError(
+                f"This machine can't run programs for {arch}, which image {name} is for\n\n{said}",
+                hint=f"enable emulation: `apt-get install qemu-user-static` on Debian and Ubuntu, "
+                f"`{self.engine.name} run --privileged --rm tonistiigi/binfmt --install {arch}` "
+                "elsewhere; or build on a machine of that architecture",
+            )
+        return BuildError(
+            f"The container of image {name} could not be started\n\n{said}".rstrip(),
+            hint=f"check that `{self.engine.name} run --rm {name} true` works",
+        )
+
+    def _hear(self, seconds: float) -> dict[str, Any]:
+        try:
+            return self._heard(seconds)
+        except TimeoutError:
+            raise self.failure(f"has been silent for {seconds:.0f} seconds") from None
+        except EOFError:
+            _, said = self._talk.end(_SECONDS_TO_END)
+            raise self.failure(f"has ended before its work was done\n\n{said}".rstrip()) from None
+
+    def _heard(self, seconds: float) -> dict[str, Any]:
+        """Give what the driver says; lines that are not its own are those of a shell."""
+        self._printed = ""
+        while True:
+            line = self._talk.hear(seconds).decode("utf-8", "replace").strip()
+            with suppress(ValueError):
+                if isinstance(facts := json.loads(line), dict):
+                    return facts
+            self._printed = line
+
+    def _tell(self, request: Mapping[str, object]) -> None:
+        with self._telling:
+            self._talk.tell(json.dumps(request).encode())
+
+    def _give_signs(self) -> None:
+        """Tell now and then that this process is there: not every engine notices its end."""
+        while self._talk.lasts(_SECONDS_BETWEEN_SIGNS):
+            self._tell({})
+
+
+@contextmanager
+def running(
+    engine: Engine,
+    image: Image,
+    folder: Path,
+    target: Target,
+    config: ContainerConfig,
+    cache: Cache,
+) -> Iterator[Container]:
+    """Have a container with the new folders `in` and `out` of `folder`; remove it at the end.
+
+    Those that earlier builds could not remove go, too. Raises `BuildError`.
+    """
+    for part in ("in", "out"):
+        (folder / part).mkdir()
+    shutil.copyfile(Path(__file__).with_name(_DRIVER), folder / "in" / _DRIVER)
+    # What it has locked is gone when this process is: its container has no owner then.
+    with cache.token() as token:
+        name = f"hatch-lambda-layer-{token}"
+        _remove_abandoned(engine, cache)
+        argv = _command(engine, image, folder, target, config, cache, name)
+        try:
+            talk = Conversation(argv, cwd=folder, env=os.environ)
+        except ToolError as error:
+            raise BuildError(error.message) from error
+        try:
+            container = Container(engine, image, folder, target, talk)
+            container.begin()
+            yield container
+        finally:
+            code, _ = talk.end(_SECONDS_TO_END)
+            # At the end of its input it ends well, and is removed by the engine.
+            if code != 0:
+                engine.remove(name)
+
+
+def _command(
+    engine: Engine,
+    image: Image,
+    folder: Path,
+    target: Target,
+    config: ContainerConfig,
+    cache: Cache,
+    name: str,
+) -> list[str]:
+    caller = engine.caller
+    argv = [engine.program, "run", "--rm", "--interactive", "--name", name]
+    argv += ["--label", _LABEL, "--label", f"{_LABEL_OF_CACHE}={cache.id}"]
+    argv += ["--platform", f"linux/{target.architecture.oci}", "--workdir", "/"]
+    argv += [
+        "--mount",
+        _mount(folder / "in", IN, "readonly"),
+        "--mount",
+        _mount(folder / "out", OUT),
+    ]
+    argv += [*engine.selinux_options, *engine.proxy_options]
+    if config.network is not None:
+        argv += ["--network", config.network]
+    driver: tuple[str, ...] = ()
+    if config.before_build:
+        argv += caller.root_options
+        driver = caller.demoted
+    else:
+        argv += [*caller.options, "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+    major, minor = target.runtime.python_version
+    argv += ["--entrypoint", "/bin/sh", image.id]
+    return [*argv, "-c", _START, "sh", f"python{major}.{minor}", *driver]
+
+
+def _mount(folder: Path, place: str, *options: str) -> str:
+    """Give a mount as the engines read it, a line of CSV."""
+    line = io.StringIO()
+    fields = ["type=bind", f"source={folder}", f"target={place}", *options]
+    csv.writer(line, lineterminator="").writerow(fields)
+    return line.getvalue()
+
+
+def _remove_abandoned(engine: Engine, cache: Cache) -> None:
+    for name in engine.names(f"{_LABEL_OF_CACHE}={cache.id}"):
+        if not cache.has_owner(name.rpartition("-")[2]):
+            engine.remove(name)
+
+
+def _open(folder: Path, name: str) -> BinaryIO:
+    """Open a file in `folder`, or in a folder of it, and follow no link; raise `OSError`."""
+    if sys.platform == "win32":
+        return (folder / name).open("rb")
+    parent, _, last = name.rpartition("/")
+    directory = os.open(folder / parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        # A pipe would be waited for.
+        descriptor = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
+    finally:
+        os.close(directory)
+    file = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no file", name)
+    return file

@@ -1,0 +1,253 @@
+"""From the sources of a layer to proved wheels: which builder, from the cache or built."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config.container import ContainerConfig
+from ..exceptions import BuildError, OutputError
+from .local import LocalWheelBuilder
+from .protocol import BuildRequest, BuildSession
+from .sources import obtain, source_digest, title
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .._internal.console import Console
+    from ..index.auth import IndexAccess
+    from ..targets.target import Target
+    from ..wheels.cache import Cache
+    from ..wheels.selection import LockedSource
+    from ..wheels.wheel import Wheel
+    from .protocol import BuiltWheel, Requirements, WheelBuilder
+
+    BuildOne = Callable[[BuildRequest], BuiltWheel]
+
+# Rises when an equal source would be built to another wheel: older ones are then built again.
+_SCHEMA = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildPolicy:
+    """How sources are built: `build` and `container` of `[tool.lambda-layer]`."""
+
+    build: str = "local"
+    container: ContainerConfig = field(default_factory=ContainerConfig)
+
+    def builders(self, target: Target, console: Console) -> Mapping[str, WheelBuilder]:
+        """Give the builders that may be used, by their names."""
+        builders: list[WheelBuilder] = []
+        if self.build in ("local", "auto"):
+            builders.append(LocalWheelBuilder())
+        if self.build in ("container", "auto"):
+            from .container.builder import ContainerWheelBuilder
+
+            builders.append(ContainerWheelBuilder(self.container, target, console))
+        return {builder.name: builder for builder in builders}
+
+
+class LayerSources:
+    """The sources of one layer for one target.
+
+    Whatever is made on the way is below `folder`, and most of it removed again; what is fetched to
+    look at stays there for the build. What is fetched by HTTP is fetched with the credentials of
+    `access`.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[LockedSource],
+        policy: BuildPolicy,
+        target: Target,
+        *,
+        cache: Cache,
+        console: Console,
+        folder: Path,
+        access: IndexAccess | None = None,
+    ) -> None:
+        self._target = target
+        self._cache = cache
+        self._console = console
+        self._folder = folder
+        builders = policy.builders(target, console)
+        self._builds = [
+            _Build(source, target, cache, builders, folder, access) for source in sources
+        ]
+
+    def digests(self) -> list[tuple[str, str]]:
+        """Give the name and what identifies the content of each source."""
+        return [(each.source.name, each.digest) for each in self._builds]
+
+    def inputs(self) -> list[tuple[str, str, object]]:
+        """Give what decides the wheels on every machine, as JSON has it.
+
+        After the wheels have been built it may be more: a source can turn out to be native.
+        """
+        return [(each.source.name, each.digest, each.builder.inputs()) for each in self._builds]
+
+    def wheels(self, requirements: Requirements) -> tuple[Wheel, ...]:
+        """Give a proved wheel that fits the target for each source, in their order.
+
+        From the cache, else built, one after the other: an interruption then reaches the program
+        that runs. Raises `BuildError`, `DownloadError` and `WheelError`.
+        """
+        session = BuildSession(
+            folder=self._folder,
+            target=self._target,
+            requirements=requirements,
+            cache=self._cache,
+            console=self._console,
+        )
+        with ExitStack() as stack:
+            opened: dict[str, BuildOne] = {}
+
+            def build_one(builder: WheelBuilder) -> BuildOne:
+                if builder.name not in opened:
+                    opened[builder.name] = stack.enter_context(builder.session(session))
+                return opened[builder.name]
+
+            return tuple(each.cached() or each.run(session, build_one) for each in self._builds)
+
+
+class _Build:
+    """The build of one source for one target, by the one of `builders` that its files ask for."""
+
+    def __init__(
+        self,
+        source: LockedSource,
+        target: Target,
+        cache: Cache,
+        builders: Mapping[str, WheelBuilder],
+        folder: Path,
+        access: IndexAccess | None,
+    ) -> None:
+        self.source = source
+        self.digest = source_digest(source)
+        self._target = target
+        self._cache = cache
+        self._builders = builders
+        self._work_folder = folder
+        self._access = access
+        self._obtained: tuple[Path, Path] | None = None
+
+    @property
+    def builder(self) -> WheelBuilder:
+        """The builder for this source: where there are several, by whether it has native code."""
+        if len(self._builders) == 1:
+            return next(iter(self._builders.values()))
+        return self._builders["container" if self._is_native() else "local"]
+
+    def cached(self) -> Wheel | None:
+        """Give the wheel of an earlier build: a pure one of any target, or this target's own."""
+        from .compatibility import check_identity, fits_by_tag
+
+        for key in (self._key(pure=True), self._key(pure=False)):
+            wheel = self._cache.built_wheel(key)
+            if wheel is not None and fits_by_tag(wheel, self._target):
+                check_identity(wheel, self.source)
+                return wheel
+        return None
+
+    def run(self, session: BuildSession, build_one: Callable[[WheelBuilder], BuildOne]) -> Wheel:
+        """Build the wheel, and put it into the cache once it is proved and known to fit."""
+        builder = self.builder
+        build = build_one(builder)
+        session.console.info(f"Building {title(self.source)}")
+        folder, project = self._obtain()
+        self._obtained = None
+        try:
+            request = BuildRequest(
+                name=self.source.name,
+                title=title(self.source),
+                tree=folder / "tree",
+                project=project,
+                folder=_new_folder(folder),
+                target=self._target,
+                requirements=session.requirements,
+            )
+            wheel = self._inserted(builder, *build(request))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        # Against what its files say, it has native code: no machine's own will do.
+        return wheel or self.run(session, build_one)
+
+    def _inserted(self, builder: WheelBuilder, path: Path, python: tuple[int, int]) -> Wheel | None:
+        """Put the wheel into the cache; give `None` where it is to be built by another builder."""
+        from ..wheels.verify import prove
+        from .compatibility import check_fit, check_identity, is_pure
+
+        with self._cache.temporary() as temporary:
+            with path.open("rb") as file:
+                shutil.copyfileobj(file, temporary.file)
+            temporary.file.flush()
+            temporary.file.seek(0)
+            sha256 = hashlib.file_digest(temporary.file, "sha256").hexdigest()  # type: ignore[arg-type]
+            wheel = prove(temporary.path, path.name, sha256)
+            check_identity(wheel, self.source)
+            if builder.name == "local" and "container" in self._builders and not is_pure(wheel):
+                self._cache.keep_native(self._native_key, native=True)
+                return None
+            check_fit(wheel, self.source, self._target, python, builder.unfit_hint)
+            # Under the digest of before, the wheel of what it was changed to would come back.
+            if source_digest(self.source) != self.digest:
+                raise BuildError(
+                    f"The source of {title(self.source)} changed while it was built",
+                    hint="build again",
+                )
+            return self._cache.insert_built(self._key(pure=is_pure(wheel)), temporary, wheel)
+
+    def _obtain(self) -> tuple[Path, Path]:
+        """Give a new folder with the source, and the project's folder in it."""
+        if self._obtained is None:
+            folder = _new_folder(self._work_folder)
+            try:
+                self._obtained = folder, obtain(self.source, folder, self._access)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+        return self._obtained
+
+    def _is_native(self) -> bool:
+        native = self._cache.is_native(self._native_key)
+        if native is None:
+            from .native import has_native_code
+
+            native = has_native_code(self._obtain()[1], title(self.source))
+            self._cache.keep_native(self._native_key, native=native)
+        return native
+
+    @property
+    def _native_key(self) -> str:
+        return _hashed([_SCHEMA, self.digest])
+
+    def _key(self, *, pure: bool) -> str:
+        target = None if pure else (self._target.id, self._target.runtime.glibc)
+        builder = self.builder
+        return _hashed([_SCHEMA, builder.name, builder.settings(), self.digest, target])
+
+
+def _hashed(facts: object) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _new_folder(parent: Path) -> Path:
+    """Make a folder that tools which look around it take for the end of the world.
+
+    hatchling looks for `.gitignore` upwards until it finds a `.git`, and git for `.git`: the
+    ignore file of a work folder would leave nothing in a wheel.
+    """
+    import tempfile
+
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix="build-")).resolve()
+        (folder / ".git").touch()
+    except OSError as error:
+        raise OutputError(f"{parent} can't be written: {error.strerror}") from error
+    return folder

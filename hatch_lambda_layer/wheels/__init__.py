@@ -1,0 +1,1 @@
+"""Wheels: selected from a lock, fetched, verified and kept."""

@@ -1,0 +1,122 @@
+"""The wheels of a selection, every one proved: from the cache, or fetched into it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .._internal.process import redact
+from ..exceptions import DownloadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .._internal.console import Console
+    from ..index.auth import IndexAccess
+    from ..index.download import Downloader
+    from .cache import Cache, TemporaryFile
+    from .selection import LockedWheel
+    from .wheel import Wheel
+
+# Enough to hide the latency of an index, few enough that none takes it for an attack.
+_WORKERS = 12
+
+
+def collect_wheels(
+    selection: Sequence[LockedWheel],
+    cache: Cache,
+    console: Console,
+    access: IndexAccess | None = None,
+) -> tuple[Wheel, ...]:
+    """Give the proved wheels of `selection`, in its order.
+
+    What the cache does not have is fetched side by side, with the credentials of `access`.
+    Nothing that is not the file that the lockfile names, or not a sound wheel, stays behind.
+    Raises `DownloadError` and `WheelError`.
+    """
+    found = {locked: cache.wheel(locked) for locked in selection}
+    missing = [locked for locked, wheel in found.items() if wheel is None]
+    if missing:
+        found |= _fetch(missing, cache, console, access)
+    return tuple(wheel for locked in selection if (wheel := found[locked]) is not None)
+
+
+def _fetch(
+    missing: Sequence[LockedWheel], cache: Cache, console: Console, access: IndexAccess | None
+) -> dict[LockedWheel, Wheel]:
+    from .._internal.parallel import run_parallel
+
+    downloader = _downloader(missing, access)
+    # The largest first: the last thing to wait for is then a small one.
+    missing = sorted(missing, key=lambda locked: -(locked.size or 0))
+    label = f"Fetching {len(missing)} wheel{'s' * (len(missing) > 1)}"
+    fetched = {}
+    with console.progress(label, len(missing)) as progress, cache.for_threads() as own_cache:
+
+        def work(locked: LockedWheel) -> Wheel:
+            return _fetch_wheel(locked, own_cache, downloader, progress.moved)
+
+        for locked, wheel in run_parallel(work, missing, _WORKERS):
+            fetched[locked] = wheel
+            progress.done()
+    return fetched
+
+
+def _downloader(missing: Sequence[LockedWheel], access: IndexAccess | None) -> Downloader | None:
+    """Give what fetches, unless all of the wheels lie here: to get it ready takes 0.2 s."""
+    if not any("://" in locked.location or locked.index_url for locked in missing):
+        return None
+    from ..index.download import Downloader
+
+    return Downloader(access)
+
+
+def _fetch_wheel(
+    locked: LockedWheel, cache: Cache, downloader: Downloader | None, moved: Callable[[int], None]
+) -> Wheel:
+    from .verify import MAX_UNPACKED_SIZE, prove
+
+    with cache.temporary() as temporary:
+        if downloader is not None and "://" in locked.location:
+            largest = locked.size or MAX_UNPACKED_SIZE
+            downloader.fetch(
+                locked.location,
+                temporary.file,
+                largest=largest,
+                index=locked.index_url,
+                moved=moved,
+            )
+        else:
+            _copy(locked, temporary)
+        _check_hash(locked, temporary)
+        wheel = prove(temporary.path, locked.filename, locked.sha256)
+        return cache.insert(temporary, wheel)
+
+
+def _copy(locked: LockedWheel, temporary: TemporaryFile) -> None:
+    try:
+        with Path(locked.location).open("rb") as source:
+            shutil.copyfileobj(source, temporary.file)
+    except OSError as error:
+        raise DownloadError(
+            f"`{locked.filename}` can't be copied from {locked.location}: {error.strerror}",
+            hint="lock again if the file has moved",
+        ) from error
+
+
+def _check_hash(locked: LockedWheel, temporary: TemporaryFile) -> None:
+    temporary.file.flush()
+    temporary.file.seek(0)
+    got = hashlib.file_digest(temporary.file, "sha256").hexdigest()  # type: ignore[arg-type]
+    if got == locked.sha256:
+        return
+    raise DownloadError(
+        f"`{locked.filename}` is not the file that was locked\n"
+        f"  expected sha256: {locked.sha256}\n"
+        f"  got sha256:      {got}\n"
+        f"  from: {redact(locked.location)}",
+        hint="the index serves another file than it did when you locked; lock again only if "
+        "you know why",
+    )

@@ -1,0 +1,301 @@
+"""What a lock selects for a target: wheels that fit, and sources that must be built to some."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from ..exceptions import LockfileError, SelectionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from packaging.pylock import (
+        Package,
+        PackageArchive,
+        PackageDirectory,
+        PackageSdist,
+        PackageVcs,
+        PackageWheel,
+    )
+    from packaging.tags import Tag
+
+    from ..lockfiles.protocol import Lock
+    from ..targets.target import Target
+
+# Rises when the same lock and target would be selected differently.
+_SCHEMA = 3
+# How many tags an error lists for a package.
+_SHOWN = 6
+
+
+class LockedWheel(NamedTuple):
+    """One wheel, as the lockfile names it.
+
+    `sha256` is in hexadecimal. `size` is in bytes, where the lockfile tells it. `location` is a
+    URL or an absolute path; `index_url` is the index it came from, where that is known.
+    """
+
+    name: str
+    version: str
+    filename: str
+    sha256: str
+    size: int | None
+    location: str
+    index_url: str | None
+
+
+class LockedSource(NamedTuple):
+    """A package without a fitting wheel, as the lockfile names its source.
+
+    `kind` is `sdist`, `archive`, `vcs` or `directory`; `location` is a URL or an absolute path.
+    `sha256` (hexadecimal) is that of an sdist or archive, `commit` that of a git repository.
+    `reason` says in a sentence why there is no wheel.
+    """
+
+    name: str
+    version: str | None
+    kind: str
+    location: str
+    sha256: str | None
+    commit: str | None
+    subdirectory: str | None
+    index_url: str | None
+    reason: str
+
+
+class Selection(NamedTuple):
+    """What a lock selects, each by name."""
+
+    wheels: tuple[LockedWheel, ...]
+    sources: tuple[LockedSource, ...]
+
+    @property
+    def all(self) -> tuple[LockedWheel | LockedSource, ...]:
+        """Both."""
+        return (*self.wheels, *self.sources)
+
+
+def selection_key(lock: Lock, target: Target) -> str:
+    """Name the selection of `target` from `lock`: equal keys, equal selections."""
+    facts = [
+        _SCHEMA,
+        hashlib.sha256(lock.text).hexdigest(),
+        str(lock.base),
+        lock.groups,
+        lock.extras,
+        target.marker_environment(),
+        target.platforms(),
+    ]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def select(lock: Lock, target: Target) -> Selection:
+    """Give what `lock` selects for `target`, by the rules of PEP 751.
+
+    Raises `LockfileError` for a lock that is not valid or not for this target, and
+    `SelectionError` that names every package that has neither a wheel that fits nor a source.
+    """
+    from packaging.pylock import PylockSelectError
+
+    pylock = lock.parse()
+    tags = target.tags()
+    # Without a fitting wheel and an sdist, the selection would end at the first such package. An
+    # empty sdist beside each lets it go on, so that all of them are reported.
+    pylock = dataclasses.replace(pylock, packages=[_with_sdist(each) for each in pylock.packages])
+    try:
+        chosen = list(
+            pylock.select(
+                environment=target.marker_environment(),
+                tags=tags,
+                extras=lock.extras,
+                dependency_groups=lock.groups or None,
+            )
+        )
+    except PylockSelectError as error:
+        raise LockfileError(
+            f"Lockfile `{lock.path}` does not fit {target.id}: {error}",
+            hint="widen `requires-python` or `environments` to this runtime, then lock again",
+        ) from error
+    found = [_located(package, source, tags, lock.base) for package, source in chosen]
+    if problems := [each for each in found if isinstance(each, str)]:
+        raise no_wheels(problems, target)
+    return Selection(
+        wheels=tuple(sorted(each for each in found if isinstance(each, LockedWheel))),
+        sources=tuple(sorted(each for each in found if isinstance(each, LockedSource))),
+    )
+
+
+def no_wheels(
+    reasons: Iterable[str], target: Target, *, have_sources: bool = False
+) -> SelectionError:
+    """Give the error for packages that have no wheel for `target`, with the reason for each.
+
+    `have_sources` says that each could be built to one.
+    """
+    glibc = ".".join(map(str, target.runtime.glibc))
+    interpreter = "cp{}{}".format(*target.runtime.python_version)
+    return SelectionError(
+        f"These packages have no wheel for {target.id}, which has glibc {glibc} and takes "
+        f"{interpreter}, abi3 or py3, up to {target.platforms()[0]}, or any:\n"
+        + "\n".join(f"- {reason}" for reason in sorted(reasons)),
+        hint="pin a version that has a wheel for this runtime, or choose a newer runtime"
+        + ', or allow sources with `build = "local"`' * have_sources,
+    )
+
+
+def _with_sdist(package: Package) -> Package:
+    from packaging.pylock import PackageSdist
+
+    if package.is_direct:
+        return package
+    return dataclasses.replace(
+        package,
+        sdist=package.sdist or PackageSdist(hashes={}),
+        # Of wheels that fit equally well, the first is taken: the highest build number (PEP 427),
+        # and else one that the order of the lock does not decide.
+        wheels=sorted(package.wheels or (), key=_preference, reverse=True),
+    )
+
+
+def _preference(wheel: PackageWheel) -> tuple[object, str]:
+    from packaging.utils import parse_wheel_filename
+
+    return parse_wheel_filename(wheel.filename)[2], wheel.filename
+
+
+def _located(
+    package: Package, source: object, tags: Sequence[Tag], base: Path
+) -> LockedWheel | LockedSource | str:
+    """Give the wheel or source that was selected, or say why it is neither."""
+    from packaging.pylock import (
+        PackageArchive,
+        PackageDirectory,
+        PackageSdist,
+        PackageVcs,
+        PackageWheel,
+    )
+
+    title = f"{package.name} {package.version or ''}".rstrip()
+    if isinstance(source, PackageVcs):
+        reason = f"{title} is a {source.type} repository (commit {source.commit_id[:12]}), no wheel"
+        if source.type != "git":
+            return reason
+        return _source(package, "vcs", source, base, reason)
+    if isinstance(source, PackageDirectory):
+        reason = f"{title} is the folder `{source.path}`, no wheel"
+        return _source(package, "directory", source, base, reason)
+    if isinstance(source, PackageSdist):
+        reason = _unfitting(package, title, tags)
+        return _source(package, "sdist", source, base, reason) if source.hashes else reason
+    if isinstance(source, PackageArchive | PackageWheel):
+        return _file(package, source, tags, base)
+    raise TypeError(f"{source!r} is no source of PEP 751")
+
+
+def _file(
+    package: Package, source: PackageArchive | PackageWheel, tags: Sequence[Tag], base: Path
+) -> LockedWheel | LockedSource | str:
+    title = f"{package.name} {package.version or ''}".rstrip()
+    try:
+        filename = _filename(source)
+    except ValueError as error:
+        return f"{title} has a URL that can't be read ({error})"
+    if filename.endswith(".whl"):
+        return _locked_wheel(package, source, filename, tags, base)
+    reason = f"{title} is the source archive `{filename}`, no wheel"
+    return _source(package, "archive", source, base, reason)
+
+
+def _source(
+    package: Package,
+    kind: str,
+    source: PackageArchive | PackageDirectory | PackageSdist | PackageVcs | PackageWheel,
+    base: Path,
+    reason: str,
+) -> LockedSource:
+    hashes = getattr(source, "hashes", None)
+    return LockedSource(
+        name=package.name,
+        version=str(package.version) if package.version else None,
+        kind=kind,
+        location=_location(source.path, getattr(source, "url", None), base),
+        sha256=None
+        if hashes is None
+        else _sha256(hashes, f"The source of package `{package.name}`"),
+        commit=getattr(source, "commit_id", None),
+        subdirectory=getattr(source, "subdirectory", None),
+        index_url=package.index,
+        reason=reason,
+    )
+
+
+def _location(path: str | None, url: str | None, base: Path) -> str:
+    return str((base / path).resolve()) if path else url or ""
+
+
+def _sha256(hashes: Mapping[str, str], what: str) -> str:
+    sha256 = hashes.get("sha256", "").lower()
+    if re.fullmatch("[0-9a-f]{64}", sha256) is None:
+        found = "a malformed one" if sha256 else f"only {', '.join(hashes)}"
+        raise LockfileError(
+            f"{what} has no sha256 in the lockfile ({found}): what an index serves could not be "
+            "checked",
+            hint="lock again with an index that gives sha256 hashes",
+        )
+    return sha256
+
+
+def _filename(source: PackageArchive | PackageWheel) -> str:
+    path = source.path or urlsplit(source.url or "").path
+    return getattr(source, "name", None) or unquote(path.replace("\\", "/").rsplit("/", 1)[-1])
+
+
+def _locked_wheel(
+    package: Package,
+    source: PackageArchive | PackageWheel,
+    filename: str,
+    tags: Sequence[Tag],
+    base: Path,
+) -> LockedWheel | str:
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    try:
+        _, version, _, wheel_tags = parse_wheel_filename(filename)
+    except InvalidWheelFilename as error:
+        return f"{package.name}: {error}"
+    if wheel_tags.isdisjoint(tags):
+        return f"{package.name} {version} is the wheel `{filename}`, which does not fit"
+    return LockedWheel(
+        name=package.name,
+        version=str(package.version or version),
+        filename=filename,
+        sha256=_sha256(source.hashes, f"`{filename}` of package `{package.name}`"),
+        size=source.size,
+        location=_location(source.path, source.url, base),
+        index_url=package.index,
+    )
+
+
+def _unfitting(package: Package, title: str, tags: Sequence[Tag]) -> str:
+    """Say which wheels there are: their platforms where the Python fits, else their Pythons."""
+    from packaging.utils import parse_wheel_filename
+
+    if not package.wheels:
+        return f"{title} has only a source distribution, which would have to be built"
+    pythons = {(tag.interpreter, tag.abi) for tag in tags}
+    # The platforms that are nearest to the target first: those of its machine.
+    machine = tags[0].platform.removeprefix("manylinux_").split("_", 2)[-1]
+    found = {tag for wheel in package.wheels for tag in parse_wheel_filename(wheel.filename)[-1]}
+    fitting = {tag.platform for tag in found if (tag.interpreter, tag.abi) in pythons}
+    names = sorted(
+        fitting or {f"{tag.interpreter}-{tag.abi}" for tag in found},
+        key=lambda name: (not (name.startswith("manylinux") and name.endswith(machine)), name),
+    )
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{title} has wheels for {', '.join(names[:_SHOWN])}{more}"

@@ -1,0 +1,330 @@
+"""Proving wheels: what must be true of one before anything of it is used.
+
+Installers accept wheels whose RECORD is wrong, whose members are listed twice or whose local
+headers contradict the directory. A layer is copied member by member without an installer, so all
+of that is proved here, once for each wheel; the cache keeps the proof.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import stat
+import unicodedata
+import zlib
+from typing import TYPE_CHECKING, BinaryIO
+
+from .._internal.zip_format import DEFLATED
+from .._internal.zip_reader import ArchiveError, ZipEntry, read_directory
+from ..exceptions import WheelError
+from .wheel import MAX_MEMBERS, UNPRINTABLE, Wheel, WheelMember, fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from packaging.version import Version
+
+# Four times what a function may have unpacked: nothing that is larger becomes a layer, however
+# much of it is pruned, and a zip bomb ends here.
+MAX_UNPACKED_SIZE = 4 * 262_144_000
+# What Linux can extract below `/opt/python/`: NAME_MAX, and PATH_MAX with some room.
+_MAX_NAME_BYTES = 255
+_MAX_PATH_BYTES = 4000
+_MAX_METADATA_SIZE = 32 * 1024 * 1024
+_CHUNK = 1 << 18
+# PEP 427: no weaker hash than sha256 may stand in RECORD.
+_RECORD_HASHES = ("sha256", "sha384", "sha512")
+# PEP 427: the folders of `.data`, by where their files are installed.
+_SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
+# PEP 427: signatures of RECORD can't be listed in it.
+_UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
+_SHOWN = 5
+
+
+def prove(file: Path, filename: str, sha256: str) -> Wheel:
+    """Read the wheel `file` and prove it; raise `WheelError` with the first fault found.
+
+    `filename` is the name the wheel has in the world, `sha256` the hash its bytes were checked
+    against. Source of the rules: PEP 427 and the "Binary distribution format" specification.
+    """
+    with file.open("rb") as stream:
+        try:
+            entries = read_directory(stream)
+        except ArchiveError as error:
+            raise WheelError(filename, error.reason, member=error.member) from error
+        return _Proof(stream, filename, entries).wheel(file, sha256)
+
+
+class _Proof:
+    """The proof of one wheel: each check in its own method, over the same open file."""
+
+    def __init__(self, stream: BinaryIO, filename: str, entries: list[ZipEntry]) -> None:
+        from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+        self._stream = stream
+        self._filename = filename
+        try:
+            self._name, self._version, _, _ = parse_wheel_filename(filename)
+        except InvalidWheelFilename as error:
+            raise WheelError(filename, str(error)) from error
+        if len(entries) > MAX_MEMBERS:
+            raise self._fault(f"it has {len(entries):,} members, a layer can have {MAX_MEMBERS:,}")
+        self._check_names(entries)
+        self._files = {entry.name: entry for entry in entries if not entry.name.endswith("/")}
+        unpacked = sum(entry.size for entry in self._files.values())
+        if unpacked > MAX_UNPACKED_SIZE:
+            raise WheelError(
+                self._filename,
+                f"it unpacks to {unpacked:,} bytes, which no layer can hold "
+                f"(more than {MAX_UNPACKED_SIZE:,} is taken for a zip bomb)",
+                hint="leave the package out, or put it into a container image",
+            )
+
+    def wheel(self, file: Path, sha256: str) -> Wheel:
+        dist_info = self._dist_info()
+        self._check_wheel_version(dist_info)
+        self._check_data(dist_info)
+        requires_dist = self._requires_dist(dist_info)
+        record = self._record(f"{dist_info}/RECORD")
+        members = tuple(self._members(record, dist_info))
+        return Wheel(
+            file=file,
+            filename=self._filename,
+            name=self._name,
+            version=str(self._version),
+            sha256=sha256,
+            dist_info=dist_info,
+            requires_dist=requires_dist,
+            members=members,
+        )
+
+    def _fault(self, reason: str, member: str | None = None) -> WheelError:
+        return WheelError(self._filename, reason, member=member)
+
+    def _check_names(self, entries: Iterable[ZipEntry]) -> None:
+        seen: dict[str, str] = {}
+        folded: dict[str, str] = {}
+        for entry in entries:
+            name = entry.name
+            if reason := _unsafe_name(name) or _unsafe_mode(entry):
+                raise self._fault(reason, name)
+            if name in seen:
+                raise self._fault("it is in the archive twice", name)
+            seen[name] = name
+            key = name.lower() if name.isascii() else fold(name)
+            if key in folded:
+                raise self._fault(
+                    f"its name differs from {folded[key]!r} only by case or Unicode form", name
+                )
+            folded[key] = name
+        for name in seen:
+            parent = name.rstrip("/")
+            while "/" in parent:
+                parent = parent.rpartition("/")[0]
+                if parent in seen:
+                    raise self._fault("it is a file, and other members lie below it", parent)
+
+    def _dist_info(self) -> str:
+        from packaging.utils import canonicalize_name
+
+        top = sorted({name.split("/", 1)[0] for name in self._files if "/" in name})
+        found = [name for name in top if name.endswith(".dist-info")]
+        if len(found) != 1:
+            listed = ", ".join(map(repr, found)) or "none"
+            raise self._fault(f"one `.dist-info` folder is required, it has: {listed}")
+        name, _, version = found[0].removesuffix(".dist-info").partition("-")
+        if canonicalize_name(name) != self._name or not _equal(version, self._version):
+            raise self._fault(f"its metadata folder {found[0]!r} belongs to another distribution")
+        return found[0]
+
+    def _check_wheel_version(self, dist_info: str) -> None:
+        from email.parser import BytesHeaderParser
+
+        wheel = BytesHeaderParser().parsebytes(self._metadata(f"{dist_info}/WHEEL"))
+        version = str(wheel.get("Wheel-Version", "")).strip()
+        if version.partition(".")[0] != "1":
+            raise self._fault(f"it has Wheel-Version {version or 'missing'!r}, only 1.x is known")
+
+    def _check_data(self, dist_info: str) -> None:
+        prefix = dist_info.removesuffix(".dist-info") + ".data/"
+        for name in self._files:
+            if name.startswith(prefix):
+                scheme, _, path = name.removeprefix(prefix).partition("/")
+                if scheme not in _SCHEMES or not path:
+                    raise self._fault(f"{scheme!r} is no place that PEP 427 installs to", name)
+
+    def _requires_dist(self, dist_info: str) -> tuple[str, ...]:
+        from packaging.metadata import parse_email
+        from packaging.utils import canonicalize_name
+
+        path = f"{dist_info}/METADATA"
+        metadata, _ = parse_email(self._metadata(path))
+        name, version = metadata.get("name", ""), metadata.get("version", "")
+        if canonicalize_name(name) != self._name or not _equal(version, self._version):
+            raise self._fault(f"it describes {name!r} {version!r}, another distribution", path)
+        return tuple(metadata.get("requires_dist", ()))
+
+    def _metadata(self, path: str) -> bytes:
+        entry = self._files.get(path)
+        if entry is None:
+            raise self._fault(f"it has no `{path}`")
+        if entry.size > _MAX_METADATA_SIZE:
+            raise self._fault(f"it has {entry.size:,} bytes, too many for metadata", path)
+        return b"".join(self._content(entry))
+
+    def _record(self, path: str) -> Mapping[str, tuple[str, str]]:
+        """Read RECORD as path → (hash, size), both as written."""
+        text = self._metadata(path).decode("utf-8", "surrogateescape")
+        record: dict[str, tuple[str, str]] = {}
+        try:
+            for row in csv.reader(io.StringIO(text, newline="")):
+                if not row:
+                    continue
+                name, digest, size = row
+                if record.setdefault(name, (digest, size)) != (digest, size):
+                    raise self._fault(f"RECORD lists {name!r} twice, and differently", path)
+        except (ValueError, csv.Error) as error:
+            raise self._fault("RECORD is not a table of path, hash and size", path) from error
+        return record
+
+    def _members(
+        self, record: Mapping[str, tuple[str, str]], dist_info: str
+    ) -> Iterator[WheelMember]:
+        exempt = {f"{dist_info}/{name}" for name in _UNRECORDED}
+        wrong = [
+            f"{name!r} is listed but missing"
+            for name in record
+            if name not in self._files and not name.endswith("/") and name not in exempt
+        ]
+        for name, entry in self._files.items():
+            listed = ("", "") if name in exempt else record.get(name)
+            if listed is None:
+                wrong.append(f"{name!r} is not listed")
+                continue
+            member, fault = self._member(entry, *listed, recorded=name not in exempt)
+            if fault:
+                wrong.append(f"{name!r} {fault}")
+            yield member
+        if wrong:
+            more = f", and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+            raise self._fault("its RECORD is wrong: " + ", ".join(wrong[:_SHOWN]) + more)
+
+    def _member(
+        self, entry: ZipEntry, digest: str, size: str, *, recorded: bool
+    ) -> tuple[WheelMember, str | None]:
+        algorithm, _, expected = digest.partition("=")
+        sha256 = hashlib.sha256()
+        hashes = [sha256]
+        if recorded and algorithm in _RECORD_HASHES[1:]:
+            hashes.append(hashlib.new(algorithm))
+        for chunk in self._content(entry):
+            for each in hashes:
+                each.update(chunk)
+        member = WheelMember(
+            path=entry.name,
+            method=entry.method,
+            offset=entry.data_offset,
+            compressed_size=entry.compressed_size,
+            size=entry.size,
+            crc=entry.crc,
+            sha256=sha256.hexdigest(),
+            executable=bool(entry.mode & 0o111),
+        )
+        if not recorded:
+            return member, None
+        if algorithm not in _RECORD_HASHES:
+            return member, f"has no sha256, sha384 or sha512 hash ({algorithm or 'none'!r})"
+        got = base64.urlsafe_b64encode(hashes[-1].digest()).rstrip(b"=").decode()
+        # Some tools write hexadecimal, which says the same (gmsh 4.15.2).
+        if expected.rstrip("=") not in (got, hashes[-1].hexdigest()):
+            return member, f"has another hash ({algorithm}={got})"
+        if size and size != str(entry.size):
+            return member, f"has {entry.size} bytes, not {size!r}"
+        return member, None
+
+    def _content(self, entry: ZipEntry) -> Iterator[bytes]:
+        """Inflate a member in pieces, and check its size and CRC as they come."""
+        total = crc = 0
+        for piece in self._inflated(entry):
+            total += len(piece)
+            if total > entry.size:
+                raise self._fault(f"it inflates to more than its {entry.size:,} bytes", entry.name)
+            crc = zlib.crc32(piece, crc)
+            yield piece
+        if total != entry.size:
+            raise self._fault(f"it inflates to {total:,} bytes, not {entry.size:,}", entry.name)
+        if crc != entry.crc:
+            raise self._fault(f"bad CRC: {crc:08x} instead of {entry.crc:08x}", entry.name)
+
+    def _inflated(self, entry: ZipEntry) -> Iterator[bytes]:
+        inflate = zlib.decompressobj(-zlib.MAX_WBITS) if entry.method == DEFLATED else None
+        self._stream.seek(entry.data_offset)
+        left = entry.compressed_size
+        while left:
+            chunk = self._stream.read(min(left, _CHUNK))
+            if not chunk:
+                raise self._fault("the archive ends in the middle of it", entry.name)
+            left -= len(chunk)
+            if inflate is None:
+                yield chunk
+                continue
+            # Bounded output: what a few bytes inflate to is looked at before more is made of it.
+            # Behind a full piece there may be another one, even when all the input is taken.
+            piece = b""
+            while chunk or len(piece) == _CHUNK:
+                try:
+                    piece = inflate.decompress(chunk, _CHUNK)
+                except zlib.error as error:
+                    raise self._fault(
+                        f"its deflate stream is broken ({error})", entry.name
+                    ) from error
+                yield piece
+                chunk = inflate.unconsumed_tail
+                if inflate.unused_data or (inflate.eof and left):
+                    raise self._fault("bytes follow its deflate stream", entry.name)
+        if inflate is not None and not inflate.eof:
+            raise self._fault("its deflate stream ends too early", entry.name)
+
+
+def _equal(text: str, version: Version) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(text) == version
+    except InvalidVersion:
+        return False
+
+
+def _unsafe_name(name: str) -> str | None:
+    parts = name.removesuffix("/").split("/")
+    characters = set(name)
+    reasons = {
+        "its name has control characters": any(
+            unicodedata.category(character) in UNPRINTABLE for character in characters
+        ),
+        "its name has a backslash": "\\" in characters,
+        "its name is an absolute path": name.startswith("/") or name[1:2] == ":",
+        "its name leads out of the archive": ".." in parts,
+        "its name has an empty part": "" in parts or "." in parts,
+        f"a part of its name is longer than {_MAX_NAME_BYTES} bytes": any(
+            len(part.encode("utf-8", "surrogatepass")) > _MAX_NAME_BYTES for part in parts
+        ),
+        f"its name is longer than {_MAX_PATH_BYTES:,} bytes": (
+            len(name.encode("utf-8", "surrogatepass")) > _MAX_PATH_BYTES
+        ),
+    }
+    return next((reason for reason, true in reasons.items() if true), None)
+
+
+def _unsafe_mode(entry: ZipEntry) -> str | None:
+    kind = stat.S_IFMT(entry.mode)
+    if kind == stat.S_IFLNK:
+        return "it is a symbolic link, which wheels can't carry"
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "it is a device, pipe or socket"
+    if entry.name.endswith("/") and entry.size:
+        return "it is a directory with content"
+    return None

@@ -1,0 +1,193 @@
+"""Each option of `[tool.lambda-layer]` in a whole build: one test an option, named after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hatch_lambda_layer.exceptions import ConfigError, LambdaLayerError, OriginError, SelectionError
+from tests.support.container_engine import ContainerEngine, image_name
+from tests.support.displays import Lines
+from tests.support.layer_project import ALPHA, BETA, Project, names
+from tests.support.lock_factory import LockedPackage, locked, pylock
+from tests.support.source_factory import copying_project, write_files
+from tests.support.wheel_factory import WheelSpec
+
+if TYPE_CHECKING:
+    from tests.support.index_server import IndexServer
+
+NATIVE = [
+    WheelSpec(name="native", tag=f"{python}-{python}-manylinux_2_17_{machine}")
+    for python in ("cp312", "cp313")
+    for machine in ("x86_64", "aarch64")
+]
+
+
+def lock_native(project: Project) -> None:
+    """Lock one package with a wheel for each of four targets."""
+    project.index.add(*NATIVE)
+    files = [locked(each, project.index.file_url(each.filename)).wheels[0] for each in NATIVE]
+    project.lockfile.write_text(pylock(LockedPackage(wheels=files)), encoding="utf-8")
+
+
+def wheels(project: Project) -> list[str]:
+    """Give the wheels in each layer of the project, in the order of the matrix."""
+    return [built.manifest.packages[0].wheel for built in project.build_all()]
+
+
+def packages(project: Project, display: Lines | None = None) -> list[str]:
+    return [package.name for package in project.build(display).manifest.packages]
+
+
+def test_option_runtimes_gives_each_runtime_its_own_wheel(project: Project) -> None:
+    lock_native(project)
+    project.configure(runtimes=["python3.12", "python3.13"])
+    assert wheels(project) == [NATIVE[0].filename, NATIVE[2].filename]
+
+
+def test_option_architectures_gives_each_architecture_its_own_wheel(project: Project) -> None:
+    lock_native(project)
+    project.configure(architectures=["x86_64", "arm64"])
+    assert wheels(project) == [NATIVE[2].filename, NATIVE[3].filename]
+
+
+def test_option_tool_decides_between_two_lockfiles(project: Project) -> None:
+    project.root.joinpath("requirements.txt").write_text("nothing-that-is-there\n", "utf-8")
+    with pytest.raises(LambdaLayerError, match="more than one lockfile"):
+        project.build()
+    project.configure(tool="pylock")
+    assert packages(project) == ["alpha", "beta"]
+
+
+def test_option_requirements_names_the_files_that_pip_reads(
+    project: Project, index: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", index.simple_url)
+    (project.root / "deploy").mkdir()
+    project.root.joinpath("deploy", "lambda.txt").write_text("beta\n", encoding="utf-8")
+    project.configure(tool="pip", requirements=["deploy/lambda.txt"])
+    assert packages(project) == ["beta"]
+
+
+def test_option_groups_adds_a_group(project: Project) -> None:
+    lock_choices(project, "'more' in dependency_groups")
+    assert packages(project) == ["alpha"]
+    project.configure(groups=["more"])
+    assert packages(project) == ["alpha", "beta"]
+
+
+def test_option_extras_adds_an_extra(project: Project) -> None:
+    lock_choices(project, "'more' in extras")
+    assert packages(project) == ["alpha"]
+    project.configure(extras=["more"])
+    assert packages(project) == ["alpha", "beta"]
+
+
+def lock_choices(project: Project, marker: str) -> None:
+    """Lock `beta` for a group or an extra only."""
+    project.index.add(BETA)
+    alpha, beta = (locked(each, project.index.file_url(each.filename)) for each in (ALPHA, BETA))
+    chosen = LockedPackage(wheels=beta.wheels, marker=marker)
+    text = pylock(alpha, chosen, extras=["more"], dependency_groups=["more"])
+    project.lockfile.write_text(text, encoding="utf-8")
+
+
+def test_option_build_decides_whether_a_source_is_built(project: Project) -> None:
+    write_files(project.root / "lib", copying_project(WheelSpec(name="lib")))
+    folder = LockedPackage(name="lib", directory={"path": "lib"})
+    project.lockfile.write_text(pylock(folder), encoding="utf-8")
+    project.configure(build="never")
+    with pytest.raises(SelectionError, match="the folder `lib`"):
+        project.build()
+    project.configure(build="local")
+    assert packages(project) == ["lib"]
+
+
+def test_option_container_says_where_what_is_native_is_built(
+    project: Project, engine: ContainerEngine
+) -> None:
+    source = copying_project(WheelSpec(name="lib")) | {"lib.c": b""}
+    write_files(project.root / "lib", source)
+    folder = LockedPackage(name="lib", directory={"path": "lib"})
+    project.lockfile.write_text(pylock(folder), encoding="utf-8")
+    project.configure(runtimes=["python3.11"], build="auto", container={"engine": "podman"})
+    display = Lines()
+    assert packages(project, display) == ["lib"]
+    assert (
+        "Building in public.ecr.aws/sam/build-python3.11:latest-x86_64, by podman" in display.lines
+    )
+    first = project.build().manifest
+    assert project.build().rebuilt is False
+    image = "localhost/renamed:{architecture}"
+    if not engine.has("localhost/renamed:x86_64"):
+        engine.podman("tag", image_name("x86_64"), "localhost/renamed:x86_64")
+    project.configure(container={"image": image, "engine": "podman"})
+    # The same image by another name makes the same layer, other settings another.
+    assert project.build().rebuilt is False
+    project.configure(container={"engine": "podman", "before-build": ["true"]})
+    again = project.build()
+    assert again.rebuilt
+    assert again.manifest.input_digest != first.input_digest
+
+
+def test_option_exclude_leaves_a_distribution_out(project: Project) -> None:
+    project.configure(exclude=["Beta"])
+    assert packages(project) == ["alpha"]
+    assert not [name for name in names(project.zip) if "beta" in name]
+
+
+def test_option_allow_missing_permits_what_exclude_alone_refuses(project: Project) -> None:
+    project.lock(WheelSpec(name="needy", requires_dist=["beta"]), BETA)
+    project.configure(exclude=["beta"])
+    with pytest.raises(LambdaLayerError, match="`needy` needs it"):
+        project.build()
+    project.configure(allow_missing=["beta"])
+    assert packages(project) == ["needy"]
+
+
+def test_option_include_project_adds_the_project_itself(project: Project) -> None:
+    project.make_package("APP = 1\n")
+    project.configure(include_project=True)
+    assert packages(project) == ["alpha", "app", "beta"]
+    assert "python/app/__init__.py" in names(project.zip)
+
+
+def test_option_prune_leaves_files_out(project: Project) -> None:
+    project.configure(prune=["stubs", "python/alpha/__init__.py"])
+    project.build()
+    assert not [name for name in names(project.zip) if name.startswith("python/alpha/")]
+
+
+def test_option_force_include_adds_a_file_of_the_project(project: Project) -> None:
+    project.root.joinpath("settings.toml").write_text("a = 1\n", encoding="utf-8")
+    project.configure(force_include={"settings.toml": "python/config/settings.toml"})
+    project.build()
+    assert "python/config/settings.toml" in names(project.zip)
+
+
+def test_option_max_size_limits_what_is_unpacked(project: Project) -> None:
+    project.configure(max_size=100)
+    with pytest.raises(LambdaLayerError, match="100"):
+        project.build()
+    project.configure(max_size="300 MiB")
+    with pytest.raises(ConfigError, match="max-size"):
+        project.build()
+    project.configure(max_size="1 MiB")
+    assert packages(project) == ["alpha", "beta"]
+
+
+def test_option_indexes_gives_the_credentials_and_binds_names_to_their_index(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_INDEX_ACME_USERNAME", "reader")
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_INDEX_ACME_PASSWORD", "canary-6a1c")
+    project.index.credentials = "reader:canary-6a1c"
+    with pytest.raises(LambdaLayerError, match="user name and a password"):
+        project.build()
+    project.configure(indexes=[{"name": "acme", "url": project.index.simple_url}])
+    assert packages(project) == ["alpha", "beta"]
+    elsewhere = {"name": "acme", "url": "http://127.0.0.1:9/simple", "packages": ["alp*"]}
+    project.configure(indexes=[elsewhere])
+    with pytest.raises(OriginError, match=r"`alpha 1\.0` comes from .* not from .* `acme`"):
+        project.build()

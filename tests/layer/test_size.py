@@ -1,0 +1,169 @@
+"""The limits of a layer's size, on trees and through whole builds."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hatch_lambda_layer.config.layer import LAMBDA_UNPACKED_LIMIT
+from hatch_lambda_layer.exceptions import SizeError
+from hatch_lambda_layer.layer.size import check_size
+from hatch_lambda_layer.layer.tree import Entry, LayerTree
+from hatch_lambda_layer.wheels.verify import prove
+from tests.support.displays import Lines
+from tests.support.layer_project import Project, stamps
+from tests.support.wheel_factory import WheelSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hatch_lambda_layer.wheels.wheel import Wheel
+
+# Named so that the order of names is not the order of sizes.
+TWELVE = [
+    WheelSpec(name=f"pkg-{(number * 7) % 12:02}", files={f"m{number}.py": b"#" * number * 10_000})
+    for number in range(1, 13)
+]
+
+
+def tree_of(size: int) -> LayerTree:
+    """Give a tree of one file that claims to have this size."""
+    return LayerTree((Entry.made("python/a.py", "a", b"")._replace(size=size),))
+
+
+def proved(spec: WheelSpec, folder: Path) -> Wheel:
+    return prove(spec.write(folder), spec.filename, spec.sha256)
+
+
+@pytest.mark.fault(36)
+@pytest.mark.parametrize(
+    ("size", "share"),
+    [
+        (1, None),
+        (LAMBDA_UNPACKED_LIMIT * 4 // 5, None),
+        (LAMBDA_UNPACKED_LIMIT * 4 // 5 + 1, "80%"),
+        (LAMBDA_UNPACKED_LIMIT * 9 // 10, "90%"),
+        (LAMBDA_UNPACKED_LIMIT, "100%"),
+    ],
+)
+def test_a_layer_above_four_fifths_of_the_limit_is_warned_of(size: int, share: str | None) -> None:
+    findings = check_size(tree_of(size), [], LAMBDA_UNPACKED_LIMIT)
+    expected = [] if share is None else [("nearly-full", share)]
+    assert [(each.code, each.message.split()[3]) for each in findings] == expected
+    assert all("262,144,000 bytes" in each.message for each in findings)
+
+
+@pytest.mark.fault(36)
+def test_one_byte_above_the_limit_is_an_error() -> None:
+    with pytest.raises(SizeError, match="unpacks to 262,144,001 bytes, 262,144,000 are allowed"):
+        check_size(tree_of(LAMBDA_UNPACKED_LIMIT + 1), [], LAMBDA_UNPACKED_LIMIT)
+
+
+@pytest.mark.fault(36)
+def test_the_ten_largest_packages_are_named_the_largest_first(tmp_path: Path) -> None:
+    wheels = [proved(spec, tmp_path) for spec in TWELVE]
+    entries = [
+        Entry.made(f"python/{member.path}", wheel.name, b"")._replace(size=member.size)
+        for wheel in wheels
+        for member in wheel.members
+    ]
+    with pytest.raises(SizeError) as caught:
+        check_size(LayerTree(tuple(entries)), wheels, 100_000)
+    _, header, *rows = caught.value.message.splitlines()
+    assert header.split() == ["package", "version", "unpacked"]
+    assert [row.split()[0] for row in rows] == [spec.name for spec in reversed(TWELVE[2:])]
+    assert rows[0].split() == ["pkg-00", "1.0", "118", "KB"]
+    assert caught.value.hint == '`prune = ["tests", "stubs", "headers"]` makes it smaller'
+
+
+@pytest.mark.fault(38)
+def test_an_empty_tree_is_an_error_that_says_where_to_look() -> None:
+    with pytest.raises(SizeError, match="The layer is empty") as caught:
+        check_size(LayerTree(()), [], LAMBDA_UNPACKED_LIMIT)
+    for option in ("`groups`", "`extras`", "`prune`", "`include-project = true`"):
+        assert option in str(caught.value)
+
+
+@pytest.mark.fault(35)
+def test_a_zip_holds_65534_files_and_no_more() -> None:
+    entry = Entry.made("python/a.py", "a", b"")
+    most = LayerTree((entry,) * 65_534)
+    assert check_size(most, [], LAMBDA_UNPACKED_LIMIT) == []
+    with pytest.raises(SizeError, match="has 65,535 files, a zip holds 65,534 of them"):
+        check_size(LayerTree((*most.entries, entry)), [], LAMBDA_UNPACKED_LIMIT)
+
+
+@pytest.mark.fault(36)
+def test_a_build_that_grows_too_large_fails_and_leaves_the_old_layer(project: Project) -> None:
+    project.lock(TWELVE[0])
+    project.configure(max_size="400 kB")
+    project.build()
+    before = stamps(project.zip, project.json)
+    project.lock(*TWELVE)
+    with pytest.raises(SizeError, match="400,000 are allowed") as caught:
+        project.build()
+    assert [row.split()[0] for row in caught.value.message.splitlines()[2:]] == [
+        spec.name for spec in reversed(TWELVE[2:])
+    ]
+    assert stamps(project.zip, project.json) == before
+
+
+@pytest.mark.fault(36)
+def test_a_nearly_full_layer_is_built_with_a_warning(project: Project) -> None:
+    project.lock(TWELVE[-1])
+    project.configure(max_size=130_000)
+    display = Lines()
+    project.build(display)
+    message = "the layer takes 93% of the 130,000 bytes allowed, unpacked"
+    assert f"warning: {message}" in display.lines
+    assert json.loads(project.json.read_text("utf-8"))["findings"] == [
+        {"code": "nearly-full", "message": message}
+    ]
+
+
+@pytest.mark.fault(36)
+def test_a_lower_limit_is_checked_although_the_layer_is_there(project: Project) -> None:
+    project.lock(TWELVE[0])
+    size = project.build().manifest.unpacked_size
+    before = stamps(project.zip, project.json)
+    project.configure(max_size=size - 1)
+    with pytest.raises(SizeError, match=f"{size:,} bytes, {size - 1:,} are allowed"):
+        project.build()
+    assert stamps(project.zip, project.json) == before
+
+
+@pytest.mark.fault(36)
+def test_the_warning_of_a_full_layer_follows_the_limit_of_today(project: Project) -> None:
+    project.lock(TWELVE[0])
+    size = project.build().manifest.unpacked_size
+    roomy_json = project.json.read_bytes()
+    project.configure(max_size=size)
+    full = Lines()
+    project.build(full)
+    assert f"warning: the layer takes 100% of the {size:,} bytes allowed, unpacked" in full.lines
+    project.configure(max_size=size * 10)
+    roomy = Lines()
+    project.build(roomy)
+    assert "warning" not in roomy.text
+    assert project.json.read_bytes() == roomy_json
+
+
+@pytest.mark.fault(38)
+@pytest.mark.parametrize("emptied", ["lockfile", "prune"])
+def test_an_empty_layer_is_an_error_and_leaves_the_old_one(project: Project, emptied: str) -> None:
+    plain = WheelSpec(name="plain")
+    project.lock(plain)
+    project.build()
+    before = stamps(project.zip, project.json)
+    if emptied == "lockfile":
+        project.lockfile.write_text('lock-version = "1.0"\ncreated-by = "t"\npackages = []\n')
+    else:
+        # Metadata always stays, so a pattern alone empties only what has none.
+        project.lockfile.write_text('lock-version = "1.0"\ncreated-by = "t"\npackages = []\n')
+        (project.root / "notes.txt").write_text("notes")
+        project.configure(force_include={"notes.txt": "notes.txt"}, prune=["*.txt"])
+    with pytest.raises(SizeError, match="The layer is empty"):
+        project.build()
+    assert stamps(project.zip, project.json) == before

@@ -1,0 +1,669 @@
+"""`poetry.lock`: the real poetry locks against a loopback index, and the lock is read back."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import sys
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hatch_lambda_layer.exceptions import LockfileError, ToolError
+from hatch_lambda_layer.layout import LayerPathLayout
+from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, find_lockfile
+from hatch_lambda_layer.lockfiles.default_index import default_index
+from hatch_lambda_layer.lockfiles.poetry.document import Pin, PoetryLock, read_pins
+from hatch_lambda_layer.lockfiles.tools import beside
+from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
+from hatch_lambda_layer.wheels.selection import select
+from tests.support import same_set
+from tests.support.index_server import IndexServer
+from tests.support.system_parts import require
+from tests.support.tools import (
+    ToolProject,
+    git_repository,
+    hide,
+    isolate,
+    snapshot,
+    source_tree,
+    stand_in,
+    tool_path,
+    tool_project,
+)
+from tests.support.wheel_factory import WheelSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hatch_lambda_layer.lockfiles.protocol import Lock
+
+POETRY = LOCKFILES["poetry"]
+TARGET = Target(runtimes()["python3.13"], Architecture.X86_64)
+
+LEGACY = """\
+[tool.poetry]
+name = "app"
+version = "1.0"
+description = ""
+authors = []
+package-mode = false
+
+[tool.poetry.dependencies]
+python = "^3.11"
+alpha = "*"
+winonly = { version = "*", markers = "sys_platform == 'win32'" }
+clicky = { version = "*", optional = true }
+
+[tool.poetry.extras]
+cli = ["clicky"]
+
+[tool.poetry.group.dev.dependencies]
+tester = "*"
+
+[tool.poetry.group.docs]
+optional = true
+
+[tool.poetry.group.docs.dependencies]
+sphinxy = "*"
+
+[[tool.poetry.source]]
+name = "loop"
+url = "{url}"
+priority = "primary"
+"""
+
+
+@pytest.fixture(scope="module")
+def index() -> Iterator[IndexServer]:
+    with IndexServer() as server:
+        same_set.serve(server)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def locked(index: IndexServer, tmp_path_factory: pytest.TempPathFactory) -> ToolProject:
+    """Give the set of every tool, locked once for all tests."""
+    folder = tmp_path_factory.mktemp("poetry")
+    text = same_set.pyproject("poetry", index.simple_url)
+    return tool_project("poetry", folder / "app", text, folder / "state")
+
+
+@pytest.fixture(scope="module")
+def legacy(index: IndexServer, tmp_path_factory: pytest.TempPathFactory) -> ToolProject:
+    """Give a project without `[project]`, locked once for all tests."""
+    folder = tmp_path_factory.mktemp("legacy")
+    text = LEGACY.replace("{url}", index.simple_url)
+    return tool_project("poetry", folder / "app", text, folder / "state")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the home of a person who has settings of poetry and a password in them."""
+    isolate(monkeypatch, tmp_path / "user")
+    home = tmp_path / "user" / "home"
+    config = home / "config" / "pypoetry"
+    config.mkdir(parents=True)
+    (config / "config.toml").write_text("[virtualenvs]\nin-project = true\n", encoding="utf-8")
+    auth = '[http-basic.loop]\nusername = "me"\npassword = "CANARY"\n'
+    (config / "auth.toml").write_text(auth, encoding="utf-8")
+    return home
+
+
+def read(project: ToolProject | Path, **options: Any) -> Lock:
+    folder = project.directory if isinstance(project, ToolProject) else project
+    layout = LayerPathLayout(
+        path_pyproject_toml=folder / "pyproject.toml", dir_output=folder / "dist"
+    )
+    request = LockRequest(layout=layout, **options)
+    lockfile, path = find_lockfile(None, request)
+    assert lockfile is POETRY
+    return lockfile.read(path, request, TARGET)
+
+
+def names(lock: Lock, target: Target = TARGET) -> set[str]:
+    return {wheel.name for wheel in select(lock, target).wheels}
+
+
+def target(python: str, architecture: str = "x86_64") -> Target:
+    return Target(runtimes()[f"python{python}"], Architecture(architecture))
+
+
+# What goes into a layer.
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+@pytest.mark.parametrize("machine", ["x86_64", "arm64"])
+@pytest.mark.usefixtures("home")
+def test_only_the_main_dependencies_of_the_target_get_in(
+    locked: ToolProject, python: str, machine: str
+) -> None:
+    lock = read(locked)
+    assert names(lock, target(python, machine)) == same_set.expected(python, machine)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_group_brings_what_it_includes(locked: ToolProject) -> None:
+    lock = read(locked, groups=("dev",))
+    assert names(lock) == same_set.expected("3.13", "x86_64", groups=["dev"])
+
+
+@pytest.mark.usefixtures("home")
+def test_names_of_groups_and_extras_are_those_of_pep_685(locked: ToolProject) -> None:
+    lock = read(locked, groups=("Docs",), extras=("CLI",))
+    assert names(lock) == same_set.expected("3.13", "x86_64", groups=["docs"], extras=["cli"])
+
+
+@pytest.mark.usefixtures("home")
+def test_a_project_without_a_project_table_has_groups_and_extras_alike(
+    legacy: ToolProject,
+) -> None:
+    assert names(read(legacy)) == {"alpha"}
+    everything = read(legacy, groups=("docs", "dev"), extras=("cli",))
+    assert names(everything) == {"alpha", "clicky", "colors", "sphinxy", "tester", "shim"}
+
+
+@pytest.mark.parametrize("kind", ["group", "extra"])
+@pytest.mark.usefixtures("home")
+def test_what_the_project_does_not_have_is_refused_with_what_it_has(
+    locked: ToolProject, kind: str
+) -> None:
+    known = "`dev`, `docs`" if kind == "group" else "`cli`"
+    with pytest.raises(LockfileError, match=f"has no {kind} `typo`; it has: {known}$"):
+        read(locked, **{f"{kind}s": ("typo",)})
+
+
+@pytest.mark.usefixtures("home")
+def test_the_main_group_is_no_group_to_ask_for(legacy: ToolProject) -> None:
+    with pytest.raises(LockfileError, match="has no group `main`; it has: `dev`, `docs`"):
+        read(legacy, groups=("main",))
+
+
+@pytest.mark.usefixtures("home")
+def test_a_runtime_that_the_project_excludes_is_refused(
+    locked: ToolProject, tmp_path: Path
+) -> None:
+    project = locked.copy_to(tmp_path / "app")
+    text = project.pyproject.read_text("utf-8").replace(">=3.10,<3.15", ">=3.11,<3.13")
+    project.pyproject.write_text(text, encoding="utf-8")
+    project.lock()
+    lock = read(project)
+    assert names(lock, target("3.11")) == same_set.expected("3.11", "x86_64")
+    with pytest.raises(LockfileError, match=r"does not fit python3\.13"):
+        select(lock, target("3.13"))
+
+
+# Files: by the hashes of the lock, at the index of the lock.
+
+
+@pytest.mark.usefixtures("home")
+def test_files_have_the_locked_hashes_and_are_looked_for_at_their_index(
+    locked: ToolProject, index: IndexServer
+) -> None:
+    before = len(index.requests)
+    wheels = select(read(locked), TARGET).wheels
+    assert len(index.requests) == before
+    for wheel in wheels:
+        assert wheel.sha256 == hashlib.sha256(index.files[wheel.filename].data).hexdigest()
+        assert wheel.index_url == index.simple_url.rstrip("/")
+        page = f"{index.simple_url}{wheel.name}/"
+        assert wheel.location == f"index+{page}#{wheel.filename}"
+
+
+@pytest.mark.fault(59)
+@pytest.mark.usefixtures("home")
+def test_each_package_comes_from_the_index_that_the_lock_names(
+    index: IndexServer, tmp_path: Path
+) -> None:
+    inner = WheelSpec(name="inner", requires_dist=["shim"])
+    with IndexServer(hostname="localhost") as private:
+        private.add(inner)
+        text = (
+            '[project]\nname = "app"\nversion = "1"\nrequires-python = ">=3.11"\n'
+            'dependencies = ["inner"]\n\n[tool.poetry.dependencies]\ninner = { source = "in" }\n\n'
+            + same_set.index_table("poetry", index.simple_url)
+            + f'\n[[tool.poetry.source]]\nname = "in"\nurl = "{private.simple_url}"\n'
+            'priority = "explicit"\n'
+        )
+        project = tool_project("poetry", tmp_path / "app", text, tmp_path / "state")
+        wheels = {wheel.name: wheel for wheel in select(read(project), TARGET).wheels}
+    assert wheels["inner"].index_url == private.simple_url.rstrip("/")
+    assert wheels["shim"].index_url == index.simple_url.rstrip("/")
+    assert index.requests_for("/simple/inner/") == []
+
+
+@pytest.mark.usefixtures("home")
+def test_sources_come_out_as_what_they_are(index: IndexServer, tmp_path: Path) -> None:
+    commit = git_repository(tmp_path / "repo", source_tree("gitlib", ["shim"]))
+    filed = WheelSpec(name="filed")
+    remote = WheelSpec(name="remote")
+    url = index.add_file(remote.filename, remote.data)
+    tables = (
+        '[project]\nname = "app"\nversion = "1"\nrequires-python = ">=3.11,<4"\n'
+        'dynamic = ["dependencies"]\n\n[tool.poetry.dependencies]\n'
+        f'gitlib = {{ git = "{(tmp_path / "repo").as_uri()}" }}\n'
+        'lib = { path = "lib dir/lib", develop = true }\n'
+        f'filed = {{ path = "wheels/{filed.filename}" }}\n'
+        f'remote = {{ url = "{url}" }}\n'
+    )
+    files = {f"lib dir/lib/{name}": text for name, text in source_tree("lib").items()}
+    folder = tmp_path / "app"
+    (folder / "wheels").mkdir(parents=True)
+    filed.write(folder / "wheels")
+    text = f"{tables}\n{same_set.index_table('poetry', index.simple_url)}"
+    project = tool_project("poetry", folder, text, tmp_path / "state", files)
+    packages = {str(each.name): each for each in read(project).parse().packages}
+    vcs, directory = packages["gitlib"].vcs, packages["lib"].directory
+    assert vcs is not None
+    assert (vcs.type, vcs.commit_id) == ("git", commit)
+    assert directory is not None
+    assert (directory.path, directory.editable) == ("lib dir/lib", True)
+    selection = select(read(project), TARGET)
+    assert {each.name: each.kind for each in selection.sources} == {
+        "gitlib": "vcs",
+        "lib": "directory",
+    }
+    assert {each.name: each.location for each in selection.sources}["lib"] == str(
+        folder / "lib dir" / "lib"
+    )
+    wheels = {each.name: each for each in selection.wheels}
+    assert wheels["filed"].location == str(folder / "wheels" / filed.filename)
+    assert wheels["filed"].sha256 == filed.sha256
+    assert (wheels["remote"].location, wheels["remote"].sha256) == (url, remote.sha256)
+    assert "shim" in wheels
+
+
+# Older formats of the lockfile.
+
+
+def as_format_2_0(lock: str) -> str:
+    """Rewrite a lock of poetry 2 as poetry 1.8 has it: without groups and markers."""
+    older = re.sub(r"^(groups|markers) = .*\n", "", lock, flags=re.MULTILINE)
+    return older.replace('lock-version = "2.1"', 'lock-version = "2.0"')
+
+
+def as_format_1_1(lock: str) -> str:
+    """Rewrite a lock of poetry 2 as poetry 1.2 has it: with all files in one table at the end."""
+    files: dict[str, list[dict[str, str]]] = {}
+    for package in tomllib.loads(lock)["package"]:
+        files.setdefault(package["name"], []).extend(package["files"])
+    older = re.sub(r"^files = \[\n(    .*\n)*\]\n", "", as_format_2_0(lock), flags=re.MULTILINE)
+    older = re.sub(r"^(optional = .*\n)", r'category = "main"\n\1', older, flags=re.MULTILINE)
+    lines = [older.replace('lock-version = "2.0"', 'lock-version = "1.1"'), "", "[metadata.files]"]
+    for name, each in files.items():
+        inline = ", ".join(f'{{file = "{file["file"]}", hash = "{file["hash"]}"}}' for file in each)
+        lines.append(f"{name} = [{inline}]")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("rewrite", [as_format_2_0, as_format_1_1])
+@pytest.mark.usefixtures("home")
+def test_a_lock_of_poetry_1_selects_the_same_wheels(
+    legacy: ToolProject, tmp_path: Path, rewrite: Any
+) -> None:
+    older = legacy.copy_to(tmp_path / "app")
+    older.lockfile.write_text(rewrite(legacy.lockfile.read_text("utf-8")), encoding="utf-8")
+    assert older.lockfile.read_bytes() != legacy.lockfile.read_bytes()
+    options: dict[str, Any]
+    for options in ({}, {"groups": ("dev",), "extras": ("cli",)}):
+        old, new = read(older, **options), read(legacy, **options)
+        for python in ("3.11", "3.13"):
+            found = select(old, target(python)).wheels
+            assert found == select(new, target(python)).wheels
+            assert ("clicky" in {each.name for each in found}) is bool(options)
+
+
+def test_a_shared_table_of_files_is_told_apart_by_version(tmp_path: Path) -> None:
+    content = {
+        "package": [
+            {"name": "Some.Lib", "version": "1.0"},
+            {"name": "Some.Lib", "version": "1.0.1"},
+        ],
+        "metadata": {
+            "files": {
+                "Some.Lib": [
+                    {"file": "some_lib-1.0-py3-none-any.whl", "hash": "sha256:aa"},
+                    {"file": "some.lib-1.0.1.tar.gz", "hash": "sha256:bb"},
+                    {"file": "some.lib-1.0.tar.gz", "hash": "sha256:cc"},
+                    {"file": "some_lib-1.0.win32.exe", "hash": "sha256:dd"},
+                ]
+            }
+        },
+    }
+    lock = PoetryLock(tmp_path / "poetry.lock", content)
+    pins = read_pins('some-lib==1.0 ; python_version < "3.12"\nsome-lib==1.0.1\n')
+    first, second = lock.tables(pins, lambda: "https://index.test/simple")
+    assert first["sdist"]["hashes"] == {"sha256": "cc"}
+    assert [wheel["hashes"]["sha256"] for wheel in first["wheels"]] == ["aa"]
+    assert second["sdist"]["hashes"] == {"sha256": "bb"}
+    assert second["wheels"] is None
+
+
+@pytest.mark.parametrize(
+    ("constraint", "specifiers", "markers"),
+    [
+        ("*", None, []),
+        ("^3.11", ">=3.11,<4", []),
+        ("~3.11", ">=3.11,<3.12", []),
+        ("~3", ">=3,<4", []),
+        ("~3.11.2", ">=3.11.2,<3.12", []),
+        (">=3.9,<4.0", ">=3.9,<4.0", []),
+        (">= 3.9, != 3.12.*", ">=3.9,!=3.12.*", []),
+        ("3.12.*", "==3.12.*", []),
+        ("3.11.4", "==3.11.4", []),
+        ("something else", None, []),
+        (
+            "~3.11 || ^3.13",
+            None,
+            [
+                'python_full_version < "3.12" and python_full_version >= "3.11"',
+                'python_full_version < "4" and python_full_version >= "3.13"',
+            ],
+        ),
+    ],
+)
+def test_poetrys_way_to_name_pythons_is_understood(
+    tmp_path: Path, constraint: str, specifiers: str | None, markers: list[str]
+) -> None:
+    lock = PoetryLock(tmp_path / "poetry.lock", {"metadata": {"python-versions": constraint}})
+    assert lock.requires_python() == (specifiers, markers)
+
+
+# What an export can hold beside the usual.
+
+
+def release(version: str, digest: str, **source: str) -> dict[str, Any]:
+    file = {"file": f"lib-{version}-py3-none-any.whl", "hash": f"sha256:{digest}"}
+    table = {"source": {"type": "legacy", **source}} if source else {}
+    return {"name": "lib", "version": version, "files": [file], **table}
+
+
+def tables(packages: list[dict[str, Any]], export: str, folder: Path) -> list[dict[str, Any]]:
+    lock = PoetryLock(folder / "poetry.lock", {"metadata": {}, "package": packages})
+    return list(lock.tables(read_pins(export), lambda: "https://default.test/simple"))
+
+
+def test_one_version_from_two_indexes_is_told_apart_by_its_files(tmp_path: Path) -> None:
+    packages = [
+        release("1.0", "aa", url="https://one.test/simple"),
+        release("1.0", "bb", url="https://two.test/simple"),
+    ]
+    export = (
+        "--index-url https://one.test/simple\n\n"
+        'lib==1.0 ; sys_platform == "darwin" \\\n    --hash=sha256:aa\n'
+        'lib==1.0 ; sys_platform == "linux" \\\n    --hash=sha256:bb\n'
+    )
+    one, two = tables(packages, export, tmp_path)
+    assert (one["index"], one["marker"]) == ("https://one.test/simple", 'sys_platform == "darwin"')
+    assert (two["index"], two["marker"]) == ("https://two.test/simple", 'sys_platform == "linux"')
+
+
+def test_a_package_with_and_without_an_extra_is_one_package(tmp_path: Path) -> None:
+    export = 'lib[x]==1.0 ; python_version < "3.12"\nlib==1.0 ; sys_platform == "linux"\n'
+    (table,) = tables([release("1.0", "aa")], export, tmp_path)
+    assert table["marker"] == '(python_version < "3.12") or (sys_platform == "linux")'
+    (table,) = tables([release("1.0", "aa")], "lib[x]==1.0\n" + export, tmp_path)
+    assert table["marker"] is None
+
+
+def test_the_default_index_counts_where_the_lock_names_none(tmp_path: Path) -> None:
+    (table,) = tables([release("1.0", "aa")], "lib==1.0\n", tmp_path)
+    assert table["index"] == "https://default.test/simple"
+
+
+def test_the_default_index_is_the_one_that_is_built_into_uv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://me:CANARY@index.test/simple")
+    (tmp_path / "uv.toml").write_text('index-url = "https://other.test/simple"\n', encoding="utf-8")
+    found = default_index(tmp_path)
+    assert re.fullmatch(r"https://[a-z]+\.[a-z]+/simple", found)
+    assert "index.test" not in found
+    assert "other.test" not in found
+
+
+def test_credentials_in_the_url_of_an_index_stay_in_the_lock(tmp_path: Path) -> None:
+    packages = [release("1.0", "aa", url="https://me:CANARY@one.test/simple/")]
+    (table,) = tables(packages, "lib==1.0\n", tmp_path)
+    assert table["index"] == "https://one.test/simple"
+    assert "CANARY" not in json.dumps(table)
+
+
+def test_a_page_with_the_links_of_many_projects_is_asked_itself(tmp_path: Path) -> None:
+    packages = [release("1.0", "aa", url="https://one.test/stable.html")]
+    (table,) = tables(packages, "lib==1.0\n", tmp_path)
+    (wheel,) = table["wheels"]
+    assert wheel["url"] == "index+https://one.test/stable.html#lib-1.0-py3-none-any.whl"
+
+
+def test_a_repository_in_gits_own_short_form_gets_a_url(tmp_path: Path) -> None:
+    source = {
+        "type": "git",
+        "url": "git@host.test:team/lib.git",
+        "reference": "main",
+        "resolved_reference": "a" * 40,
+        "subdirectory": "sub",
+    }
+    packages = [{"name": "lib", "version": "1.0", "files": [], "source": source}]
+    export = f"lib @ git+ssh://git@host.test/team/lib.git@{'a' * 40}#subdirectory=sub\n"
+    (table,) = tables(packages, export, tmp_path)
+    assert table["vcs"]["url"] == "ssh://git@host.test/team/lib.git"
+    assert table["vcs"]["subdirectory"] == "sub"
+
+
+@pytest.mark.fault(10)
+def test_a_package_without_files_is_refused(tmp_path: Path) -> None:
+    packages = [{"name": "lib", "version": "1.0", "files": []}]
+    with pytest.raises(LockfileError, match="names no file of package `lib`"):
+        tables(packages, "lib==1.0\n", tmp_path)
+
+
+def test_a_pin_that_the_lock_does_not_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LockfileError, match=r"does not have `lib==2\.0`"):
+        tables([release("1.0", "aa")], "lib==2.0\n", tmp_path)
+
+
+def test_lines_of_an_export_are_read_with_all_that_they_say() -> None:
+    export = (
+        "# a comment\n"
+        "--extra-index-url https://one.test/simple\n"
+        "-e file:///some/folder ; python_version < '3.12'\n"
+        "Some.Lib[x,y]==1.0 ; python_version < '3.12' \\\n"
+        "    --hash=sha256:aa \\\n"
+        "    --hash=sha256:bb\n"
+    )
+    folder, pin = read_pins(export)
+    assert folder == Pin(
+        line="-e file:///some/folder ; python_version < '3.12'",
+        url="file:///some/folder",
+        marker="python_version < '3.12'",
+    )
+    assert dataclasses.replace(pin, line="") == Pin(
+        line="",
+        name="some-lib",
+        version="1.0",
+        marker='python_version < "3.12"',
+        hashes=frozenset({"sha256:aa", "sha256:bb"}),
+    )
+
+
+# Locks that can't be used.
+
+
+def add_dependency(project: ToolProject) -> None:
+    text = project.pyproject.read_text("utf-8").replace('"alpha",', '"alpha", "colors",')
+    project.pyproject.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.fault(9)
+@pytest.mark.usefixtures("home")
+def test_a_stale_lock_fails_and_stays_as_it_is(locked: ToolProject, tmp_path: Path) -> None:
+    project = locked.copy_to(tmp_path / "app")
+    add_dependency(project)
+    before = snapshot(project.directory)
+    with pytest.raises(LockfileError, match="is stale") as raised:
+        read(project)
+    assert raised.value.hint == "lock again with `poetry lock`"
+    assert snapshot(project.directory) == before
+
+
+@pytest.mark.fault(11)
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[[package]]", "<<<<<<< ours\n[[package]]", "merge conflict in line 3"),
+        ("[[package]]", "[[package", "is not valid TOML"),
+        ('lock-version = "2.1"', 'lock-version = "3.0"', "not compatible with the current version"),
+        ('file = "alpha-1.0-py3-none-any.whl"', "file = 1", "is not as poetry writes it: Type"),
+        ('file = "alpha-1.0-py3-none-any.whl"', 'file = "x"', "names no file of package `alpha`"),
+    ],
+)
+@pytest.mark.usefixtures("home")
+def test_a_lock_that_is_none_is_refused(
+    locked: ToolProject, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    project = locked.copy_to(tmp_path / "app")
+    text = project.lockfile.read_text("utf-8").replace(old, new, 1)
+    project.lockfile.write_text(text, encoding="utf-8")
+    with pytest.raises((LockfileError, ToolError), match=message):
+        read(project)
+
+
+@pytest.mark.fault(1)
+@pytest.mark.usefixtures("home")
+def test_a_project_file_that_is_no_toml_is_named(locked: ToolProject, tmp_path: Path) -> None:
+    project = locked.copy_to(tmp_path / "app")
+    project.pyproject.write_text("[project\n", encoding="utf-8")
+    with pytest.raises(LockfileError, match=r"pyproject\.toml` can't be read: .*line 1, column"):
+        read(project)
+
+
+@pytest.mark.fault(12)
+@pytest.mark.usefixtures("home")
+def test_line_ends_of_windows_change_nothing(locked: ToolProject, tmp_path: Path) -> None:
+    project = locked.copy_to(tmp_path / "app")
+    for path in (project.lockfile, project.pyproject):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert read(project).text == read(locked).text
+
+
+# Nothing is changed.
+
+
+def test_neither_the_project_nor_the_home_of_the_user_is_changed(
+    locked: ToolProject, tmp_path: Path, home: Path
+) -> None:
+    project = locked.copy_to(tmp_path / "app")
+    before = snapshot(project.directory, home)
+    lock = read(project, groups=("dev",), extras=("cli",))
+    assert snapshot(project.directory, home) == before
+    assert b"CANARY" not in lock.text
+
+
+# The tool.
+
+
+@pytest.fixture
+def nothing_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Path:
+    """Give the folder for programs that come first, where no poetry is beside this package."""
+    hide(monkeypatch, tmp_path / "hidden", "poetry")
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", os.pathsep.join([str(folder), "/usr/bin", "/bin"]))
+    return folder
+
+
+@pytest.mark.usefixtures("nothing_beside")
+def test_without_poetry_both_ways_to_get_it_are_named(
+    locked: ToolProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    with pytest.raises(LockfileError, match=r"needs poetry .* none was found") as raised:
+        read(locked)
+    assert raised.value.hint is not None
+    assert 'pip install "hatch-lambda-layer[poetry]"' in raised.value.hint
+    assert "poetry self add poetry-plugin-export" in raised.value.hint
+
+
+def test_a_poetry_on_the_path_will_do(locked: ToolProject, nothing_beside: Path) -> None:
+    (nothing_beside / "poetry").symlink_to(require(tool_path, "poetry"))
+    assert names(read(locked)) == same_set.expected("3.13", "x86_64")
+
+
+def test_a_poetry_without_the_plugin_is_refused_with_both_ways(
+    locked: ToolProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    if beside("poetry") is None:
+        pytest.skip("poetry is not installed beside pytest, where its plugin can be hidden")
+    farm = hide(monkeypatch, tmp_path / "without", "poetry_plugin_export")
+    # The real poetry, of an interpreter that sees everything but the plugin.
+    code = (
+        "import sys; sys.path = [each for each in sys.path if not each.endswith('site-packages')]; "
+        f"sys.path.append({str(farm)!r}); from poetry.console.application import main; "
+        "sys.exit(main())"
+    )
+    program = stand_in(tmp_path, "poetry", f'exec "{sys.executable}" -I -c "{code}" "$@"')
+    monkeypatch.setenv("PATH", os.pathsep.join([str(program.parent), "/usr/bin", "/bin"]))
+    with pytest.raises(LockfileError, match="that was found has none") as raised:
+        read(locked)
+    assert "export" in raised.value.message
+    assert "poetry self add poetry-plugin-export" in str(raised.value.hint)
+
+
+@pytest.mark.fault(9)
+def test_a_stale_lock_fails_where_the_plugin_only_warns_of_it(
+    locked: ToolProject, nothing_beside: Path, tmp_path: Path
+) -> None:
+    project = locked.copy_to(tmp_path / "app")
+    add_dependency(project)
+    # The plugin before 1.9 says so on stderr and goes on; the check is the real poetry's.
+    real = require(tool_path, "poetry")
+    warning = "Warning: poetry.lock is not consistent with pyproject.toml."
+    warns = f'if [ "$3" = export ]; then echo "{warning}" >&2; exit 0; fi'
+    stand_in(nothing_beside, "poetry", f'{warns}\nexec "{real}" "$@"')
+    with pytest.raises(LockfileError, match="is stale"):
+        read(project)
+
+
+def test_a_poetry_that_is_too_old_is_named_as_such(
+    locked: ToolProject, nothing_beside: Path
+) -> None:
+    said = 'The "--lock" option does not exist.'
+    stand_in(nothing_beside, "poetry", f"echo '{said}' >&2; exit 1")
+    with pytest.raises(LockfileError, match="too old to read") as raised:
+        read(locked)
+    assert said in raised.value.message
+    assert "poetry self update" in str(raised.value.hint)
+
+
+@pytest.mark.usefixtures("home")
+def test_poetrys_own_words_are_shown(locked: ToolProject, tmp_path: Path) -> None:
+    project = locked.copy_to(tmp_path / "app")
+    text = project.pyproject.read_text("utf-8").replace('version = "1.0"', 'version = "one.two"')
+    project.pyproject.write_text(text, encoding="utf-8")
+    with pytest.raises(ToolError, match=r"is invalid:\n.*project\.version must match"):
+        read(project)
+
+
+@pytest.mark.fault(57)
+def test_credentials_are_cut_out_of_what_poetry_says(
+    locked: ToolProject, nothing_beside: Path
+) -> None:
+    script = "echo 'no answer from https://me:CANARY@index.test/simple' >&2; exit 1"
+    stand_in(nothing_beside, "poetry", script)
+    with pytest.raises(ToolError, match=r"no answer from https://\*\*\*\*@index\.test") as raised:
+        read(locked)
+    assert "CANARY" not in str(raised.value)
+
+
+def test_a_poetry_that_is_killed_is_reported_as_that(
+    locked: ToolProject, nothing_beside: Path
+) -> None:
+    stand_in(nothing_beside, "poetry", "kill -9 $$")
+    with pytest.raises(ToolError, match="ended by signal 9"):
+        read(locked)
