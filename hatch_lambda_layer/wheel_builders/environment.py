@@ -32,9 +32,6 @@ _OF_THE_SYSTEM = frozenset(
         "LD_LIBRARY_PATH",
         "LANG",
         "LANGUAGE",
-        "TMPDIR",
-        "TEMP",
-        "TMP",
         # Windows starts no program without its own folders, and finds no compiler.
         "COMSPEC",
         "NUMBER_OF_PROCESSORS",
@@ -156,8 +153,9 @@ class BuildEnvironment:
 
     def variables(self, request: BuildRequest) -> dict[str, str]:
         """Give the whole environment of foreign code."""
-        home = request.folder / "home"
-        home.mkdir(exist_ok=True)
+        home, temporary = request.folder / "home", request.folder / "tmp"
+        for each in (home, temporary):
+            each.mkdir(exist_ok=True)
         passed = {
             name: value
             for name, value in os.environ.items()
@@ -171,6 +169,8 @@ class BuildEnvironment:
             "VIRTUAL_ENV": str(self.folder),
             "HOME": str(home),
             "USERPROFILE": str(home),
+            # What a build that fails leaves behind goes with its folder.
+            **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)),
             # A build outside a repository must not find one around it, nor write to one.
             "GIT_CEILING_DIRECTORIES": str(request.folder.parent),
             **build_constants(),

@@ -35,8 +35,8 @@ sys.stderr.write("after\\n")
 """
 
 
-class Lines:
-    """A display that keeps what it is given, with its kind."""
+class Calls:
+    """A display that keeps what it is asked to show, with its kind, whatever its verbosity."""
 
     def __init__(self, verbosity: int = 0) -> None:
         self.verbosity = verbosity
@@ -96,7 +96,7 @@ def on_a_terminal(code: str, term: str = "xterm") -> tuple[str, int]:
 
 
 def test_what_several_members_share_is_warned_of_once() -> None:
-    shown = Lines()
+    shown = Calls()
     console = Console(shown)
     for message in ("old", "new", "old"):
         console.warn_once(message)
@@ -104,7 +104,7 @@ def test_what_several_members_share_is_warned_of_once() -> None:
 
 
 def test_each_kind_of_message_goes_where_it_belongs() -> None:
-    display = Lines()
+    display = Calls()
     console = Console(display)
     console.info("built")
     console.warning("the runtime is old")
@@ -118,7 +118,7 @@ def test_each_kind_of_message_goes_where_it_belongs() -> None:
 
 @pytest.mark.parametrize(("verbosity", "verbose"), [(-1, False), (0, False), (1, True), (2, True)])
 def test_details_are_wanted_when_verbose(verbosity: int, *, verbose: bool) -> None:
-    assert Console(Lines(verbosity)).verbose is verbose
+    assert Console(Calls(verbosity)).verbose is verbose
 
 
 @pytest.mark.parametrize("verbosity", [-1, -2])
@@ -126,7 +126,7 @@ def test_a_quiet_build_shows_no_progress(
     verbosity: int, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(console_module, "_SECONDS_BETWEEN_LINES", 0)
-    display = Lines(verbosity)
+    display = Calls(verbosity)
     with Console(display).progress("Fetching", 2) as progress:
         progress.moved(1000)
         progress.done()
@@ -137,7 +137,7 @@ def test_a_quiet_build_shows_no_progress(
 def test_without_a_terminal_a_plain_line_says_what_begins(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    display = Lines()
+    display = Calls()
     with Console(display).progress("Fetching 100 wheels", 100) as progress:
         for _ in range(100):
             progress.moved(30_000)
@@ -151,7 +151,7 @@ def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(
 ) -> None:
     now = 100.0
     monkeypatch.setattr(console_module, "time", SimpleNamespace(monotonic=lambda: now))
-    display = Lines()
+    display = Calls()
     with Console(display).progress("Fetching", 7) as progress:
         progress.moved(1_000_000)
         progress.done()
@@ -233,7 +233,7 @@ def test_without_a_terminal_what_a_program_says_is_a_line_now_and_then(
 ) -> None:
     now = 100.0
     monkeypatch.setattr(console_module, "time", SimpleNamespace(monotonic=lambda: now))
-    display = Lines()
+    display = Calls()
     with Console(display).working() as said:
         said("one")
         now += 31
@@ -246,7 +246,7 @@ def test_without_a_terminal_what_a_program_says_is_a_line_now_and_then(
 
 
 def test_quiet_work_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
-    display = Lines(-1)
+    display = Calls(-1)
     with Console(display).working() as said:
         said("one")
     assert display.lines == []

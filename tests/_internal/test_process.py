@@ -5,18 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from hatch_lambda_layer._internal.filelock import try_lock
 from hatch_lambda_layer._internal.process import redact, run
 from hatch_lambda_layer.exceptions import ToolError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.support.waiting import wait_until
 
 CANARY = "canary-5f3a"
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
@@ -25,13 +21,6 @@ needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="signals are 
 def python(code: str, *arguments: str, cwd: Path, env: dict[str, str] | None = None) -> bytes:
     """Run `code` with this interpreter, through the door that is tested."""
     return run([sys.executable, "-c", code, *arguments], cwd=cwd, env=env or {})
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.fault(57)

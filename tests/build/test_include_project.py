@@ -13,12 +13,11 @@ import pytest
 from hatch_lambda_layer.exceptions import BuildError, LambdaLayerError, SizeError, WheelError
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheel_builders.project import project_source, read_project_wheel
-from tests.support.index_server import IndexServer
-from tests.support.layer_project import Project, names
+from tests.support.layer_project import ALPHA, Project, names
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from hatch_lambda_layer.build.pipeline import BuiltLayer
 
@@ -36,16 +35,12 @@ HOOKS = "[tool.hatch.build.targets.wheel.hooks.{}]\n"
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    monkeypatch.setenv("NO_PROXY", "*")
-    folder = tmp_path / "project"
-    folder.mkdir()
-    with IndexServer() as server:
-        made = Project(folder, server)
-        made.lock(WheelSpec(name="alpha"))
-        made.make_package("VERSION = 1\n")
-        made.configure(include_project=True)
-        yield made
+def project(project: Project) -> Project:
+    """A project that has locked one wheel, and puts a package of its own into the layer."""
+    project.lock(ALPHA)
+    project.make_package("VERSION = 1\n")
+    project.configure(include_project=True)
+    return project
 
 
 def write(project: Project, pyproject: str, files: Mapping[str, str]) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tomllib
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
@@ -20,11 +17,14 @@ from hatch_lambda_layer.exceptions import ConfigError
 from hatch_lambda_layer.hatch.builder import LambdaLayerBuilder
 from tests.support.index_server import IndexServer
 from tests.support.lock_factory import LockedFile, LockedPackage, pylock
+from tests.support.projects import HatchlingProject, layer_files
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from tests.support.index_server import IndexServer
 
 ID = "python3.13-x86_64"
 RUNTIME = 'runtimes = ["python3.13"]\n'
@@ -212,36 +212,24 @@ BETA = WheelSpec(name="beta", version="2.1")
 GAMMA = WheelSpec(name="gamma")
 WEB = WheelSpec(name="webby")
 ONLY_313 = WheelSpec(name="nat", tag="cp313-cp313-manylinux_2_17_x86_64")
-HEAD = """\
-[build-system]
-requires = ["hatchling", "hatch-lambda-layer"]
-build-backend = "hatchling.build"
-[project]
-name = "app"
-version = "1"
-dependencies = ["alpha", "gamma"]
-[tool.lambda-layer]
-"""
+TABLES = 'dependencies = ["alpha", "gamma"]\n[tool.lambda-layer]\n'
 
 
-class Project:
+class LayersProject(HatchlingProject):
     """A project whose wheels an index has; `webby` is only in the group `web`."""
 
     def __init__(self, root: Path, index: IndexServer) -> None:
-        self.root = root
+        super().__init__(root)
         self.index = index
-        root.mkdir()
         self.lock(ALPHA, BETA, GAMMA)
         self.write()
 
     def write(self, *tables: str, runtimes: str = RUNTIME) -> None:
-        text = HEAD + runtimes + "".join(tables)
-        (self.root / "pyproject.toml").write_text(text, encoding="utf-8")
+        super().write(TABLES, runtimes, *tables)
 
     def depend_on(self, *names: str) -> None:
-        path = self.root / "pyproject.toml"
-        text = path.read_text("utf-8")
-        path.write_text(text.replace('["alpha", "gamma"]', json.dumps(names)), encoding="utf-8")
+        text = self.pyproject.read_text("utf-8").replace('["alpha", "gamma"]', json.dumps(names))
+        self.pyproject.write_text(text, encoding="utf-8")
 
     def lock(self, *wheels: WheelSpec) -> None:
         every = (*wheels, WEB)
@@ -254,23 +242,13 @@ class Project:
             for each in every
         ]
         text = pylock(*packages, dependency_groups=["web"])
-        (self.root / "pylock.toml").write_text(text, encoding="utf-8")
+        self.lockfile.write_text(text, encoding="utf-8")
 
     def build(self, *arguments: str, code: int = 0) -> Result:
         command = ["build", str(self.root), *arguments]
         result = CliRunner().invoke(main, command, catch_exceptions=False)
         assert result.exit_code == code, result.output
         return result
-
-    def hatchling(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "hatchling", "build", "-t", "lambda-layer", *arguments],
-            cwd=self.root,
-            env=dict(os.environ),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
 
     @property
     def dist(self) -> Path:
@@ -300,25 +278,19 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    monkeypatch.setenv("NO_PROXY", "*")
-    with IndexServer() as server:
-        yield Project(tmp_path / "project", server)
-
-
-def files(*names: str) -> list[str]:
-    return sorted(f"layer-{name}.{kind}" for name in names for kind in ("zip", "json"))
+def project(tmp_path: Path, index: IndexServer) -> LayersProject:
+    return LayersProject(tmp_path / "project", index)
 
 
 LAYERS = layer("web", 'groups = ["web"]', 'architectures = ["arm64"]') + layer("slim")
 IDS = (ID, "web-python3.13-arm64", f"slim-{ID}")
 
 
-def test_each_layer_is_a_file_with_its_name_and_says_what_it_is(project: Project) -> None:
+def test_each_layer_is_a_file_with_its_name_and_says_what_it_is(project: LayersProject) -> None:
     project.write(LAYERS)
     built = project.build()
     assert built.stdout.splitlines() == [str(project.dist / f"layer-{name}.zip") for name in IDS]
-    assert sorted(path.name for path in project.dist.iterdir()) == files(*IDS)
+    assert project.files() == layer_files(*IDS)
     assert project.packages("layer-web-python3.13-arm64") == ["alpha", "beta", "gamma", "webby"]
     assert project.packages(f"layer-{ID}") == ["alpha", "beta", "gamma"]
     for name, layer_name in zip(IDS, (None, "web", "slim"), strict=True):
@@ -327,14 +299,14 @@ def test_each_layer_is_a_file_with_its_name_and_says_what_it_is(project: Project
     assert project.build().stderr.count("is up to date") == 3
 
 
-def test_layers_share_their_downloads(project: Project) -> None:
+def test_layers_share_their_downloads(project: LayersProject) -> None:
     project.write(LAYERS)
     project.build()
     every = sorted(each.filename for each in (ALPHA, BETA, GAMMA, WEB))
     assert project.fetched() == every
 
 
-def test_layers_share_their_downloads_under_hatchling_too(project: Project) -> None:
+def test_layers_share_their_downloads_under_hatchling_too(project: LayersProject) -> None:
     project.write(LAYERS)
     builder = LambdaLayerBuilder(str(project.root))
     artifacts = list(builder.build(directory=str(project.dist)))
@@ -370,14 +342,14 @@ def test_layers_share_their_downloads_under_hatchling_too(project: Project) -> N
     ids=" ".join,
 )
 def test_the_command_line_chooses_and_overrides(
-    project: Project, arguments: Sequence[str], expected: Sequence[str]
+    project: LayersProject, arguments: Sequence[str], expected: Sequence[str]
 ) -> None:
     project.write(LAYERS)
     built = project.build(*arguments)
     assert built.stdout.splitlines() == [
         str(project.dist / f"layer-{name}.zip") for name in expected
     ]
-    assert sorted(path.name for path in project.dist.iterdir()) == files(*expected)
+    assert project.files() == layer_files(*expected)
 
 
 @pytest.mark.parametrize(
@@ -391,14 +363,14 @@ def test_the_command_line_chooses_and_overrides(
     ],
 )
 def test_an_unknown_layer_or_member_is_an_error_that_lists_the_known_ones(
-    project: Project, arguments: Sequence[str], message: str
+    project: LayersProject, arguments: Sequence[str], message: str
 ) -> None:
     project.write(LAYERS)
     assert project.build(*arguments, code=1).stderr == f"error: {message}\n"
     assert not project.dist.exists()
 
 
-def test_a_member_of_another_layer_is_no_empty_choice(project: Project) -> None:
+def test_a_member_of_another_layer_is_no_empty_choice(project: LayersProject) -> None:
     project.write(LAYERS)
     failed = project.build("--layer", "slim", "-m", IDS[1], code=1)
     assert failed.stderr == f"error: No member of layer slim is {IDS[1]}\n"
@@ -415,7 +387,7 @@ def test_layers_whose_files_one_file_system_would_mix_up_are_refused(pair: tuple
     assert problem in str(raised.value)
 
 
-def test_where_no_layer_has_a_name_none_can_be_chosen(project: Project) -> None:
+def test_where_no_layer_has_a_name_none_can_be_chosen(project: LayersProject) -> None:
     failed = project.build("--layer", "web", code=1)
     message = "Layer `web` is not in `[tool.lambda-layer]`, which has: none"
     assert failed.stderr == f"error: {message}\n"
@@ -431,7 +403,7 @@ def test_where_no_layer_has_a_name_none_can_be_chosen(project: Project) -> None:
     ],
 )
 def test_a_wrong_override_is_an_error_like_a_wrong_key(
-    project: Project, arguments: Sequence[str], field: str, words: str
+    project: LayersProject, arguments: Sequence[str], field: str, words: str
 ) -> None:
     project.write(layer("web"))
     failed = project.build(*arguments, code=1)
@@ -441,14 +413,14 @@ def test_a_wrong_override_is_an_error_like_a_wrong_key(
     assert not project.dist.exists()
 
 
-def test_a_project_without_a_table_can_be_built_for_a_runtime(project: Project) -> None:
+def test_a_project_without_a_table_can_be_built_for_a_runtime(project: LayersProject) -> None:
     (project.root / "pyproject.toml").write_text("[project]\nname = 'app'\nversion = '1'\n")
     assert "is missing in pyproject.toml" in project.build(code=1).stderr
     project.build("--runtime", "python3.13")
     assert project.packages() == ["alpha", "beta", "gamma"]
 
 
-def test_tool_decides_between_two_lockfiles(project: Project) -> None:
+def test_tool_decides_between_two_lockfiles(project: LayersProject) -> None:
     (project.root / "uv.lock").write_text("version = 1\n")
     assert "more than one lockfile" in project.build(code=1).stderr
     project.build("--tool", "pylock")
@@ -462,7 +434,7 @@ ONE_FAILS = layer("old", 'runtimes = ["python3.12"]') + layer("web", 'groups = [
 
 
 @pytest.mark.fault(16)
-def test_a_member_that_fails_names_itself_and_the_others_are_built(project: Project) -> None:
+def test_a_member_that_fails_names_itself_and_the_others_are_built(project: LayersProject) -> None:
     project.lock(ALPHA, BETA, GAMMA, ONLY_313)
     project.write(ONE_FAILS)
     failed = project.build(code=1)
@@ -470,37 +442,37 @@ def test_a_member_that_fails_names_itself_and_the_others_are_built(project: Proj
     assert failed.stdout.splitlines() == [str(project.dist / f"layer-{n}.zip") for n in others]
     assert f"error: {OLD}: These packages have no wheel for python3.12-x86_64" in failed.stderr
     assert failed.stderr.endswith(f"error: 1 of 3 layers failed: {OLD}; 2 built\n")
-    assert sorted(path.name for path in project.dist.iterdir()) == files(*others)
+    assert project.files() == layer_files(*others)
 
 
 @pytest.mark.fault(16)
-def test_a_member_that_fails_names_itself_under_hatchling_too(project: Project) -> None:
+def test_a_member_that_fails_names_itself_under_hatchling_too(project: LayersProject) -> None:
     project.lock(ALPHA, BETA, GAMMA, ONLY_313)
     project.write(ONE_FAILS)
-    failed = project.hatchling()
+    failed = project.hatchling("-t", "lambda-layer")
     assert failed.returncode == 1
     assert f"error: {OLD}: These packages have no wheel for python3.12-x86_64" in failed.stderr
     assert failed.stderr.endswith(f"error: 1 of 3 layers failed: {OLD}; 2 built\n")
     assert "Traceback" not in failed.stderr
-    assert sorted(path.name for path in project.dist.iterdir()) == files(ID, f"web-{ID}")
+    assert project.files() == layer_files(ID, f"web-{ID}")
 
 
-def test_a_layer_is_a_version_of_the_hatch_target(project: Project) -> None:
+def test_a_layer_is_a_version_of_the_hatch_target(project: LayersProject) -> None:
     project.write(LAYERS)
     builder = LambdaLayerBuilder(str(project.root))
     artifacts = list(builder.build(directory=str(project.dist), versions=[IDS[1]]))
     assert artifacts == [str(project.dist / f"layer-{IDS[1]}.zip")]
-    assert sorted(path.name for path in project.dist.iterdir()) == files(IDS[1])
+    assert project.files() == layer_files(IDS[1])
 
 
-def test_a_limit_of_one_layer_is_no_limit_of_the_others(project: Project) -> None:
+def test_a_limit_of_one_layer_is_no_limit_of_the_others(project: LayersProject) -> None:
     project.write(layer("small", "max-size = 10"))
     failed = project.build(code=1)
     assert f"error: small-{ID}: The layer unpacks to" in failed.stderr
     assert project.zips() == [f"layer-{ID}.zip"]
 
 
-def test_what_is_excluded_is_in_neither_zip_nor_manifest(project: Project) -> None:
+def test_what_is_excluded_is_in_neither_zip_nor_manifest(project: LayersProject) -> None:
     project.write('exclude = ["Alpha"]\n')
     shown = project.build().stderr
     assert project.packages() == ["gamma"]
@@ -513,7 +485,7 @@ def test_what_is_excluded_is_in_neither_zip_nor_manifest(project: Project) -> No
     assert "layer.zip is up to date" in again
 
 
-def test_a_name_that_is_not_there_is_told(project: Project) -> None:
+def test_a_name_that_is_not_there_is_told(project: LayersProject) -> None:
     project.write('exclude = ["gama"]\n')
     message = "`exclude` names 'gama', which is not in the layer (did you mean `gamma`?)"
     assert f"warning: {message}\n" in project.build().stderr
@@ -521,19 +493,19 @@ def test_a_name_that_is_not_there_is_told(project: Project) -> None:
     assert project.packages() == ["alpha", "beta", "gamma"]
 
 
-def test_a_layer_may_exclude_what_another_has(project: Project) -> None:
+def test_a_layer_may_exclude_what_another_has(project: LayersProject) -> None:
     project.write(layer("slim", 'exclude = ["gamma"]'))
     project.build()
     assert project.packages(f"layer-{ID}") == ["alpha", "beta", "gamma"]
     assert project.packages(f"layer-slim-{ID}") == ["alpha", "beta"]
 
 
-def state(project: Project) -> list[tuple[int, int, bytes]]:
+def state(project: LayersProject) -> list[tuple[int, int, bytes]]:
     paths = sorted(project.dist.iterdir())
     return [(p.stat().st_mtime_ns, p.stat().st_ino, p.read_bytes()) for p in paths]
 
 
-def test_another_exclusion_builds_again_and_the_same_one_does_not(project: Project) -> None:
+def test_another_exclusion_builds_again_and_the_same_one_does_not(project: LayersProject) -> None:
     digests = []
     for exclude, packages in (
         ([], ["alpha", "beta", "gamma"]),
@@ -565,13 +537,13 @@ SDK = (
 )
 
 
-def with_sdk(project: Project, *tables: str) -> None:
+def with_sdk(project: LayersProject, *tables: str) -> None:
     project.lock(*SDK, GAMMA)
     project.write(*tables)
     project.depend_on("boto3", "gamma")
 
 
-def test_a_whole_family_goes_with_what_only_it_needs(project: Project) -> None:
+def test_a_whole_family_goes_with_what_only_it_needs(project: LayersProject) -> None:
     with_sdk(project, 'exclude = ["boto3"]\n')
     project.build()
     assert project.packages() == ["gamma"]
@@ -579,7 +551,7 @@ def test_a_whole_family_goes_with_what_only_it_needs(project: Project) -> None:
 
 @pytest.mark.parametrize("entrance", ["command", "hatchling"])
 def test_a_part_that_others_need_is_refused_and_the_old_layer_stays(
-    project: Project, entrance: str
+    project: LayersProject, entrance: str
 ) -> None:
     with_sdk(project)
     project.build()
@@ -588,7 +560,7 @@ def test_a_part_that_others_need_is_refused_and_the_old_layer_stays(
     if entrance == "command":
         shown = project.build(code=1).stderr
     else:
-        failed = project.hatchling()
+        failed = project.hatchling("-t", "lambda-layer")
         assert failed.returncode == 1
         shown = failed.stderr
     assert shown.startswith("error: ")
@@ -599,7 +571,7 @@ def test_a_part_that_others_need_is_refused_and_the_old_layer_stays(
     assert state(project) == before
 
 
-def test_a_part_that_others_need_goes_where_that_is_allowed(project: Project) -> None:
+def test_a_part_that_others_need_goes_where_that_is_allowed(project: LayersProject) -> None:
     with_sdk(project, 'exclude = ["botocore"]\n', 'allow-missing = ["botocore"]\n')
     project.build()
     assert project.packages() == ["boto3", "gamma", "jmespath", "s3transfer"]

@@ -8,7 +8,8 @@ import pytest
 
 from hatch_lambda_layer.exceptions import ConfigError, LambdaLayerError, OriginError, SelectionError
 from tests.support.container_engine import ContainerEngine, image_name
-from tests.support.layer_project import ALPHA, BETA, Lines, Project, names
+from tests.support.displays import Lines
+from tests.support.layer_project import ALPHA, BETA, Project, names
 from tests.support.lock_factory import LockedPackage, locked, pylock
 from tests.support.source_factory import copying_project, write_files
 from tests.support.wheel_factory import WheelSpec

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_lambda_layer.exceptions import ConfigError
+from tests.support.displays import Lines
 from tests.support.index_server import IndexServer
-from tests.support.layer_project import ALPHA, BETA, Lines, Project, names, stamps
+from tests.support.layer_project import ALPHA, BETA, Project, names, stamps
 from tests.support.lock_factory import locked, pylock, uv_project
 from tests.support.wheel_factory import WheelSpec
 

@@ -10,8 +10,9 @@ from zipfile import ZipFile
 import pytest
 
 from hatch_lambda_layer.exceptions import BuildError, SelectionError
+from tests.support.displays import Lines
 from tests.support.elf_factory import ElfSpec
-from tests.support.layer_project import ALPHA, Lines, Project, names, stamps
+from tests.support.layer_project import ALPHA, Project, names, stamps
 from tests.support.lock_factory import LockedFile, LockedPackage, locked, pylock
 from tests.support.source_factory import (
     copying_project,

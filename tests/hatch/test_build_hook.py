@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 from zipfile import ZipFile
@@ -13,21 +11,15 @@ import pytest
 import uv
 
 from tests.support.lock_factory import LockedFile, LockedPackage, pylock
+from tests.support.projects import HEAD, HatchlingProject
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
 ALPHA = WheelSpec(name="alpha")
-HEAD = """\
-[build-system]
-requires = ["hatchling", "hatch-lambda-layer"]
-build-backend = "hatchling.build"
-[project]
-name = "app"
-version = "1"
-requires-python = ">=3.11"
-"""
+REQUIRES_PYTHON = 'requires-python = ">=3.11"\n'
 TABLE = '[tool.lambda-layer]\nruntimes = ["python3.13"]\n'
 WHEEL_HOOK = "[tool.hatch.build.targets.wheel.hooks.lambda-layer]\n"
 GLOBAL_HOOK = "[tool.hatch.build.hooks.lambda-layer]\n"
@@ -36,22 +28,16 @@ WHEEL = "app-1-py3-none-any.whl"
 LAYER = ["layer.json", "layer.zip"]
 
 
-class Project:
-    """A project of hatchling with the hook; its one dependency is a wheel beside the lockfile."""
+class HookedProject(HatchlingProject):
+    """A project with the hook, whose one dependency is a wheel beside the lockfile."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        (root / "app").mkdir(parents=True)
-        (root / "app" / "__init__.py").write_text("VERSION = 1\n")
+        super().__init__(root)
         self.write(WHEEL_HOOK)
         (root / "wheels").mkdir()
         ALPHA.write(root / "wheels")
         entry = LockedFile.of(ALPHA, path=f"wheels/{ALPHA.filename}")
         self.lockfile.write_text(pylock(LockedPackage(wheels=[entry])), encoding="utf-8")
-
-    @property
-    def lockfile(self) -> Path:
-        return self.root / "pylock.toml"
 
     @property
     def layer(self) -> Path:
@@ -62,21 +48,7 @@ class Project:
         return self.root / "dist" / "layer.json"
 
     def write(self, *tables: str) -> None:
-        text = HEAD + TABLE + "".join(tables)
-        (self.root / "pyproject.toml").write_text(text, encoding="utf-8")
-
-    def run(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command,
-            cwd=self.root,
-            env={**os.environ, **env},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def hatchling(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        return self.run(sys.executable, "-m", "hatchling", "build", *arguments, **env)
+        super().write(REQUIRES_PYTHON, TABLE, *tables)
 
     def pip(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         # An environment that uv has made has no pip; virtualenv, which Hatch needs, carries one.
@@ -91,21 +63,17 @@ class Project:
         local = ["--no-build-isolation", *here]
         return self.run(uv.find_uv_bin(), *arguments, *local, **env)
 
-    def files(self, folder: str = "dist") -> list[str]:
-        path = self.root / folder
-        return sorted(each.name for each in path.iterdir()) if path.is_dir() else []
-
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path / "project")
+def project(tmp_path: Path) -> HookedProject:
+    return HookedProject(tmp_path / "project")
 
 
 def succeeded(done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_wheel_brings_its_layer_with_it(project: Project) -> None:
+def test_a_wheel_brings_its_layer_with_it(project: HookedProject) -> None:
     succeeded(project.hatchling("-t", "wheel"))
     assert project.files() == [WHEEL, *LAYER]
     with ZipFile(project.layer) as archive:
@@ -113,10 +81,10 @@ def test_a_wheel_brings_its_layer_with_it(project: Project) -> None:
         assert not any("app" in name for name in archive.namelist())
 
 
-def test_every_member_of_the_matrix_is_built(project: Project) -> None:
-    text = (project.root / "pyproject.toml").read_text()
+def test_every_member_of_the_matrix_is_built(project: HookedProject) -> None:
+    text = project.pyproject.read_text()
     two = text.replace('["python3.13"]', '["python3.13"]\narchitectures = ["x86_64", "arm64"]')
-    (project.root / "pyproject.toml").write_text(two)
+    project.pyproject.write_text(two)
     succeeded(project.hatchling("-t", "wheel"))
     ids = ("python3.13-arm64", "python3.13-x86_64")
     assert project.files() == [
@@ -125,19 +93,19 @@ def test_every_member_of_the_matrix_is_built(project: Project) -> None:
     ]
 
 
-def test_the_layer_lies_beside_the_wheel_wherever_that_is(project: Project) -> None:
+def test_the_layer_lies_beside_the_wheel_wherever_that_is(project: HookedProject) -> None:
     succeeded(project.hatchling("-t", "wheel", "-d", "some where"))
     assert project.files("some where") == [WHEEL, *LAYER]
     assert project.files() == []
 
 
-def test_an_editable_wheel_has_no_layer(project: Project) -> None:
+def test_an_editable_wheel_has_no_layer(project: HookedProject) -> None:
     project.write(WHEEL_HOOK, '[tool.hatch.build]\ndev-mode-dirs = ["."]\n')
     succeeded(project.hatchling("-t", "wheel:editable", HATCH_LAMBDA_LAYER="1"))
     assert project.files() == [WHEEL]
 
 
-def test_a_hook_for_every_target_runs_for_the_wheel_alone(project: Project) -> None:
+def test_a_hook_for_every_target_runs_for_the_wheel_alone(project: HookedProject) -> None:
     project.write(GLOBAL_HOOK)
     succeeded(project.hatchling("-t", "sdist", HATCH_LAMBDA_LAYER="1"))
     assert project.files() == ["app-1.tar.gz"]
@@ -150,7 +118,7 @@ def test_a_hook_for_every_target_runs_for_the_wheel_alone(project: Project) -> N
     assert project.files() == [WHEEL, "app-1.tar.gz", *LAYER]
 
 
-def test_sdist_and_wheel_are_built_with_one_layer(project: Project) -> None:
+def test_sdist_and_wheel_are_built_with_one_layer(project: HookedProject) -> None:
     done = project.hatchling()
     succeeded(done)
     assert project.files() == [WHEEL, "app-1.tar.gz", *LAYER]
@@ -158,7 +126,9 @@ def test_sdist_and_wheel_are_built_with_one_layer(project: Project) -> None:
 
 
 @pytest.mark.parametrize("target", ["wheel", "sdist"])
-def test_clean_removes_layers_where_the_wheel_is_cleaned(project: Project, target: str) -> None:
+def test_clean_removes_layers_where_the_wheel_is_cleaned(
+    project: HookedProject, target: str
+) -> None:
     project.write(GLOBAL_HOOK)
     (project.root / "dist").mkdir()
     old = project.root / "dist" / "layer-python3.12-arm64.zip"
@@ -167,19 +137,19 @@ def test_clean_removes_layers_where_the_wheel_is_cleaned(project: Project, targe
     assert old.exists() == (target == "sdist")
 
 
-def test_zero_switches_the_hook_off(project: Project) -> None:
+def test_zero_switches_the_hook_off(project: HookedProject) -> None:
     succeeded(project.hatchling("-t", "wheel", HATCH_LAMBDA_LAYER="0"))
     assert project.files() == [WHEEL]
 
 
 @pytest.mark.parametrize("switch", ["", "1"])
-def test_one_and_nothing_leave_it_on(project: Project, switch: str) -> None:
+def test_one_and_nothing_leave_it_on(project: HookedProject, switch: str) -> None:
     succeeded(project.hatchling("-t", "wheel", HATCH_LAMBDA_LAYER=switch))
     assert project.files() == [WHEEL, *LAYER]
 
 
 @pytest.mark.parametrize("switch", ["yes", "2", "true"])
-def test_another_value_is_an_error(project: Project, switch: str) -> None:
+def test_another_value_is_an_error(project: HookedProject, switch: str) -> None:
     done = project.hatchling("-t", "wheel", HATCH_LAMBDA_LAYER=switch)
     assert done.returncode == 1
     assert f"error: HATCH_LAMBDA_LAYER must be 0 or 1, not '{switch}'" in done.stderr
@@ -187,26 +157,26 @@ def test_another_value_is_an_error(project: Project, switch: str) -> None:
     assert project.files() == [WHEEL]
 
 
-def test_pip_makes_a_wheel_and_no_layer(project: Project) -> None:
+def test_pip_makes_a_wheel_and_no_layer(project: HookedProject) -> None:
     # Without a lockfile, a hook that ran would fail.
     project.lockfile.unlink()
     succeeded(project.pip("wheel", "--wheel-dir", "wheelhouse"))
     assert project.files("wheelhouse") == [WHEEL]
 
 
-def test_an_installation_by_pip_makes_no_layer(project: Project) -> None:
+def test_an_installation_by_pip_makes_no_layer(project: HookedProject) -> None:
     project.lockfile.unlink()
     succeeded(project.pip("install", "--target", "installed"))
     assert "app" in project.files("installed")
 
 
-def test_an_installation_by_uv_makes_no_layer(project: Project) -> None:
+def test_an_installation_by_uv_makes_no_layer(project: HookedProject) -> None:
     project.lockfile.unlink()
     succeeded(project.uv("pip", "install", "--no-deps", "--target", "installed", "."))
     assert "app" in project.files("installed")
 
 
-def test_one_has_the_hook_run_under_installers_too(project: Project) -> None:
+def test_one_has_the_hook_run_under_installers_too(project: HookedProject) -> None:
     project.lockfile.unlink()
     for done in (
         project.pip("wheel", "--wheel-dir", "wheelhouse", HATCH_LAMBDA_LAYER="1"),
@@ -219,7 +189,7 @@ def test_one_has_the_hook_run_under_installers_too(project: Project) -> None:
     assert "app" not in project.files("t")
 
 
-def test_uv_builds_the_layer_beside_the_wheel_from_the_sdist(project: Project) -> None:
+def test_uv_builds_the_layer_beside_the_wheel_from_the_sdist(project: HookedProject) -> None:
     project.write(WHEEL_HOOK, SDIST)
     succeeded(project.uv("build"))
     built = [name for name in project.files() if not name.startswith(".")]
@@ -235,7 +205,7 @@ def test_uv_builds_the_layer_beside_the_wheel_from_the_sdist(project: Project) -
 
 
 @pytest.mark.fault(7)
-def test_a_lockfile_that_is_not_in_the_sdist_is_a_clear_error(project: Project) -> None:
+def test_a_lockfile_that_is_not_in_the_sdist_is_a_clear_error(project: HookedProject) -> None:
     project.write(WHEEL_HOOK, '[tool.hatch.build.targets.sdist]\ninclude = ["/app"]\n')
     done = project.uv("build")
     assert done.returncode != 0
@@ -247,9 +217,9 @@ def test_a_lockfile_that_is_not_in_the_sdist_is_a_clear_error(project: Project) 
     assert not project.layer.exists()
 
 
-def test_the_layer_holds_the_very_wheel_that_was_built(project: Project) -> None:
-    text = (project.root / "pyproject.toml").read_text()
-    (project.root / "pyproject.toml").write_text(
+def test_the_layer_holds_the_very_wheel_that_was_built(project: HookedProject) -> None:
+    text = project.pyproject.read_text()
+    project.pyproject.write_text(
         text.replace("runtimes", "include-project = true\nruntimes")
         + "[tool.hatch.build.targets.wheel.hooks.custom]\n"
     )
@@ -277,10 +247,10 @@ def test_the_layer_holds_the_very_wheel_that_was_built(project: Project) -> None
     ],
 )
 def test_what_goes_wrong_fails_the_build_without_a_traceback(
-    project: Project, damage: str, expected: str
+    project: HookedProject, damage: str, expected: str
 ) -> None:
     if damage == "no table":
-        (project.root / "pyproject.toml").write_text(HEAD + WHEEL_HOOK)
+        project.pyproject.write_text(HEAD + REQUIRES_PYTHON + WHEEL_HOOK)
     else:
         project.lockfile.unlink()
     done = project.hatchling("-t", "wheel")

@@ -13,110 +13,76 @@ import pytest
 from hatch_lambda_layer.hatch.builder import LambdaLayerBuilder
 from tests.support.index_server import IndexServer
 from tests.support.lock_factory import LockedPackage, locked, pylock
+from tests.support.projects import HatchlingProject, layer_files
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.index_server import IndexServer
 
 ALPHA = WheelSpec(name="alpha")
 ONLY_313 = WheelSpec(name="nat", tag="cp313-cp313-manylinux_2_17_x86_64")
-HEAD = """\
-[build-system]
-requires = ["hatchling", "hatch-lambda-layer"]
-build-backend = "hatchling.build"
-[project]
-name = "app"
-version = "1"
-"""
 TABLE = '[tool.lambda-layer]\nruntimes = ["python3.13"]\n'
 MATRIX = '[tool.lambda-layer]\nruntimes = ["python3.12", "python3.13"]\n'
 IDS = ("python3.12-x86_64", "python3.13-x86_64")
 
 
-class Project:
-    """A project of hatchling with a `pylock.toml`."""
+class MatrixProject(HatchlingProject):
+    """A project with a `pylock.toml`, and at first two members."""
 
     def __init__(self, root: Path, index: IndexServer) -> None:
-        self.root = root
+        super().__init__(root)
         self.index = index
-        (root / "app").mkdir()
-        (root / "app" / "__init__.py").write_text("VERSION = 1\n")
         self.write(MATRIX)
         self.lock(ALPHA)
-
-    def write(self, *tables: str) -> None:
-        (self.root / "pyproject.toml").write_text(HEAD + "".join(tables), encoding="utf-8")
 
     def lock(self, *wheels: WheelSpec) -> None:
         self.index.add(*wheels)
         packages = [locked(each, self.index.file_url(each.filename)) for each in wheels]
-        (self.root / "pylock.toml").write_text(pylock(*packages), encoding="utf-8")
-
-    def hatchling(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "hatchling", "build", *arguments],
-            cwd=self.root,
-            env={**os.environ, **env},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def files(self, folder: str = "dist") -> list[str]:
-        path = self.root / folder
-        return sorted(each.name for each in path.iterdir()) if path.is_dir() else []
+        self.lockfile.write_text(pylock(*packages), encoding="utf-8")
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    monkeypatch.setenv("NO_PROXY", "*")
-    root = tmp_path / "project"
-    root.mkdir()
-    with IndexServer() as server:
-        yield Project(root, server)
+def project(tmp_path: Path, index: IndexServer) -> MatrixProject:
+    return MatrixProject(tmp_path / "project", index)
 
 
-def layers(*ids: str) -> list[str]:
-    """Give the names of the files that these members have."""
-    return sorted(f"layer-{name}.{kind}" for name in ids for kind in ("zip", "json"))
-
-
-def test_every_member_is_built_and_printed_once(project: Project) -> None:
+def test_every_member_is_built_and_printed_once(project: MatrixProject) -> None:
     done = project.hatchling("-t", "lambda-layer")
     assert done.returncode == 0
-    assert project.files() == layers(*IDS)
+    assert project.files() == layer_files(*IDS)
     artifacts = [line for line in done.stderr.splitlines() if line.startswith("dist")]
     assert artifacts == [f"dist{os.sep}layer-{name}.zip" for name in IDS]
     fetched = [request.path for request in project.index.requests]
     assert fetched == [project.index.path_of(ALPHA.filename)]
 
 
-def test_a_version_builds_one_member(project: Project) -> None:
+def test_a_version_builds_one_member(project: MatrixProject) -> None:
     assert project.hatchling("-t", f"lambda-layer:{IDS[1]}").returncode == 0
-    assert project.files() == layers(IDS[1])
+    assert project.files() == layer_files(IDS[1])
 
 
-def test_several_versions_are_built_in_their_order(project: Project) -> None:
+def test_several_versions_are_built_in_their_order(project: MatrixProject) -> None:
     done = project.hatchling("-t", f"lambda-layer:{IDS[1]},{IDS[0]}")
     assert done.returncode == 0
     assert done.stderr.index(f"{IDS[1]}.zip") < done.stderr.index(f"{IDS[0]}.zip")
-    assert project.files() == layers(*IDS)
+    assert project.files() == layer_files(*IDS)
 
 
-def test_one_member_alone_is_layer_zip(project: Project) -> None:
+def test_one_member_alone_is_layer_zip(project: MatrixProject) -> None:
     project.write(TABLE)
     assert project.hatchling("-t", f"lambda-layer:{IDS[1]}").returncode == 0
     assert project.files() == ["layer.json", "layer.zip"]
 
 
-def test_versions_can_be_chosen_in_the_table_of_the_target(project: Project) -> None:
+def test_versions_can_be_chosen_in_the_table_of_the_target(project: MatrixProject) -> None:
     project.write(MATRIX, f'[tool.hatch.build.targets.lambda-layer]\nversions = ["{IDS[0]}"]\n')
     assert project.hatchling("-t", "lambda-layer").returncode == 0
-    assert project.files() == layers(IDS[0])
+    assert project.files() == layer_files(IDS[0])
 
 
-def test_an_unknown_version_is_an_error_that_lists_the_known_ones(project: Project) -> None:
+def test_an_unknown_version_is_an_error_that_lists_the_known_ones(project: MatrixProject) -> None:
     done = project.hatchling("-t", f"lambda-layer:{IDS[0]},python3.13-arm64")
     assert done.returncode == 1
     assert done.stderr == (
@@ -126,18 +92,20 @@ def test_an_unknown_version_is_an_error_that_lists_the_known_ones(project: Proje
     assert project.files() == []
 
 
-def test_a_member_that_fails_names_itself_and_the_others_are_built(project: Project) -> None:
+def test_a_member_that_fails_names_itself_and_the_others_are_built(project: MatrixProject) -> None:
     project.lock(ALPHA, ONLY_313)
     done = project.hatchling("-t", "lambda-layer")
     assert done.returncode == 1
-    assert project.files() == layers(IDS[1])
+    assert project.files() == layer_files(IDS[1])
     assert f"error: {IDS[0]}: These packages have no wheel for {IDS[0]}" in done.stderr
     assert f"dist{os.sep}layer-{IDS[1]}.zip" in done.stderr.splitlines()
     assert done.stderr.endswith(f"error: 1 of 2 layers failed: {IDS[0]}; 1 built\n")
     assert "Traceback" not in done.stderr
 
 
-def test_clean_removes_the_layers_of_an_older_matrix_and_keeps_the_rest(project: Project) -> None:
+def test_clean_removes_the_layers_of_an_older_matrix_and_keeps_the_rest(
+    project: MatrixProject,
+) -> None:
     assert project.hatchling("-t", "lambda-layer").returncode == 0
     (project.root / "dist" / "app-1-py3-none-any.whl").write_text("a wheel")
     project.write(TABLE)
@@ -146,21 +114,21 @@ def test_clean_removes_the_layers_of_an_older_matrix_and_keeps_the_rest(project:
 
 
 @pytest.mark.parametrize("targets", [["-t", "lambda-layer"], ["-t", f"lambda-layer:{IDS[0]}"]])
-def test_clean_only_builds_nothing(project: Project, targets: list[str]) -> None:
+def test_clean_only_builds_nothing(project: MatrixProject, targets: list[str]) -> None:
     project.hatchling("-t", "lambda-layer")
     done = project.hatchling(*targets, "--clean-only")
     assert done.returncode == 0, done.stderr
     assert project.files() == []
 
 
-def test_clean_of_a_matrix_keeps_what_it_has_just_built(project: Project) -> None:
+def test_clean_of_a_matrix_keeps_what_it_has_just_built(project: MatrixProject) -> None:
     done = project.hatchling("-t", "lambda-layer", HATCH_BUILD_CLEAN="true")
     assert done.returncode == 0
-    assert project.files() == layers(*IDS)
+    assert project.files() == layer_files(*IDS)
 
 
 @pytest.mark.parametrize("way", ["argument", "option", "variable"])
-def test_the_folder_can_be_another_one(project: Project, way: str) -> None:
+def test_the_folder_can_be_another_one(project: MatrixProject, way: str) -> None:
     option = '[tool.hatch.build.targets.lambda-layer]\ndirectory = "some where"\n'
     project.write(TABLE, option if way == "option" else "")
     arguments = ["-d", "some where"] if way == "argument" else []
@@ -172,15 +140,15 @@ def test_the_folder_can_be_another_one(project: Project, way: str) -> None:
     assert f"some where{os.sep}layer.zip" in done.stderr.splitlines()
 
 
-def test_wheel_and_layer_are_built_in_one_call(project: Project) -> None:
+def test_wheel_and_layer_are_built_in_one_call(project: MatrixProject) -> None:
     project.write(TABLE)
     assert project.hatchling("-t", "wheel", "-t", "lambda-layer").returncode == 0
     assert project.files() == ["app-1-py2.py3-none-any.whl", "layer.json", "layer.zip"]
 
 
-def test_a_traceback_is_shown_only_when_asked_for(project: Project) -> None:
+def test_a_traceback_is_shown_only_when_asked_for(project: MatrixProject) -> None:
     project.write(TABLE)
-    (project.root / "pylock.toml").unlink()
+    project.lockfile.unlink()
     plain = project.hatchling("-t", "lambda-layer")
     verbose = project.hatchling("-t", "lambda-layer", HATCH_VERBOSE="1")
     assert (plain.returncode, verbose.returncode) == (1, 1)
@@ -190,10 +158,10 @@ def test_a_traceback_is_shown_only_when_asked_for(project: Project) -> None:
     assert verbose.stderr.endswith(plain.stderr)
 
 
-def test_quiet_shows_errors_and_nothing_else(project: Project) -> None:
+def test_quiet_shows_errors_and_nothing_else(project: MatrixProject) -> None:
     project.write(TABLE)
     assert project.hatchling("-t", "lambda-layer", HATCH_QUIET="1").stderr == ""
-    (project.root / "pylock.toml").unlink()
+    project.lockfile.unlink()
     done = project.hatchling("-t", "lambda-layer", HATCH_QUIET="1")
     assert done.stderr.startswith("error: No lockfile: ")
 
@@ -209,7 +177,7 @@ def test_quiet_shows_errors_and_nothing_else(project: Project) -> None:
     ],
 )
 def test_a_wrong_table_is_an_error_without_a_traceback(
-    project: Project, table: str, expected: str
+    project: MatrixProject, table: str, expected: str
 ) -> None:
     project.write(table)
     for target in ("lambda-layer", f"lambda-layer:{IDS[1]}"):
@@ -222,7 +190,7 @@ def test_a_wrong_table_is_an_error_without_a_traceback(
 
 
 @pytest.mark.fault(44)
-def test_a_folder_that_is_a_file_is_an_error_without_a_traceback(project: Project) -> None:
+def test_a_folder_that_is_a_file_is_an_error_without_a_traceback(project: MatrixProject) -> None:
     project.write(TABLE)
     (project.root / "dist").write_text("a file")
     done = project.hatchling("-t", "lambda-layer")
@@ -234,7 +202,7 @@ def test_a_folder_that_is_a_file_is_an_error_without_a_traceback(project: Projec
     assert (project.root / "dist").read_text() == "a file"
 
 
-def test_members_of_one_process_share_lock_and_downloads(project: Project) -> None:
+def test_members_of_one_process_share_lock_and_downloads(project: MatrixProject) -> None:
     builder = LambdaLayerBuilder(str(project.root))
     artifacts = list(builder.build(directory=str(project.root / "dist")))
     assert artifacts == [str(project.root / "dist" / f"layer-{name}.zip") for name in IDS]
@@ -242,10 +210,10 @@ def test_members_of_one_process_share_lock_and_downloads(project: Project) -> No
 
 
 def test_an_error_in_this_process_ends_it_after_the_other_members(
-    project: Project, capsys: pytest.CaptureFixture[str]
+    project: MatrixProject, capsys: pytest.CaptureFixture[str]
 ) -> None:
     native = LockedPackage(wheels=locked(ONLY_313, "http://127.0.0.1:9/nat").wheels)
-    (project.root / "pylock.toml").write_text(pylock(native), encoding="utf-8")
+    project.lockfile.write_text(pylock(native), encoding="utf-8")
     builder = LambdaLayerBuilder(str(project.root))
     with pytest.raises(SystemExit) as caught:
         list(builder.build(directory=str(project.root / "dist")))
@@ -257,7 +225,7 @@ def test_an_error_in_this_process_ends_it_after_the_other_members(
     assert shown.rstrip().endswith("; 0 built")
 
 
-def test_the_layer_is_the_same_as_that_of_the_command_line(project: Project) -> None:
+def test_the_layer_is_the_same_as_that_of_the_command_line(project: MatrixProject) -> None:
     project.write(TABLE)
     project.hatchling("-t", "lambda-layer")
     code = "from hatch_lambda_layer.cli.main import main; main()"

@@ -8,12 +8,12 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hatch_lambda_layer.index.netrc import Login, read_netrc, temporary_netrc
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,14 +131,12 @@ def test_what_a_killed_process_left_is_swept_and_what_a_living_one_has_is_not(
         "    time.sleep(60)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", program])
-    while not (found := list(scratch.glob("*/netrc"))):
-        assert process.poll() is None
-        time.sleep(0.01)
+    (found,) = wait_until(lambda: list(scratch.glob("*/netrc")))
     with temporary_netrc({}, {}):
-        assert found[0].exists()
+        assert found.exists()
     process.kill()
     process.wait()
-    assert found[0].exists()
+    assert found.exists()
     with temporary_netrc({}, {}):
-        assert not found[0].exists()
+        assert not found.exists()
     assert list(scratch.iterdir()) == []

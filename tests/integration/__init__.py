@@ -12,12 +12,13 @@ import sysconfig
 import threading
 import zipfile
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tests.support.lock_factory import LockedFile, LockedPackage, pylock
+from tests.support.loopback import LoopbackServer, Quiet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,32 +144,18 @@ def make_project(
     return LayerProject(directory, cache, environment or {})
 
 
-class Proxy:
+class Proxy(LoopbackServer):
     """A proxy on 127.0.0.1 that forwards GET, tunnels CONNECT, and notes what it was asked."""
 
     def __init__(self) -> None:
+        super().__init__(_ProxyHandler)
         self.targets: list[str] = []
         self.authorizations: list[str | None] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _ProxyHandler)
-        self._server.daemon_threads = True
-        self._server.proxy = self  # type: ignore[attr-defined]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self._server.server_address[1]}"
 
 
-class _ProxyHandler(BaseHTTPRequestHandler):
+class _ProxyHandler(Quiet, BaseHTTPRequestHandler):
+    server: Proxy
+
     def do_GET(self) -> None:
         self._note()
         url = urlsplit(self.path)
@@ -196,13 +183,9 @@ class _ProxyHandler(BaseHTTPRequestHandler):
             back.join()
         self.close_connection = True
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Stay quiet."""
-
     def _note(self) -> None:
-        proxy: Proxy = self.server.proxy  # type: ignore[attr-defined]
-        proxy.targets.append(self.path)
-        proxy.authorizations.append(self.headers["Proxy-Authorization"])
+        self.server.targets.append(self.path)
+        self.server.authorizations.append(self.headers["Proxy-Authorization"])
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:

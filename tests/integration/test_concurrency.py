@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +25,7 @@ from tests.integration import (
 )
 from tests.support.index_server import Answer, IndexServer, Request
 from tests.support.lock_factory import LockedFile, LockedPackage, uv_project
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     import subprocess
@@ -52,12 +52,10 @@ class GatedServer(IndexServer):
             self.gate.wait(60)
         return answer
 
-    def wait_for_request(self) -> None:
-        """Wait until a build has begun to fetch the first wheel."""
-        deadline = time.monotonic() + 30
-        while not self.requests_for(self.path_of(WHEELS[0].filename)):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+    def wait_for_requests(self, number: int = 1) -> None:
+        """Wait until as many builds have begun to fetch the first wheel."""
+        path = self.path_of(WHEELS[0].filename)
+        wait_until(lambda: len(self.requests_for(path)) >= number)
 
 
 @pytest.fixture
@@ -93,7 +91,7 @@ def meet(
     """Start builds while the first one is at work, see them wait, and give what each one said."""
     server.gate.clear()
     builds = [first()]
-    server.wait_for_request()
+    server.wait_for_requests()
     builds += [start() for start in others]
     for build in builds[1:]:
         assert build.stderr is not None
@@ -205,10 +203,9 @@ def test_a_build_goes_on_when_its_neighbour_in_the_cache_is_killed(
     two.lock(server, *WHEELS)
     server.gate.clear()
     with one.start() as killed:
-        server.wait_for_request()
+        server.wait_for_requests()
         second = two.start()
-        while len(server.requests_for(server.path_of(WHEELS[0].filename))) < 2:
-            time.sleep(0.01)
+        server.wait_for_requests(2)
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
     server.gate.set()
@@ -224,7 +221,7 @@ def test_a_build_that_waits_goes_on_when_the_other_one_is_killed(
 ) -> None:
     server.gate.clear()
     with project.start() as killed:
-        server.wait_for_request()
+        server.wait_for_requests()
         second = project.start()
         assert second.stderr is not None
         assert second.stderr.readline() == WAITS

@@ -38,10 +38,10 @@ from tests.support.source_factory import (
 )
 from tests.support.system_parts import interpreter_for, require
 from tests.support.tools import isolate, tool_path, tool_project
+from tests.support.waiting import wait_until
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -202,13 +202,6 @@ def slow(tmp_path: Path, engine: ContainerEngine) -> LayerProject:
     return project
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 @pytest.mark.fault(41, 61)
 def test_a_build_that_is_killed_leaves_no_container_and_no_half_wheel(
     slow: LayerProject, engine: ContainerEngine
@@ -343,8 +336,7 @@ def test_a_password_is_in_no_mount_argument_image_log_or_wheel(
         inspected: list[str] = []
 
         def inspect() -> None:
-            while not (names := engine.containers(project.cache)):
-                time.sleep(0.05)
+            names = wait_until(lambda: engine.containers(project.cache))
             inspected.append(engine.podman("inspect", *names))
 
         inspecting = threading.Thread(target=inspect)

@@ -25,11 +25,12 @@ from tests.integration import (
 )
 from tests.support.index_server import Hang, IndexServer, Status
 from tests.support.lock_factory import uv_project
+from tests.support.waiting import wait_until
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 MOMENTS = 25
@@ -100,13 +101,6 @@ def build_both(
     layers["2.0"] = contents(project)
     assert layers["1.0"] != layers["2.0"]
     return layers, min(durations)
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "what was waited for did not happen"
-        time.sleep(0.01)
 
 
 def interrupt(process: subprocess.Popen[str], number: signal.Signals) -> str:

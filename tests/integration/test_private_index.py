@@ -8,10 +8,8 @@ import json
 import os
 import subprocess
 import sys
-import threading
-import time
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,9 +19,11 @@ from tests.integration import LAYER_TABLE, LayerProject
 from tests.support.index_server import Answer, Close, Hang, IndexServer, Status
 from tests.support.leaks import LeakedFile, LeakWatch
 from tests.support.lock_factory import LockedFile, LockedPackage, uv_project
+from tests.support.loopback import LoopbackServer, Quiet
 from tests.support.source_factory import IN_TREE, sdist, telling_project, told
 from tests.support.system_parts import MissingPart, require
 from tests.support.tools import isolate, tool_path, tool_project
+from tests.support.waiting import wait_until
 from tests.support.wheel_factory import Member, WheelSpec
 
 if TYPE_CHECKING:
@@ -268,8 +268,7 @@ def test_a_terminated_build_leaves_no_netrc(team: Team) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        while not team.public.requests and process.poll() is None:
-            time.sleep(0.02)
+        wait_until(lambda: team.public.requests or process.poll() is not None)
         process.terminate()
         said, _ = process.communicate(timeout=20)
     assert process.returncode == 143, said
@@ -361,7 +360,7 @@ def test_a_build_script_of_a_private_source_finds_no_secret(team: Team) -> None:
 # ---- AWS CodeArtifact
 
 
-class Tokens(BaseHTTPRequestHandler):
+class Tokens(Quiet, BaseHTTPRequestHandler):
     """AWS's endpoint for tokens, as botocore's model of the service describes it."""
 
     asked: ClassVar[list[tuple[str, Message]]] = []
@@ -376,20 +375,12 @@ class Tokens(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Stay quiet."""
-
 
 @pytest.fixture
 def tokens(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(Tokens, "asked", [])
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Tokens)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with LoopbackServer(Tokens) as server:
+        yield f"http://{server.address}"
 
 
 def _boto3() -> None:

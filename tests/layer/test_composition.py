@@ -14,27 +14,17 @@ from hatch_lambda_layer.layer.composition import compose
 from hatch_lambda_layer.layer.inclusion import find_included
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheels.verify import prove
-from tests.support.index_server import IndexServer
 from tests.support.layer_project import Project, names, stamps
 from tests.support.wheel_factory import EXECUTABLE_FILE, Member, WheelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from hatch_lambda_layer.layer.findings import Finding
     from hatch_lambda_layer.layer.tree import LayerTree
 
 TARGET = Target(runtimes()["python3.13"], Architecture.X86_64)
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    monkeypatch.setenv("NO_PROXY", "*")
-    root = tmp_path / "project"
-    root.mkdir()
-    with IndexServer() as server:
-        yield Project(root, server)
 
 
 def composed(

@@ -12,12 +12,11 @@ from hatch_lambda_layer.exceptions import SizeError
 from hatch_lambda_layer.layer.size import check_size
 from hatch_lambda_layer.layer.tree import Entry, LayerTree
 from hatch_lambda_layer.wheels.verify import prove
-from tests.support.index_server import IndexServer
-from tests.support.layer_project import Lines, Project, stamps
+from tests.support.displays import Lines
+from tests.support.layer_project import Project, stamps
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from hatch_lambda_layer.wheels.wheel import Wheel
@@ -27,15 +26,6 @@ TWELVE = [
     WheelSpec(name=f"pkg-{(number * 7) % 12:02}", files={f"m{number}.py": b"#" * number * 10_000})
     for number in range(1, 13)
 ]
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    monkeypatch.setenv("NO_PROXY", "*")
-    root = tmp_path / "project"
-    root.mkdir()
-    with IndexServer() as server:
-        yield Project(root, server)
 
 
 def tree_of(size: int) -> LayerTree:

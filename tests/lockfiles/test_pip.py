@@ -110,7 +110,7 @@ def index() -> Iterator[IndexServer]:
         yield server
 
 
-class Project:
+class PipProject:
     """A folder with requirements files, and the settings of a user whose only index is ours."""
 
     def __init__(self, root: Path, told: Path) -> None:
@@ -185,7 +185,7 @@ def git(folder: Path) -> str:
 
 
 @pytest.fixture
-def project(index: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(index: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PipProject:
     for name in [name for name in os.environ if name.startswith(("PIP_", "GIT_"))]:
         monkeypatch.delenv(name)
     refused = "http://127.0.0.1:9"
@@ -204,7 +204,7 @@ def project(index: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv(name, value)
     root = tmp_path / "app"
     root.mkdir()
-    return Project(root, tmp_path / "told.json")
+    return PipProject(root, tmp_path / "told.json")
 
 
 def hashed(index: IndexServer, *filenames: str) -> str:
@@ -220,26 +220,28 @@ def hashed(index: IndexServer, *filenames: str) -> str:
 
 
 @pytest.mark.parametrize("target", EXPECTED, ids=lambda target: target.id)
-def test_markers_of_the_file_are_those_of_the_target(project: Project, target: Target) -> None:
+def test_markers_of_the_file_are_those_of_the_target(project: PipProject, target: Target) -> None:
     project.write("".join(f"{name} ; {marker}\n" for name, marker in MARKERS.items()))
     assert project.names(target=target) == EXPECTED[target]
 
 
 @pytest.mark.parametrize("target", EXPECTED, ids=lambda target: target.id)
-def test_markers_of_dependencies_are_those_of_the_target(project: Project, target: Target) -> None:
+def test_markers_of_dependencies_are_those_of_the_target(
+    project: PipProject, target: Target
+) -> None:
     project.write("deep\n")
     assert project.names(target=target) == {"deep", "app"} | EXPECTED[target]
 
 
 @pytest.mark.parametrize(("target", "more"), [(X86_64, set()), (ARM64, {"beta"})])
 def test_markers_of_extras_are_those_of_the_target(
-    project: Project, target: Target, more: set[str]
+    project: PipProject, target: Target, more: set[str]
 ) -> None:
     project.write("extras[more]\n")
     assert project.names(target=target) == {"extras"} | more
 
 
-def test_the_python_that_counts_is_the_target_s(project: Project) -> None:
+def test_the_python_that_counts_is_the_target_s(project: PipProject) -> None:
     project.write("for-this-one\n")
     versions = {
         target: [wheel.version for wheel in select(project.lock(target=target), target).wheels]
@@ -315,7 +317,7 @@ def use_fake_pip(monkeypatch: pytest.MonkeyPatch, folder: Path, pip: str) -> Non
     ],
 )
 def test_a_pip_that_can_t_answer_for_the_target_is_an_error(
-    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pip: str, said: str
+    project: PipProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pip: str, said: str
 ) -> None:
     use_fake_pip(monkeypatch, tmp_path / "fake", pip)
     project.write("alpha\n")
@@ -323,7 +325,7 @@ def test_a_pip_that_can_t_answer_for_the_target_is_an_error(
 
 
 def test_a_pip_to_come_will_do_if_it_can_answer_for_the_target(
-    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    project: PipProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     use_fake_pip(monkeypatch, tmp_path / "fake", "to-come")
     project.write("alpha\n")
@@ -363,7 +365,7 @@ def test_a_pip_to_come_will_do_if_it_can_answer_for_the_target(
     ],
 )
 def test_the_whole_list_of_platforms_counts(
-    project: Project, target: Target, filenames: set[str]
+    project: PipProject, target: Target, filenames: set[str]
 ) -> None:
     project.write("".join(f"{filename.partition('-')[0]}\n" for filename in filenames))
     assert project.filenames(target) == filenames
@@ -372,7 +374,7 @@ def test_the_whole_list_of_platforms_counts(
 @pytest.mark.fault(16)
 @pytest.mark.parametrize("name", ["for-mac", "too-new"])
 def test_wheels_that_do_not_fit_are_an_error_that_lists_them(
-    project: Project, index: IndexServer, name: str
+    project: PipProject, index: IndexServer, name: str
 ) -> None:
     project.write(f"{name}==1.0\n")
     (filename,) = [each for each in index.files if each.startswith(name.replace("-", "_"))]
@@ -384,7 +386,7 @@ def test_wheels_that_do_not_fit_are_an_error_that_lists_them(
 
 
 def test_a_wheel_named_by_its_url_that_does_not_fit_is_an_error(
-    project: Project, index: IndexServer
+    project: PipProject, index: IndexServer
 ) -> None:
     project.write(f"for-mac @ {index.file_url('for_mac-1.0-cp313-cp313-macosx_11_0_arm64.whl')}\n")
     said = str(project.failure())
@@ -396,7 +398,7 @@ def test_a_wheel_named_by_its_url_that_does_not_fit_is_an_error(
 
 
 def test_hashes_in_the_file_are_locked_without_a_warning(
-    project: Project, index: IndexServer
+    project: PipProject, index: IndexServer
 ) -> None:
     filename = "alpha-1.0-py3-none-any.whl"
     project.write(hashed(index, filename))
@@ -408,7 +410,7 @@ def test_hashes_in_the_file_are_locked_without_a_warning(
 
 
 @pytest.mark.fault(13)
-def test_a_wrong_hash_is_an_error(project: Project) -> None:
+def test_a_wrong_hash_is_an_error(project: PipProject) -> None:
     project.write(f"alpha==1.0 --hash=sha256:{'0' * 64}\n")
     said = str(project.failure())
     assert "DO NOT MATCH THE HASHES" in said
@@ -422,7 +424,7 @@ def test_a_wrong_hash_is_an_error(project: Project) -> None:
 )
 @pytest.mark.fault(10)
 def test_one_hash_asks_for_all_of_them(
-    project: Project, index: IndexServer, rest: str, said: str
+    project: PipProject, index: IndexServer, rest: str, said: str
 ) -> None:
     sha256 = index.files["deep-1.0-py3-none-any.whl"].hashes["sha256"]
     project.write(hashed(index, "alpha-1.0-py3-none-any.whl") + rest.format(deep=sha256))
@@ -434,7 +436,7 @@ def test_one_hash_asks_for_all_of_them(
 
 
 def test_without_hashes_those_of_the_index_are_locked_with_a_warning(
-    project: Project, index: IndexServer
+    project: PipProject, index: IndexServer
 ) -> None:
     project.write("alpha<2\n")
     lock = project.lock()
@@ -449,7 +451,7 @@ def test_without_hashes_those_of_the_index_are_locked_with_a_warning(
 
 @pytest.mark.fault(10)
 def test_what_nobody_gives_a_hash_of_is_locked_by_its_bytes_or_refused(
-    project: Project, index: IndexServer
+    project: PipProject, index: IndexServer
 ) -> None:
     project.write("unhashed\n")
     # Whether pip has to fetch the wheel for its metadata depends on its version.
@@ -469,7 +471,7 @@ def test_what_nobody_gives_a_hash_of_is_locked_by_its_bytes_or_refused(
 # Files
 
 
-def test_nested_files_and_constraints_are_read_relative_to_their_file(project: Project) -> None:
+def test_nested_files_and_constraints_are_read_relative_to_their_file(project: PipProject) -> None:
     project.write("-r requirements/base.txt\n")
     project.write("--requirement more/extra.txt\n-climits.txt\nalpha\n", "requirements/base.txt")
     project.write("beta\n", "requirements/more/extra.txt")
@@ -477,7 +479,7 @@ def test_nested_files_and_constraints_are_read_relative_to_their_file(project: P
     assert project.filenames() == {"alpha-1.0-py3-none-any.whl", "beta-1.0-py3-none-any.whl"}
 
 
-def test_all_files_that_requirements_names_are_read(project: Project) -> None:
+def test_all_files_that_requirements_names_are_read(project: PipProject) -> None:
     project.write("alpha\n", "requirements/base.txt")
     project.write("beta\n", "requirements/prod.txt")
     project.write("gamma\n")
@@ -489,7 +491,7 @@ def test_all_files_that_requirements_names_are_read(project: Project) -> None:
 
 
 @pytest.mark.fault(7)
-def test_a_file_that_is_missing_is_an_error_that_names_it(project: Project) -> None:
+def test_a_file_that_is_missing_is_an_error_that_names_it(project: PipProject) -> None:
     with pytest.raises(LockfileError, match=r"`requirements\.txt` is missing"):
         find_lockfile("pip", project.request())
     project.write("alpha\n")
@@ -500,14 +502,14 @@ def test_a_file_that_is_missing_is_an_error_that_names_it(project: Project) -> N
 
 
 @pytest.mark.fault(11)
-def test_the_markers_of_a_merge_conflict_are_an_error(project: Project) -> None:
+def test_the_markers_of_a_merge_conflict_are_an_error(project: PipProject) -> None:
     project.write("-r base.txt\n")
     project.write("<<<<<<< ours\nalpha==1.0\n=======\nalpha==2.0\n>>>>>>> theirs\n", "base.txt")
     assert "base.txt` has the markers of a merge conflict in line 1" in str(project.failure())
 
 
 @pytest.mark.fault(12)
-def test_order_line_ends_and_a_byte_order_mark_change_nothing(project: Project) -> None:
+def test_order_line_ends_and_a_byte_order_mark_change_nothing(project: PipProject) -> None:
     path = project.write("beta\nalpha\n")
     plain = project.lock()
     path.write_bytes(b"\xef\xbb\xbf# sorted\r\nalpha\r\nbeta\r\n")
@@ -515,7 +517,7 @@ def test_order_line_ends_and_a_byte_order_mark_change_nothing(project: Project) 
 
 
 def test_a_wheel_named_by_its_url_is_locked_by_its_url(
-    project: Project, index: IndexServer
+    project: PipProject, index: IndexServer
 ) -> None:
     url = index.file_url("deep-1.0-py3-none-any.whl")
     project.write(f"deep @ {url} ; python_version >= '3'\n")
@@ -524,7 +526,7 @@ def test_a_wheel_named_by_its_url_is_locked_by_its_url(
     assert "on-linux" in found
 
 
-def test_a_local_wheel_is_locked_by_its_path(project: Project) -> None:
+def test_a_local_wheel_is_locked_by_its_path(project: PipProject) -> None:
     folder = project.root / "wheels"
     folder.mkdir()
     direct = spec("local", requires_dist=["other"])
@@ -538,20 +540,20 @@ def test_a_local_wheel_is_locked_by_its_path(project: Project) -> None:
     } == {(each.name, each.sha256, str(folder / each.filename)) for each in (direct, spec("other"))}
 
 
-def test_a_file_without_requirements_locks_nothing(project: Project) -> None:
+def test_a_file_without_requirements_locks_nothing(project: PipProject) -> None:
     project.write("# nothing yet\n")
     assert project.names() == set()
 
 
 @pytest.mark.fault(45)
 def test_any_path_will_do_and_nothing_is_written_there(
-    index: IndexServer, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    index: IndexServer, project: PipProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setattr("tempfile.tempdir", None)
-    odd = Project(tmp_path / "-a b'ü" / "c", tmp_path / "told.json")
+    odd = PipProject(tmp_path / "-a b'ü" / "c", tmp_path / "told.json")
     odd.write("-r 'mör e.txt'\n")
     odd.write(hashed(index, "alpha-1.0-py3-none-any.whl"), "mör e.txt")
     before = sorted(odd.root.rglob("*"))
@@ -560,14 +562,14 @@ def test_any_path_will_do_and_nothing_is_written_there(
     assert list(temporary.iterdir()) == []
 
 
-def test_modules_of_the_project_do_not_stand_in_for_those_of_pip(project: Project) -> None:
+def test_modules_of_the_project_do_not_stand_in_for_those_of_pip(project: PipProject) -> None:
     for name in ("pip", "json", "subprocess", "packaging", "typing"):
         project.write("raise SystemExit('hijacked')\n", f"{name}.py")
     project.write("alpha\n")
     assert project.names() == {"alpha"}
 
 
-def test_groups_and_extras_are_an_error_that_says_what_pip_has_instead(project: Project) -> None:
+def test_groups_and_extras_are_an_error_that_says_what_pip_has_instead(project: PipProject) -> None:
     path = project.write("alpha\n")
     for asked in ({"groups": ("dev",)}, {"extras": ("fast",)}):
         with pytest.raises(LockfileError, match="has no groups and no extras") as raised:
@@ -579,7 +581,7 @@ def test_groups_and_extras_are_an_error_that_says_what_pip_has_instead(project: 
 
 
 def test_the_configuration_of_pip_is_in_force(
-    project: Project, index: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: PipProject, index: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "pip.conf"
     config.write_text(f"[global]\nindex-url = {index.simple_url}\nuser = true\n")
@@ -593,7 +595,7 @@ def test_the_configuration_of_pip_is_in_force(
 
 
 def test_settings_that_are_about_installing_do_no_harm(
-    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    project: PipProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     settings = {
         "PIP_REQUIRE_VIRTUALENV": "1",
@@ -619,12 +621,12 @@ def test_settings_that_are_about_installing_do_no_harm(
 
 
 @pytest.mark.fault(15)
-def test_a_yanked_release_is_a_warning_with_its_reason(project: Project) -> None:
+def test_a_yanked_release_is_a_warning_with_its_reason(project: PipProject) -> None:
     project.write("taken-back==1.0\n")
     assert "taken-back 1.0 was yanked: it deletes files" in project.lock().warnings
 
 
-def test_an_extra_that_is_not_there_is_a_warning(project: Project) -> None:
+def test_an_extra_that_is_not_there_is_a_warning(project: PipProject) -> None:
     project.write("alpha[nothing]\n")
     assert "alpha 2.0 does not provide the extra 'nothing'" in project.lock().warnings
 
@@ -644,7 +646,7 @@ def test_an_extra_that_is_not_there_is_a_warning(project: Project) -> None:
     ],
 )
 def test_what_the_index_answered_is_in_the_error(
-    project: Project, monkeypatch: pytest.MonkeyPatch, status: int, hint: str
+    project: PipProject, monkeypatch: pytest.MonkeyPatch, status: int, hint: str
 ) -> None:
     with IndexServer() as server:
         server.always("/simple/private/", Status(status))
@@ -661,7 +663,7 @@ def test_what_the_index_answered_is_in_the_error(
 
 @pytest.mark.fault(59)
 def test_an_index_that_does_not_answer_for_a_name_is_a_warning(
-    project: Project, index: IndexServer, monkeypatch: pytest.MonkeyPatch
+    project: PipProject, index: IndexServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with IndexServer(user="user", password=CANARY) as private:
         monkeypatch.setenv("PIP_EXTRA_INDEX_URL", private.simple_url)
@@ -676,7 +678,7 @@ def test_an_index_that_does_not_answer_for_a_name_is_a_warning(
 @pytest.mark.fault(59)
 @pytest.mark.parametrize("hashed", [True, False])
 def test_a_private_index_that_does_not_answer_for_a_name_is_an_error(
-    project: Project, *, hashed: bool
+    project: PipProject, *, hashed: bool
 ) -> None:
     digest = f" --hash=sha256:{spec('alpha').sha256}" if hashed else ""
     project.write(f"alpha==1.0{digest}\n")
@@ -696,7 +698,7 @@ def test_a_private_index_that_does_not_answer_for_a_name_is_an_error(
 
 @pytest.mark.fault(57)
 def test_the_password_of_an_index_is_in_nothing_that_is_locked_or_said(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    project: PipProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with IndexServer(user="user", password=CANARY) as private:
         private.add(spec("alpha"))
@@ -747,7 +749,7 @@ def without_pip(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
 
 
 def test_no_pip_is_an_error(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: PipProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_pip(monkeypatch, tmp_path / "bin")
     project.write("alpha\n")
@@ -766,7 +768,7 @@ def test_no_pip_is_an_error(
     ids=["script", "shim"],
 )
 def test_the_pip_on_the_path_runs_with_its_own_interpreter(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+    project: PipProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
     # An environment whose interpreter finds the pip of this one, and notes that it was started.
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
@@ -785,7 +787,7 @@ def test_the_pip_on_the_path_runs_with_its_own_interpreter(
 
 
 def test_a_pip_that_does_not_tell_its_interpreter_is_an_error(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: PipProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_pip(monkeypatch, tmp_path / "bin")
     program = tmp_path / "bin" / "pip3"
@@ -796,7 +798,7 @@ def test_a_pip_that_does_not_tell_its_interpreter_is_an_error(
 
 
 def test_another_pip_on_the_path_makes_another_key(
-    project: Project, index: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: PipProject, index: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_pip(monkeypatch, tmp_path / "bin")
     program = tmp_path / "bin" / "pip"
@@ -809,7 +811,7 @@ def test_another_pip_on_the_path_makes_another_key(
 
 
 def test_an_interpreter_without_pip_is_an_error(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: PipProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
     without_pip(monkeypatch, tmp_path / "bin")
@@ -825,7 +827,7 @@ def test_an_interpreter_without_pip_is_an_error(
 # Sources
 
 
-def sourced(index: IndexServer, project: Project) -> Mapping[str, tuple[str, dict[str, Any]]]:
+def sourced(index: IndexServer, project: PipProject) -> Mapping[str, tuple[str, dict[str, Any]]]:
     """Give, by kind, a requirement that is a source and what it is locked as."""
     index.add_file(
         "only_source-1.0.tar.gz", content := project.sdist("only-source", requires=["deep"])
@@ -862,7 +864,7 @@ KINDS = ["sdist", "archive", "directory", "directory, editable", "vcs", "vcs, ed
 @pytest.mark.fault(19, 21, 58)
 @pytest.mark.parametrize("kind", [*KINDS, "vcs, below", "vcs, below, editable"])
 def test_a_source_is_locked_and_its_backend_sees_no_secret(
-    project: Project, index: IndexServer, monkeypatch: pytest.MonkeyPatch, kind: str
+    project: PipProject, index: IndexServer, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     requirement, expected = sourced(index, project)[kind]
     monkeypatch.setenv("PIP_INDEX_URL", index.simple_url.replace("//", f"//user:{CANARY}@"))
@@ -882,7 +884,7 @@ def test_a_source_is_locked_and_its_backend_sees_no_secret(
 @pytest.mark.fault(21)
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_backend_is_run_where_sources_are_not_allowed(
-    project: Project, index: IndexServer, kind: str
+    project: PipProject, index: IndexServer, kind: str
 ) -> None:
     requirement, _ = sourced(index, project)[kind]
     project.write(f"alpha\n{requirement}\n")
@@ -898,7 +900,7 @@ def test_no_backend_is_run_where_sources_are_not_allowed(
 
 
 def test_a_file_that_asks_for_sources_does_not_get_them_either(
-    project: Project, index: IndexServer
+    project: PipProject, index: IndexServer
 ) -> None:
     sourced(index, project)
     project.write("--no-binary only-source\nonly-source\n")
@@ -906,7 +908,7 @@ def test_a_file_that_asks_for_sources_does_not_get_them_either(
     assert not project.told.exists()
 
 
-def test_an_older_wheel_goes_before_a_newer_source(project: Project, index: IndexServer) -> None:
+def test_an_older_wheel_goes_before_a_newer_source(project: PipProject, index: IndexServer) -> None:
     index.add(spec("mixed", version="0.9"))
     index.add_file("mixed-1.0.tar.gz", project.sdist("mixed"))
     project.write("mixed\n")
@@ -916,7 +918,7 @@ def test_an_older_wheel_goes_before_a_newer_source(project: Project, index: Inde
 
 @pytest.mark.fault(58)
 def test_what_a_source_requires_to_be_built_is_never_built_itself(
-    project: Project, index: IndexServer
+    project: PipProject, index: IndexServer
 ) -> None:
     index.add_file("backend_source-1.0.tar.gz", project.sdist("backend-source"))
     project.write("[build-system]\nrequires = ['backend-source']\n", "folder/pyproject.toml")
@@ -926,7 +928,7 @@ def test_what_a_source_requires_to_be_built_is_never_built_itself(
     assert not project.told.exists()
 
 
-def test_what_a_backend_says_when_it_fails_is_in_the_error(project: Project) -> None:
+def test_what_a_backend_says_when_it_fails_is_in_the_error(project: PipProject) -> None:
     project.source("in-folder", folder="folder")
     project.write("raise RuntimeError('I want a compiler')\n", "folder/backend.py")
     project.write("./folder\n")
@@ -938,7 +940,7 @@ def test_what_a_backend_says_when_it_fails_is_in_the_error(project: Project) -> 
 @pytest.mark.fault(57)
 @pytest.mark.fault(58)
 def test_what_a_private_source_requires_is_from_there_and_its_backend_sees_no_password(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    project: PipProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HATCH_LAMBDA_LAYER_INDEX_ACME_USERNAME", "user")
     monkeypatch.setenv("HATCH_LAMBDA_LAYER_INDEX_ACME_PASSWORD", CANARY)
@@ -967,7 +969,7 @@ def test_what_a_private_source_requires_is_from_there_and_its_backend_sees_no_pa
 
 @pytest.mark.fault(57)
 def test_pip_starts_pip_without_the_password_of_an_index_among_its_arguments(
-    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    project: PipProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     # A backend from the index: every process that pip starts notes its arguments.
     arguments = tmp_path / "arguments"
@@ -998,7 +1000,7 @@ def test_pip_starts_pip_without_the_password_of_an_index_among_its_arguments(
 
 
 def test_the_key_is_the_same_as_long_as_nothing_that_decides_has_changed(
-    project: Project, index: IndexServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    project: PipProject, index: IndexServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     project.write("-r base.txt\n-c limits.txt\n")
     project.write(hashed(index, "alpha-1.0-py3-none-any.whl"), "base.txt")
@@ -1063,7 +1065,7 @@ def test_the_key_is_the_same_as_long_as_nothing_that_decides_has_changed(
     ],
 )
 def test_only_files_that_leave_nothing_open_have_a_key(
-    project: Project, monkeypatch: pytest.MonkeyPatch, text: str, *, settled: bool
+    project: PipProject, monkeypatch: pytest.MonkeyPatch, text: str, *, settled: bool
 ) -> None:
     monkeypatch.setenv("NAME", "other")
     project.write(text)
@@ -1085,7 +1087,7 @@ def test_requirements_files_are_read_in_the_encodings_that_pip_knows(
     assert files.is_settled
 
 
-def test_the_files_are_those_that_pip_itself_reads(project: Project, index: IndexServer) -> None:
+def test_the_files_are_those_that_pip_itself_reads(project: PipProject, index: IndexServer) -> None:
     project.write("-r a/one.txt\n--constraint 'a/two words.txt'\n-ra/three.txt\n")
     project.write("-r ../four.txt\n", "a/one.txt")
     for name in ("a/two words.txt", "a/three.txt", "four.txt"):
@@ -1101,7 +1103,7 @@ def test_the_files_are_those_that_pip_itself_reads(project: Project, index: Inde
 
 
 @pytest.fixture
-def uv_resolved(project: Project, index: IndexServer) -> Callable[[Target], set[str]]:
+def uv_resolved(project: PipProject, index: IndexServer) -> Callable[[Target], set[str]]:
     from uv import find_uv_bin
 
     def resolved(target: Target) -> set[str]:
@@ -1124,7 +1126,7 @@ def uv_resolved(project: Project, index: IndexServer) -> Callable[[Target], set[
 
 @pytest.mark.parametrize("target", EXPECTED, ids=lambda target: target.id)
 def test_uv_resolves_the_same_for_the_target(
-    project: Project, uv_resolved: Callable[[Target], set[str]], target: Target
+    project: PipProject, uv_resolved: Callable[[Target], set[str]], target: Target
 ) -> None:
     project.write("deep\nnative\nextras[more]\n")
     # uv knows no release or version of the operating system, and takes a marker on it for true.

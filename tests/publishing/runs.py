@@ -13,7 +13,7 @@ from hatch_lambda_layer.config.publish import PublishConfig
 from hatch_lambda_layer.exceptions import LambdaLayerError
 from hatch_lambda_layer.publishing.project import Publication
 from hatch_lambda_layer.publishing.rollout import Rollout
-from tests.support.workshop import Lines
+from tests.support.displays import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,9 +17,11 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Literal, Self
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.loopback import LoopbackServer, Quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -147,30 +149,18 @@ class Aws:
         return [each for each in self.requests if each.publishes]
 
 
-class Proxy:
+class Proxy(LoopbackServer):
     """A proxy of one test or one run, before the server of all tests."""
 
     def __init__(self, server: str) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._server.daemon_threads = True
-        self._server.target = server  # type: ignore[attr-defined]
-        self._server.block_on_close = False
-        self.aws = Aws(f"http://127.0.0.1:{self._server.server_address[1]}")
-        self._server.aws = self.aws  # type: ignore[attr-defined]
-        self._server.lock = threading.Lock()  # type: ignore[attr-defined]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(_Handler)
+        self.target = server
+        self.aws = Aws(f"http://{self.address}")
+        self.lock = threading.Lock()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet, BaseHTTPRequestHandler):
+    server: Proxy
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -185,9 +175,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         body = self._body()
-        aws: Aws = self.server.aws  # type: ignore[attr-defined]
+        aws = self.server.aws
         request = self._noted(body)
-        with self.server.lock:  # type: ignore[attr-defined]
+        with self.server.lock:
             number = len(aws.requests)
             aws.requests.append(request)
         injected = next((each for each in aws.faults if each.meets(number, request)), None)
@@ -214,9 +204,6 @@ class _Handler(BaseHTTPRequestHandler):
         self._reset()
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815  # the base class's names
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Stay quiet."""
 
     def _noted(self, body: bytes) -> Request:
         url = urlsplit(self.path)
@@ -245,7 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         if self._upstream is None:
-            self._upstream = http.client.HTTPConnection(self.server.target)  # type: ignore[attr-defined]
+            self._upstream = http.client.HTTPConnection(self.server.target)
         headers = {k: v for k, v in self.headers.items() if k.lower() != "transfer-encoding"}
         headers["Content-Length"] = str(len(body))
         self._upstream.request(self.command, self.path, body=body, headers=headers)

@@ -15,7 +15,6 @@ import platform
 import shlex
 import subprocess
 import tempfile
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -32,6 +31,7 @@ from tests.support.system_parts import (
     runs_arm64,
     tool,
 )
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,11 +123,8 @@ class ContainerEngine:
             stderr=subprocess.DEVNULL,
         )
         try:
-            deadline = time.monotonic() + 30
-            while not path.exists():
-                assert service.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+            wait_until(lambda: path.exists() or service.poll() is not None)
+            assert service.poll() is None
             path.chmod(0o666)
             yield {"DOCKER_HOST": f"unix://{path}"}
         finally:

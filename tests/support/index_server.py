@@ -18,11 +18,13 @@ import zipfile
 from collections import deque
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
+
+from tests.support.loopback import LoopbackServer, Quiet
 
 if TYPE_CHECKING:
     import ssl
@@ -109,7 +111,7 @@ class IndexFile:
         return parse_sdist_filename(self.filename)[0]
 
 
-class IndexServer:
+class IndexServer(LoopbackServer):
     """A package index on 127.0.0.1, serving between `__enter__` and `__exit__`.
 
     `hostname` is only how URLs name it: a second server as `localhost` is another host to clients
@@ -124,6 +126,7 @@ class IndexServer:
         password: str | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        super().__init__(_Handler)
         self.hostname = hostname
         self.credentials = None if user is None else f"{user}:{password or ''}"
         self.requests: list[Request] = []
@@ -134,29 +137,21 @@ class IndexServer:
         self._always: dict[str, Answer] = {}
         self._lock = threading.Lock()
         self._scheme = "http" if tls is None else "https"
-        self._server = _Server(self)
         if tls is not None:
             # The handshake belongs to the connection's own thread, so that a client which refuses
             # the certificate doesn't stop the server.
-            self._server.socket = tls.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
+            self.socket = tls.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
             )
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
     def __exit__(self, *exc: object) -> None:
         self.closing.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__exit__(*exc)
 
     @property
     def url(self) -> str:
         """The server's origin, without credentials or a final slash."""
-        return f"{self._scheme}://{self.hostname}:{self._server.server_address[1]}"
+        return f"{self._scheme}://{self.hostname}:{self.server_port}"
 
     @property
     def simple_url(self) -> str:
@@ -316,27 +311,16 @@ def _metadata_of(filename: str, data: bytes) -> bytes:
     return f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, index: IndexServer) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.index = index
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Stays quiet: clients that hang up or refuse the certificate are what tests are about."""
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: IndexServer
 
     def setup(self) -> None:
-        self.server.index.connected()
+        self.server.connected()
         super().setup()
 
     def do_GET(self) -> None:
-        index = self.server.index
+        index = self.server
         request = Request(self.command, unquote(urlsplit(self.path).path), self.headers)
         answer = index.take(request)
         content = index.content(request)
@@ -359,12 +343,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self.do_GET()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Stays quiet: `IndexServer.requests` is the log."""
-
     def _send_content(self, content_type: str, body: bytes, answer: Answer | None) -> None:
         if isinstance(answer, Hang) and answer.after is None:
-            self.server.index.closing.wait(answer.seconds)
+            self.server.closing.wait(answer.seconds)
         headers = {"Content-Type": content_type}
         match answer:
             case Truncate(keep):
@@ -372,7 +353,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._hang_up()
             case Hang(seconds, int() as after):
                 self._send(200, headers, body, upto=after)
-                self.server.index.closing.wait(seconds)
+                self.server.closing.wait(seconds)
                 if self.command != "HEAD":
                     self.wfile.write(body[after:])
             case _:

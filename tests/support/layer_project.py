@@ -11,6 +11,7 @@ from hatch_lambda_layer._internal.console import Console
 from hatch_lambda_layer.build.project import ProjectBuild
 from hatch_lambda_layer.config.layer import Matrix
 from hatch_lambda_layer.layout import LayerPathLayout
+from tests.support.displays import Lines
 from tests.support.lock_factory import locked, pylock
 from tests.support.wheel_factory import WheelSpec
 
@@ -22,31 +23,6 @@ if TYPE_CHECKING:
 
 ALPHA = WheelSpec(name="alpha", files={"alpha/__init__.py": b"A = 1\n", "alpha/a.pyi": b"A: int\n"})
 BETA = WheelSpec(name="beta", version="2.1")
-
-
-class Lines:
-    """A display that keeps what it is given."""
-
-    def __init__(self, verbosity: int = 0) -> None:
-        self.verbosity = verbosity
-        self.lines: list[str] = []
-
-    def display_info(self, message: str = "") -> None:
-        if self.verbosity >= 0:
-            self.lines.append(message)
-
-    def display_warning(self, message: str = "") -> None:
-        if self.verbosity >= -1:
-            self.lines.append(message)
-
-    def display_debug(self, message: str = "", level: int = 1) -> None:
-        if self.verbosity >= level:
-            self.lines.append(message)
-
-    @property
-    def text(self) -> str:
-        """Everything that was shown."""
-        return "\n".join(self.lines)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheel_builders import BuildPolicy, LayerSources, Requirements
 from hatch_lambda_layer.wheels.cache import Cache
 from hatch_lambda_layer.wheels.wheel import Wheel, read_member
+from tests.support.displays import Lines
 from tests.support.source_factory import copying_project, locked_source, sdist, told
 
 if TYPE_CHECKING:
@@ -29,26 +30,6 @@ RUNTIME = OWN if OWN in runtimes() else "python3.13"
 X86 = Architecture.X86_64
 TARGET = Target(runtimes()[RUNTIME], X86)
 ARM = Target(runtimes()[RUNTIME], Architecture.ARM64)
-
-
-@dataclass
-class Lines:
-    """A display that remembers."""
-
-    verbosity: int = 0
-    lines: list[str] = field(default_factory=list)
-
-    def display_info(self, message: str = "") -> None:
-        """Remember it."""
-        self.lines.append(message)
-
-    def display_warning(self, message: str = "") -> None:
-        """Remember it."""
-        self.lines.append(message)
-
-    def display_debug(self, message: str = "", level: int = 1) -> None:
-        """Remember it with its level."""
-        self.lines.append(f"{level} {message}")
 
 
 @dataclass

@@ -19,6 +19,7 @@ from hatch_lambda_layer.build.project import ProjectBuild
 from hatch_lambda_layer.config.layer import Matrix, Member
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.targets.target import Architecture, Runtime, Target, runtimes
+from tests.support.displays import Lines
 from tests.support.lock_factory import LockedFile, LockedPackage, pylock
 from tests.support.wheel_factory import WheelSpec
 
@@ -238,24 +239,6 @@ def test_the_warning_of_deprecation_begins_on_the_very_day(runtime: Runtime) -> 
         assert f"from {runtime.create_blocked.isoformat()} on" in warning
 
 
-class Heard:
-    """A display that remembers what it was told."""
-
-    verbosity = 0
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def display_info(self, message: str = "") -> None:
-        pass
-
-    def display_warning(self, message: str = "") -> None:
-        self.warnings.append(message)
-
-    def display_debug(self, message: str = "", level: int = 1) -> None:
-        pass
-
-
 @pytest.mark.fault(5)
 def test_a_layer_for_a_deprecated_runtime_is_built_with_a_warning(tmp_path: Path) -> None:
     wheel = WheelSpec(name="demo")
@@ -265,12 +248,12 @@ def test_a_layer_for_a_deprecated_runtime_is_built_with_a_warning(tmp_path: Path
     pyproject = {"tool": {"lambda-layer": {"runtimes": ["python3.13"]}}}
     matrix = Matrix.from_pyproject(pyproject)
     (member,) = matrix.members
-    heard = Heard()
+    shown = Lines()
     build = ProjectBuild(
         matrix=matrix,
         layout=LayerPathLayout(tmp_path / "pyproject.toml", tmp_path / "dist"),
         pyproject={},
-        console=Console(heard),
+        console=Console(shown),
     )
     past, future = date(2020, 1, 31), date(2099, 1, 31)
     runtime = runtimes()["python3.13"]
@@ -279,10 +262,10 @@ def test_a_layer_for_a_deprecated_runtime_is_built_with_a_warning(tmp_path: Path
         return replace(member, target=Target(runtime, Architecture.X86_64))
 
     build.build(of(replace(runtime, deprecated=future)))
-    assert heard.warnings == []
+    assert shown.warnings == []
     built = build.build(of(replace(runtime, deprecated=past)))
     assert built.zip_path.is_file()
-    assert len(heard.warnings) == 1
-    assert heard.warnings[0].startswith(
+    assert len(shown.warnings) == 1
+    assert shown.warnings[0].startswith(
         "warning: Runtime python3.13 has been deprecated since 2020-01-31"
     )

@@ -40,6 +40,7 @@ from tests.support.source_factory import (
 )
 from tests.support.system_parts import require
 from tests.support.tools import stand_in
+from tests.support.waiting import wait_until
 from tests.support.wheel_factory import WheelSpec
 from tests.support.workshop import Workshop, content, left_in, of_wheel, packed
 
@@ -437,8 +438,7 @@ def test_a_container_that_ends_half_way_is_reported(
     source = failing(workshop, "print('begun', flush=True)", "time.sleep(600)")
 
     def kill() -> None:
-        while not (names := engine.containers(workshop.cache.root)):
-            time.sleep(0.05)
+        names = wait_until(lambda: engine.containers(workshop.cache.root))
         time.sleep(0.5)
         engine.podman("kill", *names)
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,6 @@ from hatch_lambda_layer.exceptions import BuildError, OutputError
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheel_builders import BuildPolicy, _logged
 from tests.support.elf_factory import AARCH64, X86_64, ElfSpec
-from tests.support.index_server import IndexServer
 from tests.support.source_factory import (
     IN_TREE,
     locked_source,
@@ -29,6 +27,7 @@ from tests.support.source_factory import (
     write_files,
     zipped,
 )
+from tests.support.waiting import wait_until
 from tests.support.wheel_factory import WheelSpec
 from tests.support.workshop import (
     ARM,
@@ -44,9 +43,8 @@ from tests.support.workshop import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from hatch_lambda_layer.wheels.selection import LockedSource
+    from tests.support.index_server import IndexServer
 
 CANARY = "canary-93bd"
 CP = "cp{}{}".format(*runtimes()[RUNTIME].python_version)
@@ -56,12 +54,6 @@ OTHER_CP = "cp310" if CP != "cp310" else "cp311"
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path)
-
-
-@pytest.fixture
-def index() -> Iterator[IndexServer]:
-    with IndexServer() as server:
-        yield server
 
 
 # ---- from a source to a wheel
@@ -257,7 +249,10 @@ def test_a_build_script_sees_no_variable_that_is_not_named_here(
         *("LC_CTYPE", "__CF_USER_TEXT_ENCODING"),
     }
     assert {name for name in unknown if not name.startswith("LC_")} == set()
-    assert environment["TMPDIR"] == str(workshop.root)
+    # One of its own, which goes with the build.
+    temporary = Path(environment["TMPDIR"])
+    assert temporary.is_relative_to(workshop.root / "work")
+    assert not temporary.exists()
 
 
 def test_a_build_uses_the_version_of_python_that_the_target_has(workshop: Workshop) -> None:
@@ -591,7 +586,7 @@ def test_an_interruption_stops_the_backend_and_leaves_nothing(
         "from hatch_lambda_layer.wheels.selection import LockedSource\n"
         "from hatch_lambda_layer.targets.target import Architecture, Target, runtimes\n"
         "from hatch_lambda_layer.wheel_builders import BuildPolicy, LayerSources, Requirements\n"
-        "from tests.support.workshop import Lines\n"
+        "from tests.support.displays import Lines\n"
         "class Aborting(Lines):\n"
         "    def abort(self, message='', code=1): print(message); raise SystemExit(code)\n"
         f"root = Path({str(workshop.root)!r})\n"
@@ -610,13 +605,6 @@ def test_an_interruption_stops_the_backend_and_leaves_nothing(
     with (workshop.root / "lock").open("rb") as lock:
         wait_until(lambda: try_lock(lock))
     assert left_in(workshop.root / "work") == []
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 # ---- what is said

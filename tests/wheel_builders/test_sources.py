@@ -38,7 +38,7 @@ from tests.support.workshop import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 
 CANARY = "canary-93bd"
@@ -47,12 +47,6 @@ CANARY = "canary-93bd"
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path)
-
-
-@pytest.fixture
-def index() -> Iterator[IndexServer]:
-    with IndexServer() as server:
-        yield server
 
 
 # ---- what identifies a source

@@ -19,6 +19,7 @@ from hatch_lambda_layer.wheels.cache import Cache, default_cache_dir
 from hatch_lambda_layer.wheels.fetch import collect_wheels
 from hatch_lambda_layer.wheels.selection import LockedSource, LockedWheel, Selection
 from hatch_lambda_layer.wheels.verify import prove
+from tests.support.displays import Lines
 from tests.support.index_server import IndexServer
 from tests.support.wheel_factory import EXECUTABLE_FILE, STORED, Member, WheelSpec
 
@@ -73,16 +74,6 @@ with Cache(Path(sys.argv[1])).temporary() as temporary:
     print(temporary.path, flush=True)
     time.sleep(60)
 """
-
-
-class _Silent:
-    verbosity = -1
-
-    def display_info(self, message: str = "") -> None: ...
-
-    def display_warning(self, message: str = "") -> None: ...
-
-    def display_debug(self, message: str = "", level: int = 1) -> None: ...
 
 
 @pytest.fixture
@@ -169,10 +160,10 @@ def test_a_wheel_that_was_changed_counts_as_absent_and_is_fetched_again(
     with IndexServer() as server:
         server.add(WHEEL)
         wanted = LOCKED._replace(location=server.file_url(WHEEL.filename))
-        (first,) = collect_wheels([wanted], cache, Console(_Silent()))
+        (first,) = collect_wheels([wanted], cache, Console(Lines()))
         change(first.file)
         assert cache.wheel(wanted) is None
-        (second,) = collect_wheels([wanted], cache, Console(_Silent()))
+        (second,) = collect_wheels([wanted], cache, Console(Lines()))
         assert len(server.requests) == 2
     assert second == first
     assert second.file.read_bytes() == WHEEL.data

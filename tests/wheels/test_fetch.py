@@ -15,6 +15,7 @@ from hatch_lambda_layer.index import http as transport
 from hatch_lambda_layer.wheels.cache import Cache
 from hatch_lambda_layer.wheels.fetch import collect_wheels
 from hatch_lambda_layer.wheels.selection import LockedWheel
+from tests.support.displays import Lines
 from tests.support.index_server import (
     IndexServer,
     Redirect,
@@ -32,23 +33,6 @@ PASSWORD = "canary-9Zt4"
 ALPHA = WheelSpec(name="alpha", version="1.2")
 BETA = WheelSpec(name="beta", files={"beta.bin": hashlib.shake_128(b"beta").digest(50_000)})
 OTHER = b"another file than was locked"
-
-
-class Lines:
-    """A display that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.verbosity = 0
-        self.lines: list[str] = []
-
-    def display_info(self, message: str = "") -> None:
-        self.lines.append(message)
-
-    def display_warning(self, message: str = "") -> None:
-        self.lines.append(message)
-
-    def display_debug(self, message: str = "", level: int = 1) -> None:
-        """Details are not looked at."""
 
 
 class HtmlServer(IndexServer):

@@ -20,6 +20,7 @@ from hatch_lambda_layer.wheels.fetch import collect_wheels
 from hatch_lambda_layer.wheels.selection import LockedWheel
 from hatch_lambda_layer.wheels.verify import MAX_UNPACKED_SIZE, prove
 from hatch_lambda_layer.wheels.wheel import Wheel, fold, read_member
+from tests.support.displays import Lines
 from tests.support.hostile_wheels import HOSTILE, HostileWheel
 from tests.support.unusual_wheels import UNUSUAL
 from tests.support.wheel_factory import DIRECTORY, STORED, Member, Row, WheelSpec
@@ -66,21 +67,6 @@ HOSTILE_CASES = [
 ]
 
 
-class Silent:
-    """A display that nobody looks at."""
-
-    verbosity = -1
-
-    def display_info(self, message: str = "") -> None:
-        """Show nothing."""
-
-    def display_warning(self, message: str = "") -> None:
-        """Show nothing."""
-
-    def display_debug(self, message: str = "", level: int = 1) -> None:
-        """Show nothing."""
-
-
 def proved(spec: WheelSpec, folder: Path) -> Wheel:
     return prove(spec.write(folder), spec.filename, spec.sha256)
 
@@ -121,7 +107,7 @@ def test_a_hostile_wheel_is_refused_by_name_and_leaves_nothing_in_the_cache(
     )
 
     with pytest.raises(WheelError) as caught:
-        collect_wheels([locked], Cache(cache_dir), Console(Silent()))
+        collect_wheels([locked], Cache(cache_dir), Console(Lines()))
 
     message = str(caught.value)
     assert hostile.missing_from(message) == []
