@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..._internal.process import run
+from ..._internal.scratch import scratch_folder
 from ...exceptions import LockfileError, ToolError
 from ...targets.target import Architecture, Target, runtimes
 from ..protocol import Lock, read_text
@@ -86,12 +87,10 @@ def _find_pdm() -> list[str]:
 
 def _check_fresh(path: Path) -> None:
     """Let pdm compare the lock with the project; nothing of the user's or project's is written."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="hatch-lambda-layer-") as scratch:
+    with scratch_folder() as scratch:
         env = {key: value for key, value in os.environ.items() if key not in _CONTRADICTING}
         env |= {"PDM_CHECK_UPDATE": "0", "PDM_NON_INTERACTIVE": "1"}
-        env |= {"PDM_CACHE_DIR": scratch, "PDM_LOG_DIR": scratch}
+        env |= dict.fromkeys(("PDM_CACHE_DIR", "PDM_LOG_DIR"), str(scratch))
         argv = [*_find_pdm(), "lock", "--check", "--lockfile", path.name]
         try:
             run(argv, cwd=path.parent, env=env)

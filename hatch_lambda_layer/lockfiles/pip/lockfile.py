@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..._internal.process import redact
+from ..._internal.scratch import scratch_folder
 from ...exceptions import LockfileError
 from ..protocol import Lock
 
@@ -59,20 +60,17 @@ class PipLockfile:
         pip enforces the hashes in the files. Where there are none, what the index says is locked,
         and the lock has a warning.
         """
-        import tempfile
-
         from .call import PipCall
 
         self._refuse_selection(path, request)
         names = self._names(request)
         files = self._files(request)
-        with tempfile.TemporaryDirectory(prefix="hatch-lambda-layer-") as folder:
+        with scratch_folder() as folder:
             call = PipCall(
                 root=request.layout.dir_project_root,
                 names=names,
                 target=target,
-                # Links resolved, for pip's report is searched for it.
-                folder=Path(folder).resolve(),
+                folder=folder,
                 sources=request.build,
                 access=request.access,
             )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..._internal.process import run
+from ..._internal.scratch import scratch_folder
 from ...exceptions import LockfileError, ToolError
 from ..protocol import Lock, read_text
 from ..tools import beside, chosen, key_of_files, on_path, parsed, read_pyproject, table, version_of
@@ -84,11 +85,9 @@ def _extras(project: dict[str, Any]) -> Iterable[str]:
 
 def _export(path: Path, groups: Sequence[str], extras: Sequence[str]) -> str:
     """Let poetry export the lock; nothing of the user's or the project's is written."""
-    import tempfile
-
     options = [part for group in groups for part in ("--with", group)]
     options += [part for extra in extras for part in ("--extras", extra)]
-    with tempfile.TemporaryDirectory(prefix="hatch-lambda-layer-") as scratch:
+    with scratch_folder() as scratch:
         output = Path(scratch, "requirements.txt")
         env = {
             **os.environ,
