@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .._internal.parallel import begin
+from .._internal.removal import remove_tree
 from ..exceptions import OutputError
 from ..layer import archive
 from ..layer import manifest as manifests
@@ -56,8 +56,12 @@ class BuildPlan:
     distributions: frozenset[tuple[str, str]]
 
 
-def build_layer(context: BuildContext, member: Member, name: str | None) -> BuiltLayer:
+def build_layer(
+    context: BuildContext, member: Member, name: str | None, *, anew: bool = False
+) -> BuiltLayer:
     """Build one member of the matrix under the `name` it has there, or find that it is current.
+
+    With `anew`, it is built in any case.
 
     Raises `LambdaLayerError`; whatever was built before is then still there, untouched.
     """
@@ -73,7 +77,7 @@ def build_layer(context: BuildContext, member: Member, name: str | None) -> Buil
             intact = begin(lambda: LayerManifest.read_intact(manifest_path, zip_path))
             inputs = _find_inputs(context, member, stack)
             built = intact()
-        current = built and _current(built, inputs)
+        current = _current(built, inputs) if built and not anew else None
         manifest = current or _rebuild(context, inputs, zip_path, clock)
         if manifest != built:
             archive.write_text(manifest_path, manifest.to_json())
@@ -165,7 +169,7 @@ def _work_folder(layout: LayerPathLayout) -> Iterator[None]:
     """Make an empty folder for what is made on the way, and remove it at the end."""
     folder = layout.dir_artifacts
     try:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
         folder.mkdir(parents=True)
         for name, text in _MARKS.items():
             (layout.dir_build_lambda / name).write_text(text, encoding="utf-8")
@@ -174,7 +178,7 @@ def _work_folder(layout: LayerPathLayout) -> Iterator[None]:
     try:
         yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
 
 
 class _Clock:

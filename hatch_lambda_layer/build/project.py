@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .._internal.filelock import locked
-from ..exceptions import Interrupted, LambdaLayerError
+from .._internal.removal import remove_tree
+from ..exceptions import LambdaLayerError
 from ..index.auth import IndexAccess
 from ..reports import text as report
 from ..wheels.cache import Cache, default_cache_dir
 from .inputs import BuildContext
 from .lock_selection import Resolver
+from .outcome import Outcome
 from .pipeline import build_layer, plan_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 class ProjectBuild:
     """The builds of all layers of one project, one after the other.
 
-    `project_wheel` is the path of the project's own wheel if the caller has already built it.
+    `project_wheel` is the path of the project's own wheel if the caller has already built it. With
+    `anew`, layers are built also where they are up to date.
     """
 
     matrix: Matrix
@@ -42,6 +44,7 @@ class ProjectBuild:
     pyproject: dict[str, object]
     console: Console
     project_wheel: Path | None = None
+    anew: bool = False
     cache: Cache = field(default_factory=lambda: Cache(default_cache_dir()))
 
     def __post_init__(self) -> None:
@@ -66,7 +69,7 @@ class ProjectBuild:
             self.console.warn_once(warning)
         alone = len(self.matrix.members) == 1
         with locked(self._lock_paths(), self._say_waiting):
-            built = build_layer(self._context, member, self._name(member))
+            built = build_layer(self._context, member, self._name(member), anew=self.anew)
         # One table is what a person wants to see; the tables of a matrix are nearly the same.
         if built.rebuilt and (alone or self.console.verbose):
             self.console.info(report.layer_table(built.manifest))
@@ -85,6 +88,10 @@ class ProjectBuild:
         with locked(self._lock_paths(), self._say_waiting):
             return plan_layer(self._context, member, self.zip_path(member))
 
+    def outcome(self, members: Sequence[Member], *, cleaned: bool = False) -> Outcome:
+        """Return what tells, from now on, which layers of `members` have been written."""
+        return Outcome(map(self.zip_path, members), cleaned=cleaned)
+
     def zip_path(self, member: Member) -> Path:
         """Return the path of a member's layer."""
         return self.layout.path_layer_zip(self._name(member))
@@ -99,14 +106,14 @@ class ProjectBuild:
 
         A member that fails does not keep the others from being built: `on_failure` is called with
         its id and the error. `LambdaLayerError` is raised at the end if any member failed, but at
-        once if it is the only member, or a signal came.
+        once if it is the only member.
         """
         failed = []
         for member in members:
             try:
                 yield self.build(member)
             except LambdaLayerError as error:
-                if len(members) == 1 or isinstance(error, Interrupted):
+                if len(members) == 1:
                     raise
                 on_failure(member.id, error)
                 failed.append(member.id)
@@ -115,10 +122,16 @@ class ProjectBuild:
 
     def clean(self) -> None:
         """Remove the layers of this project, and the work folder of its builds."""
+        self.clean_except(())
+
+    def clean_except(self, zip_paths: Iterable[Path]) -> None:
+        """Do the same, but leave the layers at `zip_paths`: those that have just been built."""
+        kept = {path.with_suffix(suffix) for path in zip_paths for suffix in (".zip", ".json")}
         with locked(self._lock_paths(), self._say_waiting):
             for path in self.layout.built_paths():
-                path.unlink(missing_ok=True)
-            shutil.rmtree(self.layout.dir_build_lambda_layer, ignore_errors=True)
+                if path not in kept:
+                    path.unlink(missing_ok=True)
+            remove_tree(self.layout.dir_build_lambda_layer)
 
     def _lock_paths(self) -> list[Path]:
         # In the cache, since the output folder may be uploaded as it is.

@@ -65,7 +65,7 @@ def main() -> None:
     help="Instead of `architectures`; may be repeated.",
 )
 @click.option("--tool", help="Instead of `tool`.")
-@click.option("-c", "--clean", is_flag=True, help="Remove existing layers first.")
+@click.option("-c", "--clean", is_flag=True, help="Build anew, then remove all other layers.")
 @verbosely
 @quietly
 def build(
@@ -95,11 +95,13 @@ def build(
             output=output,
             overrides={key: value for key, value in overrides.items() if value},
         )
-        if clean:
-            project.clean()
+        project.anew = clean
         wanted = chosen(project.matrix, layers, members)
-        for built in project.build_all(wanted, terminal.display_failure):
-            click.echo(built.zip_path)
+        with project.outcome(wanted).told_when_interrupted():
+            for built in project.build_all(wanted, terminal.display_failure):
+                click.echo(built.zip_path)
+            if clean:
+                project.clean_except(map(project.zip_path, wanted))
 
 
 @main.command()

@@ -91,14 +91,15 @@ def publish(
         options = RolloutOptions(force=force, take_over=take_over)
         rollout = Rollout(console=console, on_failure=terminal.display_failure, options=options)
         publication = Publication(build=build, configs=configs, rollout=rollout, dry_run=dry_run)
-        try:
-            # Each ARN is printed when its version is live, the other formats once at the end.
-            for version in publication.run(wanted, zips, builds=builds):
-                if form == "text":
-                    click.echo(version.arn)
-        finally:
-            if form != "text" and not dry_run:
-                click.echo(outputs.FORMATS[form](publication.versions), nl=False)
+        with publication.told_when_interrupted():
+            try:
+                # Each ARN is printed when its version is live, the other formats once at the end.
+                for version in publication.run(wanted, zips, builds=builds):
+                    if form == "text":
+                        click.echo(version.arn)
+            finally:
+                if form != "text" and not dry_run:
+                    click.echo(outputs.FORMATS[form](publication.versions), nl=False)
 
 
 @click.command()

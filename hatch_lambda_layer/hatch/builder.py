@@ -14,7 +14,7 @@ from .._internal.console import Console
 from .._internal.errors import abort, reported
 from ..build.project import ProjectBuild, failures
 from ..config.layer import Matrix
-from ..exceptions import ConfigError, Interrupted, LambdaLayerError
+from ..exceptions import ConfigError, LambdaLayerError
 from ..layout import LayerPathLayout
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
     """Builds `layer.zip` as a target of Hatch; each member of the matrix is a version."""
 
     PLUGIN_NAME = "lambda-layer"
+    # Whoever calls `clean` outside of a build wants it done.
+    _removes_at_once = True
 
     def get_version_api(self) -> dict[str, Callable[..., str]]:
         """Return the function that builds each member of the matrix, by the id of the member."""
@@ -46,7 +48,9 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                         for version in unknown
                     ]
                 )
-        failed = []
+        self._removes_at_once = bool(options.get("clean_only"))
+        failed: list[str] = []
+        built: list[Path] = []
         for number, version in enumerate(versions):
             artifacts: list[str] = []
             with reported(self.app):
@@ -55,21 +59,30 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                         versions=[version], clean=clean if number == 0 else False, **options
                     )
                 except LambdaLayerError as error:
-                    if len(versions) == 1 or isinstance(error, Interrupted):
+                    if len(versions) == 1:
                         raise
                     self.app.display_error(f"error: {version}: {error}")
                     failed.append(version)
+            built += map(Path, artifacts)
             yield from artifacts
         if failed:
             abort(self.app, failures(failed, len(versions)))
+        if built and self._current.anew:
+            with reported(self.app), self._outcome.told_when_interrupted():
+                self._current.clean_except(built)
 
     def clean(self, directory: str, versions: list[str]) -> None:  # noqa: ARG002
-        """Remove the layers from `directory`."""
-        with reported(self.app):
-            self._project_build(directory).clean()
+        """Remove the layers from `directory`; in a build, only when the new ones are there."""
+        project = self._project_build(directory)
+        project.anew = True
+        if self._removes_at_once:
+            with reported(self.app):
+                project.clean()
 
     def _build_member(self, member: Member, directory: str, **_build_data: Any) -> str:
-        return str(self._project_build(directory).build(member).zip_path)
+        project = self._project_build(directory)
+        with self._outcome.told_when_interrupted():
+            return str(project.build(member).zip_path)
 
     @cached_property
     def _matrix(self) -> Matrix:
@@ -87,4 +100,5 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                 pyproject=self.metadata.config,
                 console=Console(self.app),
             )
+            self._outcome = self._current.outcome(self._matrix.members)
         return self._current

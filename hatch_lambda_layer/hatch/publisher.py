@@ -53,8 +53,9 @@ class LambdaLayerPublisher(PublisherInterface):
                 dry_run=flags["dry-run"],
             )
             zips = [Path(each) for each in artifacts]
-            for version in publication.run(build.matrix.members, zips, builds=flags["build"]):
-                self.app.display(version.arn)
+            with publication.told_when_interrupted():
+                for version in publication.run(build.matrix.members, zips, builds=flags["build"]):
+                    self.app.display(version.arn)
 
     def _tell(self, label: str, error: LambdaLayerError) -> None:
         self.app.display_error(f"error: {label}: {error}")

@@ -19,12 +19,13 @@ from tests.integration import (
     ENTRANCES,
     HATCHLING,
     LAYER_TABLE,
+    PYPROJECT,
     LayerProject,
     big_wheel,
     make_project,
 )
 from tests.support.index_server import Hang, IndexServer, Status
-from tests.support.lock_factory import uv_project
+from tests.support.lock_factory import LockedFile, LockedPackage, uv_project
 from tests.support.waiting import wait_until
 from tests.support.wheel_factory import WheelSpec
 
@@ -235,6 +236,100 @@ def test_no_uv_lives_on_when_a_build_is_interrupted(
     pipe.unlink()
     project.build(entrance=entrance)
     assert project.packages() == ["small"]
+
+
+SLOW_BACKEND = """
+import pathlib, time
+def build_wheel(*args):
+    pathlib.Path({running!r}).touch()
+    time.sleep(120)
+"""
+TWO_LAYERS = '[tool.lambda-layer]\nruntimes = ["python3.12", "python3.13"]\n'
+FIRST, SECOND = (f"layer-python3.{minor}-x86_64.zip" for minor in (12, 13))
+
+
+@pytest.mark.fault(77)
+@pytest.mark.parametrize("number", EXIT_CODES, ids=lambda number: number.name)
+@pytest.mark.parametrize("entrance", ENTRANCES, ids=ENTRANCE_NAMES)
+def test_nothing_more_is_built_when_the_build_of_the_project_is_interrupted(
+    tmp_path: Path, number: signal.Signals, entrance: Sequence[str]
+) -> None:
+    project = make_project(
+        tmp_path / "project",
+        PYPROJECT.replace(LAYER_TABLE, f"{TWO_LAYERS}include-project = true\n").replace(
+            '["hatchling"]\nbuild-backend = "hatchling.build"',
+            '[]\nbuild-backend = "backend"\nbackend-path = ["."]',
+        ),
+    )
+    project.write_lock()
+    running = tmp_path / "running"
+    backend = SLOW_BACKEND.format(running=str(running))
+    (project.directory / "backend.py").write_text(backend, encoding="utf-8")
+    with project.start(entrance=entrance) as process:
+        wait_until(running.exists)
+        said = interrupt(process, number)
+    assert "no layer was written" in said
+    assert "failed" not in said
+    assert said.count("Building") == 1
+    # The two files tell others that the folder is not of the project.
+    assert {each.name for each in project.leftovers()} == {".gitignore", "CACHEDIR.TAG"}
+
+
+def two_layers(tmp_path: Path, server: IndexServer) -> LayerProject:
+    """Make a project whose second layer alone needs the second wheel."""
+    project = make_project(tmp_path / "two", PYPROJECT.replace(LAYER_TABLE, TWO_LAYERS))
+    alpha, beta = (
+        LockedPackage(
+            wheels=[LockedFile.of(wheel, server.file_url(wheel.filename))],
+            index=server.simple_url,
+            marker=marker,
+        )
+        for wheel, marker in zip(
+            WHEELS["1.0"][:2], (None, "python_full_version >= '3.13'"), strict=True
+        )
+    )
+    project.write_lock(alpha, beta)
+    return project
+
+
+@pytest.mark.fault(78)
+@pytest.mark.parametrize("entrance", ENTRANCES, ids=ENTRANCE_NAMES)
+def test_an_interruption_says_which_layers_are_written(
+    tmp_path: Path, server: IndexServer, entrance: Sequence[str]
+) -> None:
+    project = two_layers(tmp_path, server)
+    path = server.path_of(WHEELS["1.0"][1].filename)
+    server.script(path, Hang(60))
+    with project.start(entrance=entrance) as process:
+        wait_until(lambda: server.requests_for(path))
+        said = interrupt(process, signal.SIGTERM)
+    assert f"Interrupted: written: {FIRST}; what was there before is untouched otherwise" in said
+    assert sorted(each.name for each in project.zip.parent.glob("*.zip")) == [FIRST]
+
+
+@pytest.mark.fault(78)
+@pytest.mark.parametrize("entrance", ENTRANCES, ids=ENTRANCE_NAMES)
+def test_clean_removes_the_old_layers_when_the_new_ones_are_there(
+    tmp_path: Path, server: IndexServer, entrance: Sequence[str]
+) -> None:
+    project = two_layers(tmp_path, server)
+    project.build(entrance=entrance)
+    stale = project.zip.parent / "layer-python3.11-x86_64.zip"
+    stale.write_bytes(b"of an earlier matrix")
+    before = {path.name: path.read_bytes() for path in project.zip.parent.iterdir()}
+    forget_wheels(project)
+    path = server.path_of(WHEELS["1.0"][0].filename)
+    asked = len(server.requests_for(path))
+    server.script(path, Hang(60))
+    with project.start("--clean", entrance=entrance) as process:
+        wait_until(lambda: len(server.requests_for(path)) > asked)
+        said = interrupt(process, signal.SIGINT)
+    assert "no layer was written" in said
+    assert {path.name: path.read_bytes() for path in project.zip.parent.iterdir()} == before
+    ages = {name: (project.zip.parent / name).stat().st_mtime_ns for name in (FIRST, SECOND)}
+    project.build("--clean", entrance=entrance)
+    assert not stale.exists()
+    assert all((project.zip.parent / name).stat().st_mtime_ns > ages[name] for name in ages)
 
 
 def opened_when_read(pipe: Path) -> int:
