@@ -154,7 +154,9 @@ def _sources(
     build = "local" if member.config.build == "never" else member.config.build
     return LayerSources(
         sources,
-        BuildPolicy(build=build, container=member.config.container),
+        BuildPolicy(
+            build=build, timeout=member.config.build_timeout, container=member.config.container
+        ),
         member.target,
         cache=context.cache,
         console=context.console,

@@ -24,6 +24,8 @@ LAMBDA_UNPACKED_LIMIT = 262_144_000
 # "50 MB (zipped, for direct upload)" on the same page: larger zips go through S3.
 LAMBDA_DIRECT_UPLOAD_LIMIT = 52_428_800
 TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
+# For all that is done for one source, which may be compiled for minutes.
+DEFAULT_BUILD_TIMEOUT = 600
 BUILD_POLICIES = ("local", "container", "auto", "never")
 _OF_THE_PROJECT = ("layers", "indexes")
 
@@ -34,7 +36,8 @@ class LayerConfig:
 
     `name` is `None` for the layer of the table itself, `tool` is `None` when the lockfile decides.
     `prune` holds presets and patterns in their order. `force_include` pairs a path on disk,
-    relative to the project, with its path in the layer. `max_size` is in bytes, unpacked.
+    relative to the project, with its path in the layer. `max_size` is in bytes, unpacked,
+    `build_timeout` in seconds, for each source.
     """
 
     name: str | None
@@ -48,6 +51,7 @@ class LayerConfig:
     exclude: tuple[str, ...]
     allow_missing: tuple[str, ...]
     build: str
+    build_timeout: int
     container: ContainerConfig
     prune: tuple[str, ...]
     force_include: tuple[tuple[str, str], ...]
@@ -190,6 +194,7 @@ class _LayerReader(TableReader):
             exclude=self.strings("exclude"),
             allow_missing=self.strings("allow-missing"),
             build=self.choice("build", BUILD_POLICIES) or BUILD_POLICIES[0],
+            build_timeout=self.number("build-timeout", 1) or DEFAULT_BUILD_TIMEOUT,
             container=self._container(),
             prune=self.strings("prune"),
             force_include=self._force_include(),

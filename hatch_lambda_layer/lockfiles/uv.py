@@ -72,7 +72,8 @@ class UvLockfile:
         argv += [part for extra in request.extras for part in ("--extra", extra)]
         env = {key: value for key, value in os.environ.items() if key not in _CONTRADICTING}
         try:
-            text = run(argv, cwd=request.layout.dir_project_root, env=env)
+            # Part of every build; uv starts nothing that writes.
+            text = run(argv, cwd=request.layout.dir_project_root, env=env, supervised=False)
         except ToolError as error:
             _check_choice(error, path, request)
             raise _explained(error, path) from error

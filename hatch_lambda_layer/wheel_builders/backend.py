@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from .._internal.process import redact
 from ..exceptions import BuildError, ToolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pyproject_hooks import BuildBackendHookCaller
     from pyproject_hooks._impl import SubprocessRunner
@@ -70,7 +71,7 @@ class Backend:
     """The backend of one source, each hook in a process of its own.
 
     `project` and `python` are paths where `run` runs them; it raises `ToolError` when a hook fails.
-    `failure` makes an error of a reason.
+    `failure` makes an error of a reason. What is passed to the hooks and back lies in `temporary`.
     """
 
     def __init__(
@@ -81,12 +82,14 @@ class Backend:
         python: str,
         run: SubprocessRunner,
         failure: Callable[[str], BuildError],
+        temporary: Path,
     ) -> None:
         self._system = system
         self._project = project
         self._python = python
         self._run = run
         self._failure = failure
+        self._temporary = temporary
 
     def requires(self) -> tuple[str, ...]:
         """Give what the backend requires beside what the project says."""
@@ -117,7 +120,7 @@ class Backend:
                 self._project, system.backend, system.backend_path or None, self._run, self._python
             )
             # What a backend warns of is for those who maintain the source.
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _temporary_files_in(self._temporary):
                 warnings.simplefilter("ignore")
                 return hook(hooks)
         except ToolError as error:
@@ -127,6 +130,21 @@ class Backend:
         # What the hooks' process leaves behind is foreign, too.
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise self._failure(f"its backend `{system.backend}` broke off ({error})") from error
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Have this process's temporary files below `folder`, which a killed build leaves to the next.
+
+    pyproject-hooks lets nobody choose where it makes its own. Sources are built one at a time.
+    """
+    import tempfile
+
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def shown(log: Path) -> str:

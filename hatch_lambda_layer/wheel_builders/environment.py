@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from .._internal.process import run
 from .._internal.uv import find_uv
-from ..exceptions import BuildError, ToolError
+from ..exceptions import BuildError, ToolError, ToolTimeoutError
 from .stand_in import add_stand_in, without_own
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _make(folder: Path, request: BuildRequest) -> None:
         argv = [find_uv(), "venv", "--quiet", "--color", "never", "--no-project"]
         argv += ["--no-python-downloads", "--python", python, "--", str(folder)]
         try:
-            run(argv, cwd=request.requirements.folder, env=uv_environment(request.requirements))
+            _run_uv(argv, request)
         except ToolError as error:
             failures.append(error)
         else:
@@ -220,7 +220,7 @@ def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> No
     # A build script that changes its environment must not change uv's cache with it.
     argv += ["--link-mode", "copy", "--", *requires]
     try:
-        run(argv, cwd=request.requirements.folder, env=uv_environment(request.requirements))
+        _run_uv(argv, request)
     except ToolError as error:
         raise BuildError(
             f"What {request.title} requires to be built ({', '.join(requires)}) can't be "
@@ -228,6 +228,15 @@ def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> No
             hint="uv installs it from the index that the project configures for uv, and takes "
             "wheels only: a source would run foreign code where credentials are",
         ) from error
+
+
+def _run_uv(argv: Sequence[str], request: BuildRequest) -> None:
+    """Run uv where it finds the user's settings; raise `ToolError`, or `BuildError` if too slow."""
+    where = request.requirements
+    try:
+        run(argv, cwd=where.folder, env=uv_environment(where), timeout=request.deadline.left())
+    except ToolTimeoutError as error:
+        raise request.deadline.missed_by(request.title, error) from error
 
 
 def uv_environment(requirements: Requirements) -> dict[str, str]:

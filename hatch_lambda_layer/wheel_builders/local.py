@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._internal.process import redact, run
-from ..exceptions import BuildError
+from ..exceptions import BuildError, ToolTimeoutError
 from .backend import Backend, BuildSystem, shown
 from .environment import BuildEnvironment, build_variables
 from .protocol import BuiltWheel
@@ -70,6 +70,7 @@ def _backend(request: BuildRequest, system: BuildSystem, environment: BuildEnvir
         project=str(request.project),
         python=str(environment.python),
         run=partial(_run, request, environment, log),
+        temporary=request.folder,
         failure=partial(_failure, request, environment, log),
     )
 
@@ -85,7 +86,12 @@ def _run(
     python, *rest = cmd
     argv = [python, str(Path(__file__).with_name("_logged.py")), str(log), *rest]
     variables = environment.variables(request) | dict(extra_environ or {})
-    run(argv, cwd=Path(cwd or request.project), env=variables)
+    try:
+        run(argv, cwd=Path(cwd or request.project), env=variables, timeout=request.deadline.left())
+    except ToolTimeoutError as error:
+        # The script of pyproject-hooks, the name of a hook, and a folder.
+        hook = f"the hook `{cmd[2]}` of its backend"
+        raise request.deadline.missed(request.title, hook, shown(log)) from error
 
 
 def _failure(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..index.auth import IndexAccess
     from ..targets.target import Target
     from ..wheels.cache import Cache
+    from .deadline import Deadline
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +53,7 @@ class BuildRequest:
     `name` and `title` are what files and errors call the package. `project` is the folder of its
     `pyproject.toml`, in `tree` or that itself; `folder` is the builder's own, and is removed with
     the wheel once that is in the cache. All lie below one folder that holds nothing else.
+    `deadline` is that of `build-timeout`.
     """
 
     name: str
@@ -61,6 +63,7 @@ class BuildRequest:
     folder: Path
     target: Target
     requirements: Requirements
+    deadline: Deadline
 
 
 class BuiltWheel(NamedTuple):

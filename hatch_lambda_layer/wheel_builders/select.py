@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._internal.removal import remove_tree
 from ..config.container import ContainerConfig
+from ..config.layer import DEFAULT_BUILD_TIMEOUT
 from ..exceptions import BuildError, OutputError
+from .deadline import Deadline
 from .local import LocalWheelBuilder
 from .protocol import BuildRequest, BuildSession
 from .sources import obtain, source_digest, title
@@ -35,9 +38,10 @@ _SCHEMA = 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildPolicy:
-    """How sources are built: `build` and `container` of `[tool.lambda-layer]`."""
+    """How sources are built: `build`, `build-timeout` and `container` of `[tool.lambda-layer]`."""
 
     build: str = "local"
+    timeout: int = DEFAULT_BUILD_TIMEOUT
     container: ContainerConfig = field(default_factory=ContainerConfig)
 
     def builders(self, target: Target, console: Console) -> Mapping[str, WheelBuilder]:
@@ -78,7 +82,8 @@ class LayerSources:
         self._inputs: list[tuple[str, str, object]] | None = None
         builders = policy.builders(target, console)
         self._builds = [
-            _Build(source, target, cache, builders, folder, access) for source in sources
+            _Build(source, target, cache, builders, policy.timeout, folder, access)
+            for source in sources
         ]
 
     def digests(self) -> list[tuple[str, str]]:
@@ -132,6 +137,7 @@ class _Build:
         target: Target,
         cache: Cache,
         builders: Mapping[str, WheelBuilder],
+        timeout: int,
         folder: Path,
         access: IndexAccess | None,
     ) -> None:
@@ -140,6 +146,7 @@ class _Build:
         self._target = target
         self._cache = cache
         self._builders = builders
+        self._timeout = timeout
         self._work_folder = folder
         self._access = access
         self._obtained: tuple[Path, Path] | None = None
@@ -167,7 +174,8 @@ class _Build:
         builder = self.builder
         build = build_one(builder)
         session.console.info(f"Building {title(self.source)}")
-        folder, project = self._obtain()
+        deadline = Deadline.after(self._timeout)
+        folder, project = self._obtain(deadline)
         self._obtained = None
         try:
             request = BuildRequest(
@@ -178,10 +186,11 @@ class _Build:
                 folder=_new_folder(folder),
                 target=self._target,
                 requirements=session.requirements,
+                deadline=deadline,
             )
             wheel = self._inserted(builder, *build(request))
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
         # Against what its files say, it has native code: no machine's own will do.
         return wheel or self.run(session, build_one)
 
@@ -210,14 +219,14 @@ class _Build:
                 )
             return self._cache.insert_built(self._key(pure=is_pure(wheel)), temporary, wheel)
 
-    def _obtain(self) -> tuple[Path, Path]:
+    def _obtain(self, deadline: Deadline) -> tuple[Path, Path]:
         """Give a new folder with the source, and the project's folder in it."""
         if self._obtained is None:
             folder = _new_folder(self._work_folder)
             try:
-                self._obtained = folder, obtain(self.source, folder, self._access)
+                self._obtained = folder, obtain(self.source, folder, deadline, self._access)
             except BaseException:
-                shutil.rmtree(folder, ignore_errors=True)
+                remove_tree(folder)
                 raise
         return self._obtained
 
@@ -226,7 +235,8 @@ class _Build:
         if native is None:
             from .native import has_native_code
 
-            native = has_native_code(self._obtain()[1], title(self.source))
+            _, project = self._obtain(Deadline.after(self._timeout))
+            native = has_native_code(project, title(self.source))
             self._cache.keep_native(self._native_key, native=native)
         return native
 

@@ -15,6 +15,7 @@ from . import folders
 if TYPE_CHECKING:
     from ..index.auth import IndexAccess
     from ..wheels.selection import LockedSource
+    from .deadline import Deadline
 
 _KINDS = {"sdist": "sdist", "archive": "archive", "vcs": "git repository", "directory": "folder"}
 _FOLDERS = ("directory", "project")
@@ -55,7 +56,9 @@ def _folder_digest(folder: Path) -> str:
     return hashlib.sha256(facts.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def obtain(source: LockedSource, folder: Path, access: IndexAccess | None = None) -> Path:
+def obtain(
+    source: LockedSource, folder: Path, deadline: Deadline, access: IndexAccess | None = None
+) -> Path:
     """Bring the files of a source into the empty `folder`, and give the project's folder there.
 
     What is fetched by HTTP is fetched with the credentials of `access`.
@@ -68,16 +71,16 @@ def obtain(source: LockedSource, folder: Path, access: IndexAccess | None = None
     named = title(source)
     tree = folder / "tree"
     if source.kind in _FOLDERS:
-        return _copied(Path(source.location) / (source.subdirectory or ""), tree)
+        return _copied(Path(source.location) / (source.subdirectory or ""), tree, deadline)
     if source.kind == "vcs":
-        git.check_out(source.location, source.commit or "", tree, named)
+        git.check_out(source.location, source.commit or "", tree, named, deadline)
         return inside(tree, source.subdirectory, named)
     archive = folder / "archive"
     _fetch(source, archive, access)
     return inside(unpack(archive, tree, named), source.subdirectory, named)
 
 
-def _copied(folder: Path, tree: Path) -> Path:
+def _copied(folder: Path, tree: Path, deadline: Deadline) -> Path:
     """Copy a folder to where it is in its repository: backends ask that for the version."""
     from . import git
 
@@ -85,7 +88,7 @@ def _copied(folder: Path, tree: Path) -> Path:
     if root is None:
         folders.copy_folder(folder, tree)
         return tree
-    git.shadow(root, folder, tree)
+    git.shadow(root, folder, tree, deadline)
     project = tree / folder.relative_to(root)
     folders.copy_ignore_files(folder, project)
     folders.copy_folder(folder, project)

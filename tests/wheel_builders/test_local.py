@@ -14,6 +14,7 @@ import pytest
 
 from hatch_lambda_layer._internal.console import Console
 from hatch_lambda_layer._internal.filelock import try_lock
+from hatch_lambda_layer._internal.removal import remove_tree
 from hatch_lambda_layer.exceptions import BuildError, OutputError
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheel_builders import BuildPolicy, _logged
@@ -561,24 +562,39 @@ def test_a_source_that_is_no_project_is_reported(workshop: Workshop) -> None:
 # ---- interruption
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
-@pytest.mark.fault(42)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_stops_the_backend_and_leaves_nothing(
-    workshop: Workshop, number: signal.Signals
-) -> None:
-    # The system drops a lock when its process dies.
-    backend = (
-        "import fcntl, pathlib, time\n"
-        "def build_wheel(*args):\n"
-        f"    lock = open({str(workshop.root / 'lock')!r}, 'w')\n"
-        "    fcntl.flock(lock, fcntl.LOCK_EX)\n"
-        f"    pathlib.Path({str(workshop.root / 'running')!r}).touch()\n"
-        "    time.sleep(120)\n"
-    )
-    source = failing(workshop.root, backend)
+needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
+
+# As ninja and compilers: neither the backend's own process, nor in its session. It goes on writing
+# into the folder of the build, and keeps a lock, which the system drops when it ends.
+_COMPILER = """
+import fcntl, itertools, os, pathlib, sys, time
+if os.fork():
+    os._exit(0)
+os.setsid()
+lock = open(sys.argv[1] + '/lock', 'w')
+fcntl.flock(lock, fcntl.LOCK_EX)
+pathlib.Path(sys.argv[1], 'running').touch()
+for number in itertools.count():
+    os.makedirs(f'objects/{number}', exist_ok=True)
+    time.sleep(0.001)
+"""
+_BACKEND = """
+import subprocess, sys, time
+def build_wheel(*args):
+    subprocess.run([sys.executable, '-c', {compiler!r}, {folder!r}])
+    time.sleep({seconds})
+"""
+
+
+def compiling(folder: Path, seconds: int = 120) -> LockedSource:
+    """Give a source whose backend starts a compiler and then waits."""
+    backend = _BACKEND.format(compiler=_COMPILER, folder=str(folder), seconds=seconds)
+    return failing(folder, backend)
+
+
+def start_build(workshop: Workshop, source: LockedSource) -> subprocess.Popen[bytes]:
+    """Start the build of a source in a process of its own, and wait until its compiler runs."""
     code = (
-        "import click\n"
         "from pathlib import Path\n"
         "from hatch_lambda_layer.wheels.cache import Cache\n"
         "from hatch_lambda_layer._internal.console import Console\n"
@@ -597,14 +613,90 @@ def test_an_interruption_stops_the_backend_and_leaves_nothing(
         "        console=Console(Lines()), folder=root / 'work',\n"
         "    ).wheels(Requirements(folder=root))\n"
     )
-    checkout = Path(__file__).parents[2]
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=checkout)
+    temporary = workshop.root / "temporary"
+    temporary.mkdir(exist_ok=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
     wait_until((workshop.root / "running").exists)
+    return process
+
+
+def is_over(folder: Path) -> bool:
+    with (folder / "lock").open("rb") as lock:
+        return try_lock(lock)
+
+
+@needs_signals
+@pytest.mark.fault(42, 76)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_stops_the_backend_with_its_compilers_and_leaves_nothing(
+    workshop: Workshop, number: signal.Signals
+) -> None:
+    process = start_build(workshop, compiling(workshop.root))
     process.send_signal(number)
     assert process.wait(timeout=30) == 128 + number
-    with (workshop.root / "lock").open("rb") as lock:
-        wait_until(lambda: try_lock(lock))
+    assert is_over(workshop.root)
     assert left_in(workshop.root / "work") == []
+
+
+@needs_signals
+@pytest.mark.fault(76, 80)
+def test_the_compilers_of_a_killed_build_end_and_its_files_lie_in_the_work_folder(
+    workshop: Workshop,
+) -> None:
+    process = start_build(workshop, compiling(workshop.root))
+    process.kill()
+    process.wait()
+    wait_until(lambda: is_over(workshop.root))
+    assert left_in(workshop.root / "temporary") == []
+    left = left_in(workshop.root / "work")
+    assert "input.json" in {path.name for path in left}
+    remove_tree(workshop.root / "work")
+    assert not (workshop.root / "work").exists()
+
+
+@needs_signals
+@pytest.mark.fault(76)
+def test_a_compiler_that_a_backend_leaves_running_ends_with_it(workshop: Workshop) -> None:
+    workshop.refusal(compiling(workshop.root, seconds=0), "there is no such wheel")
+    assert is_over(workshop.root)
+
+
+@needs_signals
+@pytest.mark.fault(79)
+def test_a_build_that_takes_too_long_ends_with_all_that_it_runs(workshop: Workshop) -> None:
+    workshop.policy = BuildPolicy(timeout=8)
+    source = compiling(workshop.root)
+    said = workshop.refusal(
+        source,
+        "`teller 1.0`",
+        "not done after 8 seconds (`build-timeout`)",
+        "the hook `build_wheel`",
+    )
+    assert "lock a version that has a wheel" in said
+    assert is_over(workshop.root)
+
+
+@needs_signals
+@pytest.mark.fault(81)
+def test_folders_that_a_backend_nests_without_end_or_protects_are_removed(
+    workshop: Workshop,
+) -> None:
+    backend = (
+        "import os\n"
+        "def build_wheel(*args):\n"
+        "    os.makedirs('a/b')\n"
+        "    os.chmod('a', 0o555)\n"
+        "    for _ in range(1500):\n"
+        "        os.mkdir('deeper')\n"
+        "        os.chdir('deeper')\n"
+        "    raise SystemExit('no wheel')\n"
+    )
+    # `refusal` proves that nothing is left.
+    workshop.refusal(failing(workshop.root, backend), "no wheel")
 
 
 # ---- what is said

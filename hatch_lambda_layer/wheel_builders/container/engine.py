@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..._internal.process import run
+from ..._internal.process import LONGEST_SECONDS, run
 from ...config.container import ENGINES
 from ...exceptions import BuildError, ToolError
 
@@ -33,6 +33,8 @@ _PROXIES = [
     for each in ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
     for name in (each, each.upper())
 ]
+# A daemon may have to be started first, and `rm` waits for a container to end.
+_SECONDS_TO_ANSWER = 120.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,9 +67,11 @@ class Engine:
         self.name = name
         self.program = program
 
-    def ask(self, *arguments: str) -> str:
+    def ask(self, *arguments: str, seconds: float = _SECONDS_TO_ANSWER) -> str:
         """Run a command of the engine and give what it prints; raise `ToolError`."""
-        output = run([self.program, *arguments], cwd=Path.cwd(), env=os.environ)
+        argv = [self.program, *arguments]
+        # Not supervised: podman leaves processes behind that its containers need.
+        output = run(argv, cwd=Path.cwd(), env=os.environ, timeout=seconds, supervised=False)
         return output.decode("utf-8", "replace")
 
     def image(self, name: str, architecture: Architecture) -> Image | None:
@@ -84,7 +88,7 @@ class Engine:
         """Have the engine fetch an image; raise `BuildError` with what it says against that."""
         platform = f"linux/{architecture.oci}"
         try:
-            self.ask("pull", "--platform", platform, name)
+            self.ask("pull", "--platform", platform, name, seconds=LONGEST_SECONDS)
         except ToolError as error:
             here = self._architecture(name)
             state = f"here for {here}, not for {architecture.oci}" if here else "not here"
