@@ -1,4 +1,4 @@
-"""Sources as a lockfile names them: what identifies each, and its files on disk to build from."""
+"""Sources as a lockfile names them: the digest of each, and its files on disk to build from."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _KINDS = {"sdist": "sdist", "archive": "archive", "vcs": "git repository", "dire
 
 
 def title(source: LockedSource) -> str:
-    """Give the words for a source: its package and what it is."""
+    """Return the words for a source in messages: its package and its kind."""
     package = f"{source.name} {source.version or ''}".rstrip()
     return f"package `{package}` (from its {_KINDS[source.kind]})"
 
 
 def source_digest(source: LockedSource) -> str:
-    """Give what identifies the content of a source, without its URL or path.
+    """Return what identifies the content of a source, whatever its URL or path.
 
-    An archive's sha256, a repository's commit, or a digest of a folder's files; then the
-    subdirectory. Raises `BuildError` for a folder that can't be read.
+    It is an archive's sha256, a repository's commit or the digest of a folder's files, and
+    `#subdirectory` where there is one. Raises `BuildError` for a folder that can't be read.
     """
     if source.kind == "directory":
         digest = folders.digest_folder(Path(source.location) / (source.subdirectory or ""))
@@ -39,10 +39,9 @@ def source_digest(source: LockedSource) -> str:
 
 
 def obtain(source: LockedSource, folder: Path, access: IndexAccess | None = None) -> Path:
-    """Bring the files of a source into the empty `folder`, and give the project's folder there.
+    """Copy or fetch a source into the empty `folder`, and return the project's folder there.
 
-    What is fetched by HTTP is fetched with the credentials of `access`.
-    Raises `BuildError` and `DownloadError`.
+    HTTP requests have the credentials of `access`. Raises `BuildError` and `DownloadError`.
     """
     # Imported here: a build that finds every wheel in the cache does not need them.
     from . import git
@@ -61,7 +60,10 @@ def obtain(source: LockedSource, folder: Path, access: IndexAccess | None = None
 
 
 def _copied(folder: Path, tree: Path) -> Path:
-    """Copy a folder to where it is in its repository: backends ask that for the version."""
+    """Copy a folder to its place in a clone of its repository, and return the copy's path.
+
+    Backends ask the repository for the version.
+    """
     from . import git
 
     root = folders.repository_root(folder)
@@ -109,6 +111,5 @@ def _fetch(source: LockedSource, archive: Path, access: IndexAccess | None) -> N
             f"  expected sha256: {source.sha256}\n"
             f"  got sha256:      {got}\n"
             f"  from: {redact(source.location)}",
-            hint="somebody serves another file than when you locked; lock again only if you "
-            "know why",
+            hint="the file has changed since it was locked; lock again only if you know why",
         )
