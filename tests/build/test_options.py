@@ -115,7 +115,7 @@ def test_option_container_says_where_what_is_native_is_built(
     display = Lines()
     assert packages(project, display) == ["lib"]
     assert (
-        "Building in public.ecr.aws/sam/build-python3.11:latest-x86_64, by podman" in display.lines
+        "Building in public.ecr.aws/sam/build-python3.11:latest-x86_64 with podman" in display.lines
     )
     first = project.build().manifest
     assert project.build().rebuilt is False
