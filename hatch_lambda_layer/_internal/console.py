@@ -143,13 +143,17 @@ class _Lines:
 
     def moved(self, count: int) -> None:
         self._bytes += count
-        if (now := time.monotonic()) - self._last >= _SECONDS_BETWEEN_LINES:
-            self._last = now
-            so_far = f"{self._done} of {self._items} done, {megabytes(self._bytes)}"
-            self._console.info(f"{self._label}: {so_far}")
+        self._show()
 
     def done(self) -> None:
         self._done += 1
+        self._show()
+
+    def _show(self) -> None:
+        if (now := time.monotonic()) - self._last >= _SECONDS_BETWEEN_LINES:
+            self._last = now
+            moved = f", {megabytes(self._bytes)}" if self._bytes else ""
+            self._console.info(f"{self._label}: {self._done} of {self._items} done{moved}")
 
 
 class _Bar:
@@ -206,6 +210,16 @@ def _status() -> Iterator[Callable[[str], None]]:
 def _printable(said: str) -> str:
     """Return the output of another program without characters that control a terminal."""
     return "".join(each if each.isprintable() else " " for each in said)
+
+
+def escaped(said: str) -> str:
+    """Return text of others with the characters escaped that control a terminal or have no glyph.
+
+    Those that change the direction of writing are among them.
+    """
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in said
+    )
 
 
 def megabytes(size: int) -> str:
