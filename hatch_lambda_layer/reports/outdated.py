@@ -1,6 +1,7 @@
 """The packages of a lock that are yanked or outdated, as text and as JSON.
 
-Reasons and messages are written by strangers: nothing in them may control a terminal.
+Reasons and messages are written by strangers: nothing in them may control a terminal or a CI
+runner.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from .._internal.console import aligned, escaped
+from .._internal.console import aligned
+from .._internal.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +51,9 @@ def as_json(statuses: Sequence[LayerStatus], *, verbose: bool) -> str:  # noqa: 
         }
         for status in statuses
     ]
-    return json.dumps({"schema": SCHEMA, "layers": layers}, indent=2) + "\n"
+    text = json.dumps({"schema": SCHEMA, "layers": layers}, indent=2) + "\n"
+    # For JSON the same, but no command to the runner of a CI service.
+    return text.replace("##", "#\\u0023")
 
 
 FORMATS = {"text": as_text, "json": as_json}
@@ -100,5 +104,5 @@ def _row(package: Checked) -> tuple[str, ...]:
 
 
 def _shown(said: str) -> str:
-    text = escaped(" ".join(said.split()))
+    text = one_line(said)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._internal.process import redact
-from ..exceptions import BuildError, ToolError
+from ..exceptions import BuildError, ToolError, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,7 +155,7 @@ def shown(log: Path) -> str:
                 said = head + f"\n[… {left_out:,} bytes …]\n".encode() + file.read(_SHOWN_TAIL)
     except OSError:
         return ""
-    return redact(said.decode("utf-8", "replace")).strip()
+    return quoted(redact(said.decode("utf-8", "replace")))
 
 
 def _strings(value: object) -> tuple[str, ...] | None:

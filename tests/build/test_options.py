@@ -166,6 +166,17 @@ def test_option_force_include_adds_a_file_of_the_project(project: Project) -> No
     assert "python/config/settings.toml" in names(project.zip)
 
 
+def test_option_force_include_outside_allows_what_is_not_of_the_project(project: Project) -> None:
+    elsewhere = project.root.parent / "elsewhere.toml"
+    elsewhere.write_text("a = 1\n", encoding="utf-8")
+    project.configure(force_include={"../elsewhere.toml": "python/elsewhere.toml"})
+    with pytest.raises(ConfigError, match="force-include-outside = true"):
+        project.build()
+    project.configure(force_include_outside=True)
+    project.build()
+    assert "python/elsewhere.toml" in names(project.zip)
+
+
 def test_option_max_size_limits_what_is_unpacked(project: Project) -> None:
     project.configure(max_size=100)
     with pytest.raises(LambdaLayerError, match="100"):

@@ -305,7 +305,7 @@ def test_hostile_text_of_an_index_does_not_reach_the_terminal(locks: Locked) -> 
     locks.index.add(spec("alpha"), yanked="\x1b[2Jgone\x9b\u202e\nerror: \x07")
     locks.write(TABLE, locks.package(spec("alpha")))
     text, table = locks.run("-v").stdout, locks.run("--format", "json").stdout
-    assert "1.0 is yanked: \\x1b[2Jgone\\x9b\\u202e error: \\x07\n" in text
+    assert "1.0 is yanked: \\x1b[2Jgone\\x9b\\u202e\\nerror: \\x07\n" in text
     assert all(each.isprintable() or each == "\n" for each in text + table)
     (layer,) = json.loads(table)["layers"]
     assert layer["packages"][0]["yanked"] == "\x1b[2Jgone\x9b\u202e\nerror: \x07"

@@ -32,7 +32,7 @@ STATUS = LayerStatus(
 )
 GAMMA = "2.0 has only a source for this layer; 3.0 has no file for this layer"
 # Clears the screen, in C0 and in C1; turns the direction of writing; half of a pair.
-HOSTILE = "\x1b[2J\x9b2J\u202etxt\x7f\ud800\r\nok: é"
+HOSTILE = "\x1b[2J\x9b2J\u202etxt\x7f\ud800\n::error::ok ##vso[x]: é"
 
 
 def test_a_table_has_what_is_to_be_done() -> None:
@@ -67,7 +67,7 @@ def test_text_of_strangers_does_not_control_the_terminal() -> None:
         unanswered=(Unanswered(name="omega", version="1", reason=HOSTILE, hint=None),),
     )
     said = as_text([status], verbose=True)
-    shown = "\\x1b[2J\\x9b2J\\u202etxt\\x7f\\ud800 ok: é"
+    shown = "\\x1b[2J\\x9b2J\\u202etxt\\x7f\\ud800\\n::error::ok # #vso[x]: é"
     assert f"1.0 is yanked: {shown}\n" in said
     assert f"could not be asked: omega 1: {shown}\n" in said
     assert all(each.isprintable() or each == "\n" for each in said)
@@ -75,6 +75,7 @@ def test_text_of_strangers_does_not_control_the_terminal() -> None:
     text = as_json([status], verbose=False)
     assert text.isascii()
     assert "\x1b" not in text
+    assert "##" not in text
     package, *_ = json.loads(text)["layers"][0]["packages"]
     assert package["yanked"] == HOSTILE
 
