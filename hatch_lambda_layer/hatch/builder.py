@@ -12,6 +12,7 @@ from hatchling.plugin.manager import PluginManager
 
 from .._internal.console import Console
 from .._internal.errors import abort, reported
+from .._internal.text import safe
 from ..build.project import ProjectBuild, failures
 from ..config.layer import Matrix
 from ..exceptions import ConfigError, LambdaLayerError
@@ -61,7 +62,7 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                 except LambdaLayerError as error:
                     if len(versions) == 1:
                         raise
-                    self.app.display_error(f"error: {version}: {error}")
+                    self.app.display_error(safe(f"error: {version}: {error}"))
                     failed.append(version)
             built += map(Path, artifacts)
             yield from artifacts

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..exceptions import BuildError
+from ..exceptions import BuildError, quoted
 
 if TYPE_CHECKING:
     from ..exceptions import ToolTimeoutError
@@ -39,4 +39,4 @@ class Deadline:
 
     def missed_by(self, title: str, error: ToolTimeoutError) -> BuildError:
         """Return the same for a program, with what it has said."""
-        return self.missed(title, f"`{error.program}`", error.said)
+        return self.missed(title, f"`{error.program}`", quoted(error.said))

@@ -384,9 +384,12 @@ def test_a_transport_that_is_no_transport_of_sources_is_refused(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="shell commands of POSIX")
 @pytest.mark.fault(79)
+@pytest.mark.parametrize("allowed", [None, "https:ext", "ext"])
 def test_no_setting_of_git_leads_to_a_program(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, allowed: str | None
 ) -> None:
+    if allowed is not None:
+        monkeypatch.setenv("GIT_ALLOW_PROTOCOL", allowed)
     program = f"ext::sh -c touch% {workshop.root / 'run'}"
     settings = {"protocol.ext.allow": "always", f"url.{program}.insteadOf": "https://host.test/"}
     monkeypatch.setenv("GIT_CONFIG_COUNT", str(len(settings)))
@@ -420,7 +423,7 @@ def test_a_git_server_that_says_nothing_is_left_after_the_time_of_a_build(
 def test_only_a_whole_commit_is_fetched(workshop: Workshop, bad: str) -> None:
     repository(workshop.root / "repo", telling_project())
     source = locked_source("vcs", (workshop.root / "repo").as_uri(), commit=bad)
-    workshop.refusal(source, ascii(bad), "is no commit of git", "lock again")
+    workshop.refusal(source, ascii(bad), "is not a git commit", "lock again")
 
 
 def test_a_missing_git_is_named(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
