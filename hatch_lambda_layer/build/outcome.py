@@ -1,4 +1,4 @@
-"""What has become of a project's layers when their build is interrupted, read from the files."""
+"""The state of a project's layers when their build is interrupted, read from the files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Outcome:
-    """What has become of the layers at `zip_paths`, and of their manifests, since it was made.
+    """The changes to the layers at `zip_paths`, and to their manifests, since it was made.
 
     `cleaned` is for a caller who has removed those of before.
     """

@@ -142,7 +142,7 @@ class Backend:
 
 @contextmanager
 def _temporary_files_in(folder: Path) -> Iterator[None]:
-    """Have this process's temporary files below `folder`, which a killed build leaves to the next.
+    """Put this process's temporary files into `folder`, which goes with the build.
 
     pyproject-hooks lets nobody choose where it makes its own. Sources are built one at a time.
     """
