@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from .._internal.text import safe
 from ..exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Terminal:
 
     def display_failure(self, member: str, error: LambdaLayerError) -> None:
         """Show that one of several members has failed."""
-        click.echo(f"error: {member}: {error}", err=True)
+        click.echo(safe(f"error: {member}: {error}"), err=True)
 
     def abort(self, message: str = "", code: int = 1) -> NoReturn:
         """Show the message and exit with `code`."""
