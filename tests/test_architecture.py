@@ -25,7 +25,8 @@ TESTS = Path(__file__).parent
 
 # A folder may import those of the lines above its own, and so may the modules beside the folders.
 ORDER = """
-    exceptions layout
+    exceptions
+    layout
     _internal
     targets
     config
