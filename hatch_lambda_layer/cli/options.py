@@ -1,4 +1,4 @@
-"""The parts that the commands share: terminal, options, and the choice of members."""
+"""The parts that the commands share: the terminal, and options."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from ..exceptions import ConfigError
-
 if TYPE_CHECKING:
-    from ..config.layer import Matrix, Member
     from ..exceptions import LambdaLayerError
 
 
@@ -58,31 +55,3 @@ of_member = click.option(
     multiple=True,
     help="Only this member of the matrix, such as python3.13-arm64; may be repeated.",
 )
-
-
-def chosen(matrix: Matrix, layers: tuple[str, ...], members: tuple[str, ...]) -> tuple[Member, ...]:
-    """Return the members of the matrix that the command line names, or all of them.
-
-    Raises `ConfigError` for names that the matrix does not have.
-    """
-    known_layers = [layer.name for layer in matrix.layers if layer.name]
-    known_members = [member.id for member in matrix.members]
-    problems = [
-        f"{kind} `{name}` is not in `[tool.lambda-layer]`, which has: {', '.join(known) or 'none'}"
-        for kind, names, known in (
-            ("Layer", layers, known_layers),
-            ("Member", members, known_members),
-        )
-        for name in names
-        if name not in known
-    ]
-    found = tuple(
-        member
-        for member in matrix.members
-        if (not layers or member.config.name in layers) and (not members or member.id in members)
-    )
-    if not found and not problems:
-        problems.append(f"No member of layer {', '.join(layers)} is {' or '.join(members)}")
-    if problems:
-        raise ConfigError(problems)
-    return found

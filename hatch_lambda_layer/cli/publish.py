@@ -9,13 +9,14 @@ import click
 
 from .._internal.console import Console
 from .._internal.errors import reported
+from ..api.members import choose_members
 from ..aws import needed
 from ..build.opening import open_project
 from ..config.publish import PublishConfig
 from ..publishing import outputs
 from ..publishing.project import Publication
 from ..publishing.rollout import Rollout, RolloutOptions
-from .options import Terminal, chosen, of_layer, of_member, quietly, verbosely
+from .options import Terminal, of_layer, of_member, quietly, verbosely
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +83,7 @@ def publish(
         build = open_project(project, console)
         overrides = _overrides(regions, profile)
         configs = PublishConfig.from_pyproject(build.pyproject, overrides)
-        wanted = chosen(build.matrix, layers, members)
+        wanted = choose_members(build.matrix, layers, members)
         if policy:
             from ..publishing.policy import needed_policy
 
