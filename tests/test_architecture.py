@@ -300,6 +300,41 @@ def test_importing_an_entrance_does_not_import_what_it_may_never_need(
     assert loaded & absent == set()
 
 
+# The field begins docstrings with Return, Read, Write, Build, Check, Raise or Yield, or a noun.
+UNUSUAL = ("Give ", "Say ", "Tell ", "Have ", "What ")
+
+
+def test_docstrings_begin_as_those_of_the_field_do() -> None:
+    found = [
+        f"{name}: {docstring.splitlines()[0]}"
+        for name, text in modules().items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if (docstring := ast.get_docstring(node)) and docstring.startswith(UNUSUAL)
+    ]
+    assert found == []
+
+
+# A module or function that is longer does two things; what is here says why it does not.
+LONG = {"cli.publish.publish": "most of it are its options"}
+MODULE_LINES, FUNCTION_LINES = 350, 45
+
+
+def test_no_module_and_no_function_is_long() -> None:
+    found = {
+        name: len(text.splitlines())
+        for name, text in modules().items()
+        if len(text.splitlines()) > MODULE_LINES
+    }
+    for name, text in modules().items():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and node.end_lineno is not None:
+                lines = node.end_lineno - node.lineno + 1
+                if lines > FUNCTION_LINES:
+                    found[f"{name}.{node.name}"] = lines
+    assert found.keys() == LONG.keys()
+
+
 # In pieces, so that this file may be read by its own test.
 HOSTS = ("pypi" + ".org", "pypi.python" + ".org", "python" + "hosted", "pypi" + ".io")
 WORKPLACES = ("work", "root", "home", "Users", "tmp/w")

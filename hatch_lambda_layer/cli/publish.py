@@ -14,7 +14,7 @@ from ..aws import needed
 from ..build.opening import open_project
 from ..config.publish import PublishConfig
 from ..publishing import outputs
-from ..publishing.project import Publication
+from ..publishing.project import ProjectPublication
 from ..publishing.rollout import Rollout, RolloutOptions
 from .options import Terminal, of_layer, of_member, quietly, verbosely
 
@@ -85,17 +85,19 @@ def publish(
         configs = PublishConfig.from_pyproject(build.pyproject, overrides)
         wanted = choose_members(build.matrix, layers, members)
         if policy:
-            from ..publishing.policy import needed_policy
+            from ..publishing.iam_policy import needed_policy
 
             click.echo(needed_policy(wanted, configs), nl=False)
             return
         options = RolloutOptions(force=force, take_over=take_over)
         rollout = Rollout(console=console, on_failure=terminal.display_failure, options=options)
-        publication = Publication(build=build, configs=configs, rollout=rollout, dry_run=dry_run)
+        publication = ProjectPublication(
+            build=build, configs=configs, rollout=rollout, dry_run=dry_run
+        )
         try:
             # Each ARN is printed when its version is live, the other formats once at the end.
             for version in publication.run(wanted, zips, builds=builds):
-                if form == "text":
+                if form == "text" and not dry_run:
                     click.echo(version.arn)
         finally:
             if form != "text" and not dry_run:

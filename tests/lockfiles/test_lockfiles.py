@@ -319,7 +319,7 @@ VALID = pylock(package("demo"))
     [
         (VALID.replace("[[packages]]", "<<<<<<< HEAD\n[[packages]]"), ["merge conflict in line"]),
         (VALID + ">>>>>>> main\n", ["merge conflict in line"]),
-        (pylock(lock_version="2.0"), ["version 2.0", "not understood"]),
+        (pylock(lock_version="2.0"), ["version 2.0", "not supported"]),
         (pylock(lock_version="banana"), ["'banana'", "lock-version"]),
         (HEAD, ["Missing required value", "packages"]),
         (HEAD + "packages = 5", ["int", "packages"]),

@@ -1,4 +1,4 @@
-"""Requirements files, read as far as it takes to know which files pip reads and what they fix."""
+"""Requirements files, read to know which files pip reads, and whether their hashes fix it all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _NESTED = {"-r": False, "--requirement": False, "-c": True, "--constraint": True}
-# Options that change nothing in what hashes have fixed. What isn't here is taken to do so.
+# Options that can't change a lock with hashes. Any other option is assumed to change it.
 _HARMLESS = (
     *("-i", "--index-url", "--extra-index-url", "--no-index", "-f", "--find-links"),
     *("--trusted-host", "--no-binary", "--only-binary", "--prefer-binary", "--pre"),
@@ -32,12 +32,13 @@ _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 
 
 class RequirementsFiles:
-    """The files that pip reads: those `names` and `constraints` below `root`, and nested ones.
+    """The files that pip reads: `names` and `constraints` below `root`, and those they include.
 
-    `texts` has the content by path, in the order pip reads; `expanded` the lines with a variable,
-    without credentials. `has_hashes` says that pip will insist on a hash for everything,
-    `is_settled` that nothing but these files decides what pip gives: each requirement has its
-    hashes, and no file is missing or somewhere else.
+    `texts` has the content of each by its path, in the order in which pip reads them; `expanded`
+    has the lines with a variable, expanded and without credentials. `has_hashes` means that pip
+    requires a hash for everything; `is_settled`, that only these files decide pip's result: each
+    requirement has hashes, and no file is missing or at a URL. Raises `LockfileError` for a file
+    that can't be read.
     """
 
     def __init__(
@@ -59,12 +60,12 @@ class RequirementsFiles:
             self._read(root, name, constraint=True)
 
     def _read(self, folder: Path, name: str, *, constraint: bool) -> None:
-        # As pip does it: `..` leads up from a link, not from where the link leads to.
+        # As in pip, `..` after a link is the folder of the link, not of its destination.
         path = Path(os.path.abspath(folder / name))  # noqa: PTH100
         if (path, constraint) in self._seen:
             return
         self._seen.add((path, constraint))
-        # A URL, or a file that is missing: of that, pip names the line.
+        # A URL, or a missing file: pip's error for that names the line.
         if "://" in name or not path.is_file():
             self.is_settled = False
             return
@@ -102,14 +103,14 @@ class RequirementsFiles:
 
 
 def _lines(text: bytes) -> Iterator[str]:
-    """Give the logical lines: without comments and empty ones, continued lines joined."""
+    """Yield the logical lines: without comments and empty ones, continued lines joined."""
     joined = ""
     for line in _decoded(text).splitlines():
         is_comment = _COMMENT.match(line) is not None
         if line.endswith("\\") and not is_comment:
             joined += line.strip("\\")
             continue
-        # A comment ends a continued line, and is no part of it.
+        # A comment ends a continued line, and is not part of it.
         complete = _COMMENT.sub("", joined + (f" {line}" if is_comment else line)).strip()
         joined = ""
         if complete:
