@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .api.build import build_layers
     from .api.compare import compare_layers
+    from .api.manifest_manager import LayerManifestManager
+    from .api.publish import publish_layers
     from .build.pipeline import BuiltLayer
     from .build.project import BuildFailures
     from .exceptions import (
@@ -56,6 +58,7 @@ __all__ = [
     "LambdaLayerError",
     "LayerDifference",
     "LayerManifest",
+    "LayerManifestManager",
     "LayerPathLayout",
     "LayerS3Layout",
     "LockfileError",
@@ -70,6 +73,7 @@ __all__ = [
     "WheelError",
     "build_layers",
     "compare_layers",
+    "publish_layers",
 ]
 
 # Where the names are defined; those that are missing here are exceptions.
@@ -79,11 +83,13 @@ _MODULES = {
     "Credentials": "index.credentials",
     "LayerDifference": "reports.diff",
     "LayerManifest": "layer.manifest",
+    "LayerManifestManager": "api.manifest_manager",
     "LayerPathLayout": "layout",
     "LayerS3Layout": "layout",
     "PublishedVersion": "publishing.published_version",
     "build_layers": "api.build",
     "compare_layers": "api.compare",
+    "publish_layers": "api.publish",
 }
 
 # Not for type checkers, to which every name would be one of this module's then.

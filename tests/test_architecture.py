@@ -265,6 +265,8 @@ def test_no_door_is_built_from_strings() -> None:
     [
         ("", {*LIBRARIES, "click", "importlib.metadata"} | {f"{NAME}.{room}" for room in RANK}),
         ("api.build", {*LIBRARIES, "click", f"{NAME}.publishing", f"{NAME}.aws"}),
+        ("api.publish", {*LIBRARIES, "click", f"{NAME}.aws.session"}),
+        ("api.manifest_manager", {*LIBRARIES, "click", f"{NAME}.publishing"}),
         ("api.compare", {*LIBRARIES, "click", f"{NAME}.publishing", f"{NAME}.aws.session"}),
         # A build that has nothing to do pays for every one of these.
         (

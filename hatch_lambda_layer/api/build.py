@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..build.opening import open_project
+from .arguments import choose_members
 from .display import Lines
-from .members import choose_members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..build.opening import open_project
 from ..reports.diff import LayerDifference, read_side
+from .arguments import publish_overrides
 from .display import Lines
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ def compare_layers(
 
     Raises `LambdaLayerError` if one of them is missing, or a zip has changed since it was built.
     """
-    given = {"profile": profile, "regions": [region] if region else None}
-    overrides = {key: value for key, value in given.items() if value}
+    overrides = publish_overrides([region] if region else [], profile)
     published = partial(_published_manifest, overrides)
     return LayerDifference(read_side(str(a), published), read_side(str(b), published))
 

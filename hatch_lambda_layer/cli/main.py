@@ -11,9 +11,9 @@ import click
 from .. import __version__
 from .._internal.console import Console
 from .._internal.errors import reported
+from ..api.arguments import choose_members
 from ..api.build import built_as_json
 from ..api.compare import compare_layers
-from ..api.members import choose_members
 from ..build.opening import open_project
 from ..exceptions import LambdaLayerError
 from ..layer.manifest import LayerManifest

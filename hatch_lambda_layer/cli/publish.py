@@ -9,7 +9,7 @@ import click
 
 from .._internal.console import Console
 from .._internal.errors import reported
-from ..api.members import choose_members
+from ..api.arguments import choose_members, publish_overrides
 from ..aws import needed
 from ..build.opening import open_project
 from ..config.publish import PublishConfig
@@ -81,7 +81,7 @@ def publish(
             raise click.UsageError("ZIP can't be combined with --build, --layer or --member")
         console = Console(terminal)
         build = open_project(project, console)
-        overrides = _overrides(regions, profile)
+        overrides = publish_overrides(regions, profile)
         configs = PublishConfig.from_pyproject(build.pyproject, overrides)
         wanted = choose_members(build.matrix, layers, members)
         if policy:
@@ -119,14 +119,9 @@ def versions(
         with needed():
             from ..publishing.inventory import inventory
         pyproject = open_project(project, Console(terminal)).pyproject
-        configs = PublishConfig.from_pyproject(pyproject, _overrides(regions, profile))
+        configs = PublishConfig.from_pyproject(pyproject, publish_overrides(regions, profile))
         for text in inventory(name, configs.values(), count):
             click.echo(text)
-
-
-def _overrides(regions: tuple[str, ...], profile: str | None) -> Mapping[str, object]:
-    given = {"regions": list(regions), "profile": profile}
-    return {key: value for key, value in given.items() if value}
 
 
 COMMANDS: Mapping[str, click.Command] = {"publish": publish, "versions": versions}

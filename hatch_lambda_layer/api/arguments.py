@@ -1,4 +1,4 @@
-"""The choice of members of a project's matrix, by the names that a caller gives."""
+"""The arguments that functions and commands share: what is chosen, and what is replaced."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..exceptions import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..config.layer import Matrix, Member
 
@@ -44,6 +44,12 @@ def choose_members(
     if problems:
         raise ConfigError(problems)
     return found
+
+
+def publish_overrides(regions: Sequence[str], profile: str | None) -> Mapping[str, object]:
+    """Return the keys of `[tool.lambda-layer.publish]` that a caller replaces."""
+    given = {"regions": list(several(regions)), "profile": profile}
+    return {key: value for key, value in given.items() if value}
 
 
 def several(given: Sequence[Item]) -> Sequence[Item]:
