@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import os
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._internal.toml import parse_toml
 from .exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -151,10 +151,10 @@ def hatch_output(root: Path, pyproject: Mapping[str, object] | None = None) -> P
 def _toml(path: Path) -> dict[str, object]:
     """Return the content of a TOML file; an empty table where there is none."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError([f"{path} can't be read: {error}"]) from error
 
 

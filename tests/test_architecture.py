@@ -26,8 +26,8 @@ TESTS = Path(__file__).parent
 # A folder may import those of the lines above its own, and so may the modules beside the folders.
 ORDER = """
     exceptions
-    layout
     _internal
+    layout
     targets
     config
     aws

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from .._internal.console import Console
+from .._internal.text import safe
 
 if TYPE_CHECKING:
     from ..exceptions import LambdaLayerError
@@ -52,7 +53,7 @@ class Lines:
 
     def display_failure(self, label: str, error: LambdaLayerError) -> None:
         """Show that one of several layers, or one of several destinations, has failed."""
-        self._show(f"error: {label}: {error}")
+        self._show(safe(f"error: {label}: {error}"))
 
     def console(self) -> Console:
         """Return the console that shows its messages here, and draws nothing on the terminal."""

@@ -11,6 +11,7 @@ import click
 from .. import __version__
 from .._internal.console import Console
 from .._internal.errors import reported
+from .._internal.text import safe
 from ..api.arguments import choose_members
 from ..api.build import built_as_json
 from ..api.compare import compare_layers
@@ -133,12 +134,12 @@ def show(layer: Path) -> None:
         manifest_path = layer.with_suffix(".json")
         manifest = LayerManifest.read(manifest_path)
         click.echo(layer.absolute())
-        click.echo(report.layer_table(manifest))
+        click.echo(safe(report.layer_table(manifest)))
         click.echo(report.layer_totals(manifest))
         click.echo(f"content digest: {manifest.content_digest}")
         click.echo(f"code sha256: {manifest.code_sha256}")
         for finding in manifest.findings:
-            click.echo(f"warning: {finding.message}")
+            click.echo(safe(f"warning: {finding.message}"))
         if not manifest.describes(layer):
             raise LambdaLayerError(
                 f"{layer} is not the zip that {manifest_path.name} was written for",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from .._internal.text import safe
+
 if TYPE_CHECKING:
     from ..exceptions import LambdaLayerError
 
@@ -34,7 +36,7 @@ class Terminal:
 
     def display_failure(self, member: str, error: LambdaLayerError) -> None:
         """Show that one of several members has failed."""
-        click.echo(f"error: {member}: {error}", err=True)
+        click.echo(safe(f"error: {member}: {error}"), err=True)
 
     def abort(self, message: str = "", code: int = 1) -> NoReturn:
         """Show the message and exit with `code`."""

@@ -12,6 +12,7 @@ from hatchling.plugin.manager import PluginManager
 
 from .._internal.console import Console
 from .._internal.errors import abort, reported
+from .._internal.text import safe
 from ..build.project import BuildFailures, ProjectBuild
 from ..config.layer import Matrix
 from ..exceptions import ConfigError, Interrupted, LambdaLayerError
@@ -59,7 +60,7 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                 except LambdaLayerError as error:
                     if len(versions) == 1 or isinstance(error, Interrupted):
                         raise
-                    self.app.display_error(f"error: {version}: {error}")
+                    self.app.display_error(safe(f"error: {version}: {error}"))
                     errors[version] = error
             yield from artifacts
         if errors:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .._internal.process import run
 from .._internal.uv import find_uv
-from ..exceptions import LockfileError, ToolError
+from ..exceptions import LockfileError, ToolError, quoted
 from .protocol import Lock, read_text
 from .tools import chosen, read_pyproject, table
 
@@ -117,7 +117,7 @@ def _check_choice(error: ToolError, path: Path, request: LockRequest) -> None:
 
 def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
     """Return the error of this project for uv's; uv's output stays in the message."""
-    said = error.output.strip()
+    said, shown = error.output.strip(), quoted(error.output)
     # uv breaks its lines at places that depend on the length of paths.
     line = " ".join(said.split())
     if stale := _staleness(error, line):
@@ -126,17 +126,17 @@ def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
         )
     if "compute missing hashes" in line:
         return LockfileError(
-            f"Lockfile `{path}` has no hashes for what it locks\n\n{said}",
+            f"Lockfile `{path}` has no hashes for what it locks\n\n{shown}",
             hint="lock again with an index that gives sha256 hashes",
         )
     if any(reason in line for reason in _NO_INTERPRETER):
         return LockfileError(
-            f"uv needs an interpreter that fits `requires-python` to read `{path}`\n\n{said}",
+            f"uv needs an interpreter that fits `requires-python` to read `{path}`\n\n{shown}",
             hint="install one with `uv python install`, or name one in UV_PYTHON; only uv needs it",
         )
     if any(reason in line for reason in _UNREADABLE):
         return LockfileError(
-            f"Lockfile `{path}` can't be read\n\n{said}", hint="lock again with `uv lock`"
+            f"Lockfile `{path}` can't be read\n\n{shown}", hint="lock again with `uv lock`"
         )
     return error
 

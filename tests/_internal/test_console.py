@@ -221,7 +221,7 @@ sys.stderr.write("after\\n")
 def test_on_a_terminal_what_a_program_says_last_is_shown_in_one_line_and_goes() -> None:
     output, code = on_a_terminal(_STATUS)
     assert code == 0
-    assert "0 s: [bold]gcc[/bold] -c  [31mred.c xxx" in output
+    assert "0 s: [bold]gcc[/bold] -c \\x1b[31mred.c xxx" in output
     assert "\x1b[31m" not in output
     assert screen(output)[:2] == ["before", "Pulling it"]
     assert "after" in screen(output)[-2]
@@ -242,7 +242,7 @@ def test_without_a_terminal_what_a_program_says_is_a_line_now_and_then(
         said("three")
         now += 20
         said("four")
-    assert display.lines == ["info   31 s: two [2K", "info   71 s: four"]
+    assert display.lines == ["info   31 s: two\\x1b[2K", "info   71 s: four"]
 
 
 def test_quiet_work_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:

@@ -655,7 +655,7 @@ def test_what_the_index_answered_is_in_the_error(
         said = str(project.failure())
         page = f"{server.url}/simple/private/"
     assert "No matching distribution found for private==1.0" in said
-    assert f"What the indexes answered:\n- {page}: " in said
+    assert f"What the indexes answered:\n| - {page}: " in said
     assert str(status) in said
     assert hint in said
     assert CANARY not in said
