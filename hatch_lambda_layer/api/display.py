@@ -1,4 +1,4 @@
-"""What a caller of the API sees of the work: nothing, or lines of text."""
+"""The display of the API: nothing, or lines of text that the caller gets."""
 
 from __future__ import annotations
 
