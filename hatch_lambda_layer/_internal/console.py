@@ -149,13 +149,17 @@ class _Lines:
 
     def moved(self, count: int) -> None:
         self._bytes += count
-        if (now := time.monotonic()) - self._last >= _SECONDS_BETWEEN_LINES:
-            self._last = now
-            so_far = f"{self._done} of {self._items} done, {megabytes(self._bytes)}"
-            self._console.info(f"{self._label}: {so_far}")
+        self._show()
 
     def done(self) -> None:
         self._done += 1
+        self._show()
+
+    def _show(self) -> None:
+        if (now := time.monotonic()) - self._last >= _SECONDS_BETWEEN_LINES:
+            self._last = now
+            moved = f", {megabytes(self._bytes)}" if self._bytes else ""
+            self._console.info(f"{self._label}: {self._done} of {self._items} done{moved}")
 
 
 class _Bar:

@@ -20,7 +20,17 @@ from ..exceptions import LambdaLayerError
 from ..layer.manifest import LayerManifest
 from ..reports import diff as differences
 from ..reports import text as report
-from .options import Terminal, of_layer, of_member, quietly, verbosely
+from .options import (
+    Terminal,
+    of_architecture,
+    of_layer,
+    of_member,
+    of_runtime,
+    overridden,
+    quietly,
+    verbosely,
+    with_tool,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,20 +40,21 @@ _DIFFERENT = 3
 
 
 class _Commands(click.Group):
-    """The commands; those about publishing are imported when one of them is asked for."""
+    """The commands; those that no build needs are imported when one of them is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, sorted."""
-        return sorted([*super().list_commands(ctx), *self._publishing()])
+        return sorted([*super().list_commands(ctx), *self._others()])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of a name, or `None`."""
-        return super().get_command(ctx, cmd_name) or self._publishing().get(cmd_name)
+        return super().get_command(ctx, cmd_name) or self._others().get(cmd_name)
 
-    def _publishing(self) -> Mapping[str, click.Command]:
+    def _others(self) -> Mapping[str, click.Command]:
+        from .outdated import outdated
         from .publish import COMMANDS
 
-        return COMMANDS
+        return {**COMMANDS, "outdated": outdated}
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,16 +73,9 @@ def main() -> None:
 )
 @of_layer
 @of_member
-@click.option(
-    "--runtime", "runtimes", multiple=True, help="Instead of `runtimes`; may be repeated."
-)
-@click.option(
-    "--architecture",
-    "architectures",
-    multiple=True,
-    help="Instead of `architectures`; may be repeated.",
-)
-@click.option("--tool", help="Instead of `tool`.")
+@of_runtime
+@of_architecture
+@with_tool
 @click.option(
     "--format",
     "form",
@@ -101,17 +105,12 @@ def build(
     With `--format json` they are printed at the end, and only if all of them were built.
     """
     terminal = Terminal(verbose - quiet)
-    overrides = {
-        "runtimes": list(runtimes),
-        "architectures": list(architectures),
-        "tool": tool,
-    }
     with reported(terminal):
         project = open_project(
             path,
             Console(terminal),
             output=output,
-            overrides={key: value for key, value in overrides.items() if value},
+            overrides=overridden(runtimes, architectures, tool),
         )
         if clean:
             project.clean()

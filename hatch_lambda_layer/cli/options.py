@@ -57,3 +57,21 @@ of_member = click.option(
     multiple=True,
     help="Only this member of the matrix, such as python3.13-arm64; may be repeated.",
 )
+of_runtime = click.option(
+    "--runtime", "runtimes", multiple=True, help="Instead of `runtimes`; may be repeated."
+)
+of_architecture = click.option(
+    "--architecture",
+    "architectures",
+    multiple=True,
+    help="Instead of `architectures`; may be repeated.",
+)
+with_tool = click.option("--tool", help="Instead of `tool`.")
+
+
+def overridden(
+    runtimes: tuple[str, ...], architectures: tuple[str, ...], tool: str | None
+) -> dict[str, object]:
+    """Return the keys of `[tool.lambda-layer]` that these options replace."""
+    given = {"runtimes": list(runtimes), "architectures": list(architectures), "tool": tool}
+    return {key: value for key, value in given.items() if value}

@@ -10,6 +10,7 @@ from ..exceptions import LockfileError
 from ..index.auth import IndexAccess
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from packaging.pylock import Pylock
@@ -71,6 +72,13 @@ class Lockfile(Protocol):
 
         Raises `LockfileError`, or `ToolError` when the tool itself fails; pip's also raises
         `SelectionError` for a package that has no file for the target.
+        """
+        ...
+
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:
+        """Return the URLs of the indexes of packages for which the lock names none.
+
+        They may contain credentials. Raises `LockfileError` and `ToolError`.
         """
         ...
 
