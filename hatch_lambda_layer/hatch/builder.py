@@ -13,7 +13,7 @@ from hatchling.plugin.manager import PluginManager
 from .._internal.console import Console
 from .._internal.errors import abort, reported
 from .._internal.text import safe
-from ..build.project import ProjectBuild, failures
+from ..build.project import BuildFailures, ProjectBuild
 from ..config.layer import Matrix
 from ..exceptions import ConfigError, LambdaLayerError
 from ..layout import LayerPathLayout
@@ -21,6 +21,7 @@ from ..layout import LayerPathLayout
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from ..build.pipeline import BuiltLayer
     from ..config.layer import Member
 
 
@@ -50,8 +51,8 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                     ]
                 )
         self._removes_at_once = bool(options.get("clean_only"))
-        failed: list[str] = []
-        built: list[Path] = []
+        errors: dict[str, LambdaLayerError] = {}
+        self._built: list[BuiltLayer] = []
         for number, version in enumerate(versions):
             artifacts: list[str] = []
             with reported(self.app):
@@ -63,14 +64,13 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                     if len(versions) == 1:
                         raise
                     self.app.display_error(safe(f"error: {version}: {error}"))
-                    failed.append(version)
-            built += map(Path, artifacts)
+                    errors[version] = error
             yield from artifacts
-        if failed:
-            abort(self.app, failures(failed, len(versions)))
-        if built and self._current.anew:
+        if errors:
+            abort(self.app, BuildFailures(errors, self._built))
+        if self._built and self._current.anew:
             with reported(self.app), self._outcome.told_when_interrupted():
-                self._current.clean_except(built)
+                self._current.clean_except([each.zip_path for each in self._built])
 
     def clean(self, directory: str, versions: list[str]) -> None:  # noqa: ARG002
         """Remove the layers from `directory`; in a build, only when the new ones are there."""
@@ -83,7 +83,9 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
     def _build_member(self, member: Member, directory: str, **_build_data: Any) -> str:
         project = self._project_build(directory)
         with self._outcome.told_when_interrupted():
-            return str(project.build(member).zip_path)
+            built = project.build(member)
+        self._built.append(built)
+        return str(built.zip_path)
 
     @cached_property
     def _matrix(self) -> Matrix:
