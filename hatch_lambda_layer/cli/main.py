@@ -17,7 +17,14 @@ from ..exceptions import LambdaLayerError
 from ..layer.manifest import LayerManifest
 from ..reports import diff as differences
 from ..reports import text as report
-from .options import Terminal, chosen, of_layer, of_member, quietly, verbosely
+from .options import (
+    Terminal,
+    layer_option,
+    member_option,
+    quiet_option,
+    select_members,
+    verbose_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,8 +61,8 @@ def main() -> None:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Folder for the layers [dist]."
 )
-@of_layer
-@of_member
+@layer_option
+@member_option
 @click.option(
     "--runtime", "runtimes", multiple=True, help="Instead of `runtimes`; may be repeated."
 )
@@ -67,8 +74,8 @@ def main() -> None:
 )
 @click.option("--tool", help="Instead of `tool`.")
 @click.option("-c", "--clean", is_flag=True, help="Remove existing layers first.")
-@verbosely
-@quietly
+@verbose_option
+@quiet_option
 def build(
     path: Path,
     output: Path | None,
@@ -98,7 +105,7 @@ def build(
         )
         if clean:
             project.clean()
-        wanted = chosen(project.matrix, layers, members)
+        wanted = select_members(project.matrix, layers, members)
         for built in project.build_all(wanted, terminal.display_failure):
             click.echo(built.zip_path)
 

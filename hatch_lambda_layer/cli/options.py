@@ -47,12 +47,12 @@ class Terminal:
         sys.exit(code)
 
 
-verbosely = click.option("-v", "--verbose", count=True, help="Show more; may be repeated.")
-quietly = click.option("-q", "--quiet", count=True, help="Show less; may be repeated.")
-of_layer = click.option(
+verbose_option = click.option("-v", "--verbose", count=True, help="Show more; may be repeated.")
+quiet_option = click.option("-q", "--quiet", count=True, help="Show less; may be repeated.")
+layer_option = click.option(
     "--layer", "layers", multiple=True, help="Only this layer; may be repeated."
 )
-of_member = click.option(
+member_option = click.option(
     "-m",
     "--member",
     "members",
@@ -61,7 +61,9 @@ of_member = click.option(
 )
 
 
-def chosen(matrix: Matrix, layers: tuple[str, ...], members: tuple[str, ...]) -> tuple[Member, ...]:
+def select_members(
+    matrix: Matrix, layers: tuple[str, ...], members: tuple[str, ...]
+) -> tuple[Member, ...]:
     """Return the members of the matrix that the command line names, or all of them.
 
     Raises `ConfigError` for names that the matrix does not have.

@@ -15,30 +15,37 @@ from ..config.publish import PublishConfig
 from ..publishing import outputs
 from ..publishing.project import Publication
 from ..publishing.rollout import Rollout, RolloutOptions
-from .options import Terminal, chosen, of_layer, of_member, quietly, verbosely
+from .options import (
+    Terminal,
+    layer_option,
+    member_option,
+    quiet_option,
+    select_members,
+    verbose_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_of_project = click.option(
+_project_option = click.option(
     "--project",
     type=click.Path(path_type=Path),
     default=Path(),
     help="Folder of the project [the current one].",
 )
-_in_region = click.option(
+_region_option = click.option(
     "--region", "regions", multiple=True, help="Instead of `regions`; may be repeated."
 )
-_as_profile = click.option("--profile", help="Instead of `profile`.")
+_profile_option = click.option("--profile", help="Instead of `profile`.")
 
 
 @click.command()
 @click.argument("zips", metavar="[ZIP]...", nargs=-1, type=click.Path(path_type=Path))
-@_of_project
-@of_layer
-@of_member
-@_in_region
-@_as_profile
+@_project_option
+@layer_option
+@member_option
+@_region_option
+@_profile_option
 @click.option("--build", "builds", is_flag=True, help="Build first what has changed.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only print what would happen; --build builds.")
 @click.option("--force", is_flag=True, help="Publish a version even if nothing has changed.")
@@ -51,8 +58,8 @@ _as_profile = click.option("--profile", help="Instead of `profile`.")
     default="text",
     help="How to print the versions [text: their ARNs].",
 )
-@verbosely
-@quietly
+@verbose_option
+@quiet_option
 def publish(
     zips: tuple[Path, ...],
     project: Path,
@@ -82,7 +89,7 @@ def publish(
         build = open_project(project, console)
         overrides = _overrides(regions, profile)
         configs = PublishConfig.from_pyproject(build.pyproject, overrides)
-        wanted = chosen(build.matrix, layers, members)
+        wanted = select_members(build.matrix, layers, members)
         if policy:
             from ..publishing.policy import needed_policy
 
@@ -103,9 +110,9 @@ def publish(
 
 @click.command()
 @click.argument("name")
-@_of_project
-@_in_region
-@_as_profile
+@_project_option
+@_region_option
+@_profile_option
 @click.option("--count", type=click.IntRange(1), default=20, help="How many to show [20].")
 def versions(
     name: str, project: Path, regions: tuple[str, ...], profile: str | None, count: int
