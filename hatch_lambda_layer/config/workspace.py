@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING
 
 from .._internal.tables import value_at
+from .._internal.toml import parse_toml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def is_workspace_root(folder: Path) -> bool:
     """Return whether the project in `folder` is the root of a workspace; uv finds its members."""
     try:
-        pyproject = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+        pyproject = parse_toml((folder / "pyproject.toml").read_bytes())
     except (OSError, ValueError):
         return False
     return value_at(pyproject, "tool", "uv", "workspace") is not None

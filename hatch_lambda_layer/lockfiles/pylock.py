@@ -9,6 +9,7 @@ from .protocol import Lock, read_text
 from .tools import match_names
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ..targets.target import Target
@@ -58,3 +59,9 @@ class PylockFile:
         extras = match_names("extra", request.extras, pylock.extras or (), where)
         defaults = pylock.default_groups or ()
         return replace(lock, groups=tuple(dict.fromkeys((*defaults, *groups))), extras=extras)
+
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
+        """Return the URL of uv's default index, where packages without an index come from."""
+        from .default_index import default_index
+
+        return (default_index(path.parent),)

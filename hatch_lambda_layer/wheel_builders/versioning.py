@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import TYPE_CHECKING
 
 from .._internal.tables import strings_at, table_at
+from .._internal.toml import parse_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +25,8 @@ def reads_repository(project: Path) -> bool:
     path = project / "pyproject.toml"
     try:
         text = path.read_text(encoding="utf-8")
-        system = table_at(tomllib.loads(text), "build-system")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        system = table_at(parse_toml(text), "build-system")
+    except (OSError, ValueError):
         text, system = "", {}
     names = map(_required_name, strings_at(system, "requires"))
     return (

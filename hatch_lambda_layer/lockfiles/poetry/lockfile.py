@@ -72,6 +72,12 @@ class PoetryLockfile:
             text = _as_pylock(path, content, exported)
         return Lock(path=path, command=self.command, text=text)
 
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
+        """Return the URL of uv's default index, where packages without an index come from."""
+        from ..default_index import default_index
+
+        return (default_index(path.parent),)
+
 
 def _groups(project: dict[str, Any]) -> Iterable[str]:
     poetry = table_at(project, "tool", "poetry")
