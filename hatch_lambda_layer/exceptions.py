@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 def quoted(output: str) -> str:
     """Return what another program wrote, each of its lines marked as not our own."""
     lines = output.replace("\r\n", "\n").strip("\n").rstrip().split("\n")
     return "\n".join(f"| {line}".rstrip() for line in lines) if any(lines) else ""
+
+
+def backticked(names: Iterable[str]) -> str:
+    """Return names for a sentence: in backticks, with commas between them."""
+    return ", ".join(f"`{name}`" for name in names)
 
 
 class LambdaLayerError(Exception):

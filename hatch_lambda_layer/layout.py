@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._internal.tables import table_at
 from ._internal.toml import parse_toml
 from .exceptions import ConfigError
 
@@ -139,9 +140,9 @@ def hatch_output(root: Path, pyproject: Mapping[str, object] | None = None) -> P
     """
     if pyproject is None:
         pyproject = _toml(root / "pyproject.toml")
-    hatch = {**_table(_table(pyproject, "tool"), "hatch"), **_toml(root / "hatch.toml")}
-    build = _table(hatch, "build")
-    target = _table(_table(build, "targets"), "lambda-layer")
+    hatch = {**table_at(pyproject, "tool", "hatch"), **_toml(root / "hatch.toml")}
+    build = table_at(hatch, "build")
+    target = table_at(build, "targets", "lambda-layer")
     directory = target.get("directory", build.get("directory", _OUTPUT))
     if not isinstance(directory, str):
         raise ConfigError([f"Hatch's `directory` must be a path, not {directory!r}"])
@@ -156,11 +157,6 @@ def _toml(path: Path) -> dict[str, object]:
         return {}
     except (OSError, ValueError) as error:
         raise ConfigError([f"{path} can't be read: {error}"]) from error
-
-
-def _table(parent: object, key: str) -> Mapping[str, object]:
-    value = parent.get(key) if isinstance(parent, dict) else None
-    return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)

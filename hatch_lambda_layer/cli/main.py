@@ -22,14 +22,14 @@ from ..reports import diff as differences
 from ..reports import text as report
 from .options import (
     Terminal,
-    of_architecture,
-    of_layer,
-    of_member,
-    of_runtime,
+    architecture_option,
+    layer_option,
+    member_option,
     overridden,
-    quietly,
-    verbosely,
-    with_tool,
+    quiet_option,
+    runtime_option,
+    tool_option,
+    verbose_option,
 )
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ def main() -> None:
     type=click.Path(path_type=Path),
     help="Folder for the layers [Hatch's `directory`, or dist].",
 )
-@of_layer
-@of_member
-@of_runtime
-@of_architecture
-@with_tool
+@layer_option
+@member_option
+@runtime_option
+@architecture_option
+@tool_option
 @click.option(
     "--format",
     "form",
@@ -84,8 +84,8 @@ def main() -> None:
     help="How to print the layers [text: their paths].",
 )
 @click.option("-c", "--clean", is_flag=True, help="Build anew, then remove all other layers.")
-@verbosely
-@quietly
+@verbose_option
+@quiet_option
 def build(
     path: Path,
     output: Path | None,

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ..exceptions import ConfigError
+from .._internal.tables import value_at
+from ..exceptions import ConfigError, backticked
 from ..targets.target import Architecture, Runtime, Target, runtimes
 from .container import ContainerConfig, read_container
 from .indexes import TABLE as INDEXES
 from .indexes import PrivateIndex, read_indexes
-from .reader import TableReader, listed, toml
+from .reader import TableReader, toml
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -102,8 +103,7 @@ class Matrix:
 
         `overrides` are keys of the table with the values that replace its own, for every layer.
         """
-        tool = pyproject.get("tool", {})
-        table = tool.get("lambda-layer") if isinstance(tool, dict) else None
+        table = value_at(pyproject, "tool", "lambda-layer")
         if table is None and not overrides:
             raise ConfigError(
                 [
@@ -207,14 +207,14 @@ class _LayerReader(TableReader):
     def _runtimes(self) -> tuple[Runtime, ...]:
         known = runtimes()
         if self.value("runtimes", []) == []:
-            self.say("runtimes", f"must name at least one of {listed(known)}")
+            self.say("runtimes", f"must name at least one of {backticked(known)}")
             return ()
         return self.parsed("runtimes", self.items("runtimes"), known.__getitem__, known)
 
     def _architectures(self) -> tuple[Architecture, ...]:
         names = [architecture.value for architecture in Architecture]
         if self.value("architectures") == []:
-            self.say("architectures", f"must name at least one of {listed(names)}")
+            self.say("architectures", f"must name at least one of {backticked(names)}")
             return ()
         items = self.items("architectures", ("x86_64",))
         found = self.parsed("architectures", items, Architecture.parse, names)

@@ -12,8 +12,8 @@ from .._internal.errors import reported
 from .._internal.text import safe
 from ..build.opening import open_project
 from ..config.publish import PublishConfig
-from ..config.reader import listed, nearest
-from ..exceptions import ConfigError
+from ..config.reader import nearest
+from ..exceptions import ConfigError, backticked
 from ..publishing.project import ProjectPublication
 from ..publishing.rollout import Rollout, RolloutOptions
 
@@ -68,7 +68,7 @@ def _read(options: Mapping[str, Any]) -> tuple[dict[str, bool], dict[str, str]]:
     given = {key: str(value) for key, value in options.items() if key not in _OF_HATCH}
     known = (*_FLAGS, *_TEXTS)
     problems = [
-        f"Option `{key}` is unknown{nearest(key, known)}: there are {listed(known)}"
+        f"Option `{key}` is unknown{nearest(key, known)}: there are {backticked(known)}"
         for key in given
         if key not in known
     ]

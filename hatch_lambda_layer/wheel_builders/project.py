@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from .._internal.tables import value_at
 from ..wheels.selection import LockedSource
 
 if TYPE_CHECKING:
@@ -23,9 +24,8 @@ def project_source(root: Path, pyproject: Mapping[str, object]) -> LockedSource:
     """
     from packaging.utils import canonicalize_name
 
-    tool = pyproject.get("tool")
-    tables = pyproject.get("project"), tool.get("poetry") if isinstance(tool, dict) else None
-    names = [table.get("name") for table in tables if isinstance(table, dict)]
+    places = (("project", "name"), ("tool", "poetry", "name"))
+    names = [value_at(pyproject, *keys) for keys in places]
     return LockedSource(
         name=canonicalize_name(next((each for each in names if isinstance(each, str)), "project")),
         version=None,

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .._internal.process import redact
 from ..exceptions import DownloadError
+from ..wheels.digest import check_sha256
 from . import folders
 
 if TYPE_CHECKING:
@@ -124,12 +124,4 @@ def _fetch(source: LockedSource, archive: Path, access: IndexAccess | None) -> N
                 moved=lambda _: None,
             )
     with archive.open("rb") as file:
-        got = hashlib.file_digest(file, "sha256").hexdigest()
-    if got != source.sha256:
-        raise DownloadError(
-            f"The source of {title(source)} is not the file that was locked\n"
-            f"  expected sha256: {source.sha256}\n"
-            f"  got sha256:      {got}\n"
-            f"  from: {redact(source.location)}",
-            hint="the file has changed since it was locked; lock again only if you know why",
-        )
+        check_sha256(file, source, f"The source of {title(source)}")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._internal.process import redact
 from ..exceptions import DownloadError
+from .digest import check_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,7 +89,8 @@ def _fetch_wheel(
             )
         else:
             _copy(locked, temporary)
-        _check_hash(locked, temporary)
+        temporary.file.flush()
+        check_sha256(temporary.file, locked, f"`{locked.filename}`")
         wheel = prove(temporary.path, locked.filename, locked.sha256)
         return cache.insert(temporary, wheel)
 
@@ -104,19 +104,3 @@ def _copy(locked: LockedWheel, temporary: TemporaryFile) -> None:
             f"`{locked.filename}` can't be copied from {locked.location}: {error.strerror}",
             hint="lock again if the file has moved",
         ) from error
-
-
-def _check_hash(locked: LockedWheel, temporary: TemporaryFile) -> None:
-    temporary.file.flush()
-    temporary.file.seek(0)
-    got = hashlib.file_digest(temporary.file, "sha256").hexdigest()  # type: ignore[arg-type]
-    if got == locked.sha256:
-        return
-    raise DownloadError(
-        f"`{locked.filename}` is not the file that was locked\n"
-        f"  expected sha256: {locked.sha256}\n"
-        f"  got sha256:      {got}\n"
-        f"  from: {redact(locked.location)}",
-        hint="the index serves another file than it did when you locked; lock again only if "
-        "you know why",
-    )

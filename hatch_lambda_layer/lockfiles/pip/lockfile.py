@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..._internal.process import redact
 from ..._internal.scratch import scratch_folder
-from ...exceptions import LockfileError
+from ...exceptions import LockfileError, backticked
 from ..protocol import Lock
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ class PipLockfile:
         root = request.layout.dir_project_root
         missing = [name for name in request.requirements if not (root / name).is_file()]
         if missing:
-            names = ", ".join(f"`{name}`" for name in missing)
             raise LockfileError(
-                f"No lockfile: {names} is missing in {root}, and `requirements` names it",
+                f"No lockfile: {backticked(missing)} is missing in {root}, and `requirements` "
+                "names it",
                 hint=f"make it, as with `{self.command}`",
             )
         path = root / self._names(request)[0]
@@ -80,10 +80,9 @@ class PipLockfile:
             )
             text, warnings = call.lock(path.parent)
         if not files.has_hashes:
-            listed = ", ".join(f"`{name}`" for name in names)
             unfixed = (
-                f"There are no hashes in {listed}: the layer can change although the project "
-                f"does not; lock with hashes, as with `{self.command}`"
+                f"There are no hashes in {backticked(names)}: the layer can change although the "
+                f"project does not; lock with hashes, as with `{self.command}`"
             )
             warnings = (unfixed, *warnings)
         return Lock(

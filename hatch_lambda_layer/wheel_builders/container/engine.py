@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..._internal.process import LONGEST_SECONDS, run
+from ..._internal.tables import value_at
 from ...config.container import ENGINES
 from ...exceptions import BuildError, ToolError, quoted
 
@@ -117,7 +118,7 @@ class Engine:
         getuid: Callable[[], int] | None = getattr(os, "getuid", None)
         ids = (str(os.getuid()), str(os.getgid())) if getuid else ("0", "0")
         as_user, as_root = ("--user", ":".join(ids)), ("--user", "0:0")
-        if _below(self._facts, "host", "security", "rootless") is True:
+        if value_at(self._facts, "host", "security", "rootless") is True:
             # podman: the user keeps its id.
             keep = "--userns=keep-id"
             return Caller(options=(keep, *as_user), root_options=(keep, *as_root), demoted=ids)
@@ -231,9 +232,3 @@ def _digest(name: str, found: dict[str, Any]) -> str:
         return pinned
     digests = [str(each).rpartition("@")[2] for each in found.get("RepoDigests") or ()]
     return min(digests, default=str(found["Id"]))
-
-
-def _below(value: object, *keys: str) -> object:
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
