@@ -178,7 +178,9 @@ def _included(context: BuildContext, member: Member) -> Sequence[IncludedFile]:
         return ()
     from ..layer.inclusion import find_included
 
-    return find_included(context.layout.dir_project_root, member.config.force_include)
+    config = member.config
+    root = context.layout.dir_project_root
+    return find_included(root, config.force_include, outside=config.force_include_outside)
 
 
 def _direct_requirements(context: BuildContext, member: Member) -> Sequence[Requirement]:

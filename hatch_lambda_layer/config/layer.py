@@ -34,7 +34,8 @@ class LayerConfig:
 
     `name` is `None` for the layer of the table itself, `tool` is `None` when the lockfile decides.
     `prune` holds presets and patterns in their order. `force_include` pairs a path on disk,
-    relative to the project, with its path in the layer. `max_size` is in bytes, unpacked.
+    relative to the project, with its path in the layer; with `force_include_outside` it may lie
+    outside of the project's repository. `max_size` is in bytes, unpacked.
     """
 
     name: str | None
@@ -51,6 +52,7 @@ class LayerConfig:
     container: ContainerConfig
     prune: tuple[str, ...]
     force_include: tuple[tuple[str, str], ...]
+    force_include_outside: bool
     max_size: int
 
 
@@ -193,6 +195,7 @@ class _LayerReader(TableReader):
             container=self._container(),
             prune=self.strings("prune"),
             force_include=self._force_include(),
+            force_include_outside=self.flag("force-include-outside"),
             max_size=self.size("max-size", LAMBDA_UNPACKED_LIMIT),
         )
 

@@ -40,7 +40,8 @@ class TableReader:
         known = sorted(known)
         for key in self._table:
             if key not in known:
-                self.say(key, f"is unknown{nearest(key, known)}")
+                # A quoted key may have a dot in it, which then separates nothing.
+                self._collect(key, key, f"is unknown{nearest(key, known)}")
 
     def value(self, key: str, default: object = None) -> Any:
         """Return the value of a key, unchecked."""
@@ -48,7 +49,9 @@ class TableReader:
 
     def say(self, key: str, problem: str) -> None:
         """Collect a problem with a key, unless the key is inherited."""
-        top = re.split(r"[.\[]", key)[0]
+        self._collect(re.split(r"[.\[]", key)[0], key, problem)
+
+    def _collect(self, top: str, key: str, problem: str) -> None:
         if self._written is None or top in self._written:
             self._problems.append(f"Field `{self._prefix}.{key}` {problem}")
 

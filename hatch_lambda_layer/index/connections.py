@@ -109,7 +109,7 @@ class _Watched(io.RawIOBase):
 
 
 class _Reader(io.BufferedReader):
-    """What `http.client` and urllib3 read an answer from."""
+    """The buffer from which `http.client` and urllib3 read an answer; its lines are bounded."""
 
     def __init__(self, watched: _Watched) -> None:
         super().__init__(watched)

@@ -30,13 +30,15 @@ _ATTRIBUTE = re.compile(
 class Link(NamedTuple):
     """A file that a page lists; `yanked` is the reason why it is, else `None`.
 
-    The reason may be empty. `sha256` (hexadecimal) is `None` where the page has none.
+    The reason may be empty. `sha256` (hexadecimal) is `None` where the page has none, and so is
+    `requires_python`, version specifiers as the page has them.
     """
 
     filename: str
     url: str
     yanked: str | None
     sha256: str | None = None
+    requires_python: str | None = None
 
 
 def read_links(
@@ -77,17 +79,16 @@ def _in_json(url: str, body: bytes, filename: str | None) -> list[Link]:
 
 
 def _link_in_json(found: Mapping[str, Any]) -> Link:
-    name, url, yanked = found["filename"], found["url"], found.get("yanked")
+    name, url, yanked = found["filename"], found["url"], found.get("yanked") or None
     sha256 = (found.get("hashes") or {}).get("sha256")
     if not (isinstance(name, str) and isinstance(url, str)):
         raise TypeError("the name or the URL of a file is not text")
     if not isinstance(sha256, str | None):
         raise TypeError(f"the sha256 of {name!a} is not text")
-    if not isinstance(yanked, str | bool | None):
-        raise TypeError(f"`yanked` of {name!a} is neither true, false nor a reason")
-    # An empty reason is none: JSON has `true` for that.
-    reason = "" if yanked is True else yanked or None
-    return Link(name, url, reason, sha256)
+    # Whatever else stands there says that it is yanked; an empty text does not.
+    yanked = yanked if isinstance(yanked, str) else "" if yanked else None
+    python = found.get("requires-python")
+    return Link(name, url, yanked, sha256, python if isinstance(python, str) else None)
 
 
 def _in_html(url: str, body: bytes, filename: str | None) -> list[Link]:
@@ -107,7 +108,9 @@ def _in_html(url: str, body: bytes, filename: str | None) -> list[Link]:
         if filename in (None, name):
             yanked = attributes.get("data-yanked")
             sha256 = fragment.partition("sha256=")[2].partition("&")[0] or None
-            links.append(Link(name, file_url, yanked and unescape(yanked), sha256))
+            python = attributes.get("data-requires-python")
+            reason, python = (each and unescape(each) for each in (yanked, python))
+            links.append(Link(name, file_url, reason, sha256, python))
     return links
 
 

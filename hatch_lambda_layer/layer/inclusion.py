@@ -10,6 +10,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, NoReturn
 
+from .._internal.toml import parse_toml
 from .._internal.zip_format import DEFLATED
 from ..exceptions import ConfigError
 from ..wheels.wheel import UNPRINTABLE
@@ -34,28 +35,63 @@ class IncludedFile(NamedTuple):
     sha256: str
 
 
-def find_included(root: Path, pairs: Sequence[tuple[str, str]]) -> list[IncludedFile]:
+def find_included(
+    root: Path, pairs: Sequence[tuple[str, str]], *, outside: bool = False
+) -> list[IncludedFile]:
     """Return the files that the pairs of source and layer path name, sorted by layer path.
 
-    Sources are relative to `root`. Raises `ConfigError` for sources that are missing or can't be
-    read, and for names that are not valid in a layer.
+    Raises `ConfigError` for sources that are missing, and unless `outside` for files that lie
+    outside of the project's repository or workspace, also where a link leads there.
     """
     problems = []
     found = []
     for source, path in pairs:
         origin = root / Path(_on_disk(source)).expanduser()
         if origin.is_dir():
-            found += [(file, f"{path}/{below}") for file, below in _below(origin)]
+            found += [(source, file, f"{path}/{below}") for file, below in _below(origin)]
         elif origin.is_file():
-            found.append((origin, path))
+            found.append((source, origin, path))
         else:
-            problems.append(
-                f"Field `tool.lambda-layer.force-include.{source!r}` names {origin}, "
-                "which is missing"
-            )
+            problems.append(f"Field {_field(source)} names {origin}, which is missing")
+    if not outside:
+        problems += _strangers(root, [(source, file) for source, file, _ in found])
     if problems:
         raise ConfigError(problems)
-    return sorted((_hashed(file, path) for file, path in found), key=lambda each: each.path)
+    return sorted((_hashed(file, path) for _, file, path in found), key=lambda each: each.path)
+
+
+def _strangers(root: Path, files: Sequence[tuple[str, Path]]) -> list[str]:
+    """Return a problem for each source with a file that lies outside of what is the project's."""
+    limit = _enclosing(root).resolve()
+    outside: dict[str, Path] = {}
+    for source, file in files:
+        real = file.resolve()
+        if not real.is_relative_to(limit):
+            outside.setdefault(source, real)
+    return [
+        f"Field {_field(source)} leads to {real}, which is outside of {limit}: copy it into the "
+        "project, or set `force-include-outside = true`"
+        for source, real in outside.items()
+    ]
+
+
+def _enclosing(root: Path) -> Path:
+    """Return the git repository or else the workspace of uv around a project, or its own folder."""
+    around = [root, *root.absolute().parents]
+    repository = next((each for each in around if (each / ".git").exists()), None)
+    return repository or next((each for each in around if _is_workspace(each)), root)
+
+
+def _is_workspace(folder: Path) -> bool:
+    try:
+        table = parse_toml((folder / "pyproject.toml").read_bytes())
+        return "workspace" in table["tool"]["uv"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+def _field(source: str) -> str:
+    return f"`tool.lambda-layer.force-include.{source!r}`"
 
 
 def pack(files: Sequence[IncludedFile], pack_path: Path, file: BinaryIO) -> list[Entry]:

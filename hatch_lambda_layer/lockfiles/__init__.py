@@ -1,4 +1,4 @@
-"""Lockfiles: one Protocol, one module a tool; every tool ends in PEP 751's `pylock.toml`."""
+"""Lockfiles: one Protocol, one module per tool; each is read into a `pylock.toml` (PEP 751)."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ LOCKFILES: Mapping[str, Lockfile] = {
 
 
 def find_lockfile(tool: str | None, request: LockRequest) -> tuple[Lockfile, Path]:
-    """Give the lockfile of `tool`, or the only one that is there when `tool` is `None`.
+    """Return the lockfile of `tool` and its path; with `None`, the only lockfile of the project.
 
-    Raises `LockfileError` where there is none, or where it would have to guess.
+    Raises `MissingLockfileError` where there is none, `LockfileError` where there are several.
     """
     candidates = LOCKFILES.values() if tool is None else [LOCKFILES[tool]]
     found = [(lockfile, path) for lockfile in candidates for path in lockfile.find(request)]

@@ -1,4 +1,4 @@
-"""The index that packages come from where neither lockfile nor project names one."""
+"""The index of packages for which neither the lockfile nor the project names one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def default_index(folder: Path) -> str:
-    """Give the URL of the index that Python's tools use by default, as uv has it built in.
+    """Return the URL of uv's built-in default index, without a slash at the end.
 
-    uv compiles the requirements of an empty file for that, offline and without its settings.
+    uv prints it when it compiles an empty requirements file, offline and without its settings.
+    Raises `ToolError` where uv fails or prints none.
     """
     argv = [find_uv(), "pip", "compile", "-", "--emit-index-url", "--offline", "--no-config"]
     argv += ["--no-cache", "--no-header", "--quiet", "--python", sys.executable]

@@ -1,14 +1,16 @@
-"""The Protocol of lockfiles, and the value that each of them gives."""
+"""The Protocol of lockfiles, the request that each of them takes and the lock that it returns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from .._internal.toml import parse_toml
 from ..exceptions import LockfileError
 from ..index.auth import IndexAccess
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from packaging.pylock import Pylock
@@ -19,11 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LockRequest:
-    """What is asked of a lockfile, beside the project's own dependencies.
+    """The parts of a lockfile that are wanted beside the project's own dependencies.
 
     `requirements` are the files that `pip` reads, relative to the project; empty means
-    `requirements.txt`. With `build`, the tool may run build backends to learn what a source needs.
-    `access` is for tools that ask indexes; equal requests may differ in it.
+    `requirements.txt`. With `build`, the tool may run build backends to read what a source
+    requires. `access` is for tools that ask indexes; equal requests may differ in it.
     """
 
     layout: LayerPathLayout
@@ -39,7 +41,7 @@ class Lockfile(Protocol):
 
     @property
     def tool(self) -> str:
-        """The name for `tool` in `[tool.lambda-layer]`."""
+        """The value of `tool` in `[tool.lambda-layer]` that chooses this lockfile."""
         ...
 
     @property
@@ -54,33 +56,41 @@ class Lockfile(Protocol):
 
     @property
     def per_target(self) -> bool:
-        """Whether the tool has to be asked anew for every target."""
+        """Whether the tool has to be run for every target."""
         ...
 
     def find(self, request: LockRequest) -> list[Path]:
-        """Give the lockfiles of this kind that the project has."""
+        """Return the paths of the lockfiles of this kind that the project has."""
         ...
 
     def key(self, path: Path, request: LockRequest, target: Target) -> str | None:
-        """Name what `read` gives: equal keys, equal locks; `None` where it is to be read anew."""
+        """Return a key of the lock: equal keys mean equal locks, `None` that it must be read."""
         ...
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:
-        """Read the lockfile `path`; `target` matters where `per_target` says so.
+        """Read the lockfile `path`; the result depends on `target` only where `per_target` is true.
 
-        Raises `LockfileError`, or `ToolError` when the tool itself fails.
+        Raises `LockfileError`, or `ToolError` when the tool itself fails; pip's also raises
+        `SelectionError` for a package that has no file for the target.
+        """
+        ...
+
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:
+        """Return the URLs of the indexes of packages for which the lock names none.
+
+        They may contain credentials. Raises `LockfileError` and `ToolError`.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lock:
-    """What a lockfile locks: the text of a `pylock.toml`, parsed only when it must be.
+    """The content of a lockfile: the text of a `pylock.toml` (PEP 751), parsed only on demand.
 
-    `path` is the user's lockfile, which errors name. Relative paths start from `folder`, and where
-    that is `None` from the folder of `path`. `groups` and `extras` are those still to be chosen
-    from `text`. `warnings` are what the user should know of it, a sentence each. `resolved` says
-    that an index has just decided what it locks: no hashes that the user has written did.
+    `path` is the user's lockfile, which errors name, and `command` makes it. Relative paths start
+    from `folder`, or from the folder of `path` where that is `None`. `groups` and `extras` are
+    still to be selected in `text`. `warnings` are sentences for the user. `resolved` means that an
+    index has just decided what is locked, since the user's files have no hashes.
     """
 
     path: Path
@@ -98,9 +108,7 @@ class Lock:
         return self.folder or self.path.parent
 
     def parse(self) -> Pylock:
-        """Parse and validate the text (PEP 751); raise `LockfileError` when it is not valid."""
-        import tomllib
-
+        """Parse the text (PEP 751); raise `LockfileError` where it is not valid."""
         from packaging.pylock import (
             Pylock,
             PylockUnsupportedVersionError,
@@ -108,16 +116,10 @@ class Lock:
         )
 
         try:
-            # Some Windows editors put a byte order mark in front; TOML itself has none.
-            return Pylock.from_dict(tomllib.loads(self.text.decode("utf-8-sig")))
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise LockfileError(
-                f"Lockfile `{self.path}` is not valid TOML: {error}",
-                hint=f"lock again with `{self.command}`",
-            ) from error
+            return Pylock.from_dict(parse_toml(self.text))
         except PylockUnsupportedVersionError as error:
             raise LockfileError(
-                f"Lockfile `{self.path}` has a version that is not understood: {error}",
+                f"Lockfile `{self.path}` has a version that is not supported: {error}",
                 hint="update hatch-lambda-layer, or lock with an older version of the tool",
             ) from error
         except PylockValidationError as error:
@@ -125,22 +127,26 @@ class Lock:
                 f"Lockfile `{self.path}` is not valid: {self._explained(error)}",
                 hint=f"lock again with `{self.command}`",
             ) from error
+        except ValueError as error:
+            raise LockfileError(
+                f"Lockfile `{self.path}` is not valid TOML: {error}",
+                hint=f"lock again with `{self.command}`",
+            ) from error
 
     def _explained(self, error: Exception) -> str:
-        """Say which package a validation error is about: PEP 751's parser only counts them."""
+        """Return the text of a validation error with the package's name; it has only its number."""
         import re
-        import tomllib
 
         match = re.search(r"packages\[(\d+)\]", str(error))
         if match is None:
             return str(error)
-        package = tomllib.loads(self.text.decode("utf-8-sig"))["packages"][int(match[1])]
+        package = parse_toml(self.text)["packages"][int(match[1])]
         name = package.get("name", "?") if isinstance(package, dict) else "?"
         return f"{error} (package `{name}`)"
 
 
 def read_text(path: Path) -> bytes:
-    """Read a lockfile; raise `LockfileError` for what no parser can explain as well."""
+    """Read a lockfile; raise `LockfileError` where it can't be read or has a merge conflict."""
     try:
         text = path.read_bytes()
     except OSError as error:

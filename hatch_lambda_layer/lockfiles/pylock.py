@@ -8,6 +8,7 @@ from ..exceptions import LockfileError
 from .protocol import Lock, read_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ..targets.target import Target
@@ -20,14 +21,14 @@ class PylockFile:
     tool = "pylock"
     filename = "pylock.toml"
     per_target = False
-    # Without the version, uv leaves out what only Pythons older than its own need.
+    # Without `--python-version`, uv leaves out what only Pythons older than its own need.
     command = (
         "uv pip compile pyproject.toml --universal --python-version OLDEST --format pylock.toml "
         "-o pylock.toml"
     )
 
     def find(self, request: LockRequest) -> list[Path]:
-        """Give `pylock.toml`, else every `pylock.NAME.toml`."""
+        """Return the path of `pylock.toml`, else those of every `pylock.NAME.toml`."""
         root = request.layout.dir_project_root
         plain = root / self.filename
         if plain.is_file():
@@ -40,11 +41,14 @@ class PylockFile:
         )
 
     def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
-        """Give `None`: the file is the lock."""
+        """Return `None`: the file itself is the lock."""
         return None
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
-        """Read the file; its own default groups come first, as PEP 751 has it."""
+        """Read the file; its default groups are selected as well, before the chosen ones (PEP 751).
+
+        Raises `LockfileError` for a group or an extra that the file does not have.
+        """
         groups, extras = request.groups, request.extras
         lock = Lock(path=path, command=self.command, text=read_text(path), extras=extras)
         if not groups and not extras:
@@ -71,3 +75,9 @@ class PylockFile:
             groups=(*defaults, *(name for name in groups if name not in defaults)),
             extras=extras,
         )
+
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
+        """Return the URL of uv's default index, where packages without an index come from."""
+        from .default_index import default_index
+
+        return (default_index(path.parent),)

@@ -1,9 +1,9 @@
-"""The text of a `pylock.toml` (PEP 751), made from what the lockfile of another tool names.
+"""The text of a `pylock.toml` (PEP 751), made from the lockfile of another tool.
 
-Lockfiles of poetry and pdm name the files of a release and their hashes, but not where they are.
-To ask the index for every one of them, whether it is needed or not, takes both tools longer than
-all of the rest of a build. So the URLs here are those of the index's pages, which are asked when a
-file is fetched: `index+PAGE#FILENAME`, with more pages after spaces where several are possible.
+Lockfiles of poetry and pdm have the names and the hashes of a release's files, but no URLs. To ask
+the index for the URLs of all files, needed or not, would take longer than the rest of a build. So
+the URLs here name the page of the index, which is read when the file is fetched:
+`index+PAGE#FILENAME`, with more pages after spaces where several are possible.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ def render(
     requires_python: str | None = None,
     environments: Sequence[str] = (),
 ) -> bytes:
-    """Give the text of a `pylock.toml` with `packages`, tables of PEP 751; `None` is left out."""
+    """Return the text of a `pylock.toml` in UTF-8, with the tables `packages`; `None` is left out.
+
+    `environments` are markers, `requires_python` is version specifiers.
+    """
     top = {
         "lock-version": "1.0",
         "environments": list(environments) or None,
@@ -47,10 +50,11 @@ def render(
 def release(
     name: str, files: Iterable[Mapping[str, str]], indexes: Sequence[str]
 ) -> dict[str, Any]:
-    """Give the `wheels`, `sdist` and `index` of a release.
+    """Return the keys `wheels`, `sdist` and `index` of a release.
 
-    `files` have `hash` and `file`, or `url` where the lockfile says even that; `indexes` are those
-    that can have them, the likeliest first. Raises `LockfileError` where there is nothing.
+    `files` have `hash` and `file`, or `url` where the lockfile has URLs; `indexes` are the URLs of
+    those that may have them, the likeliest first. Raises `LockfileError` where no file is a wheel
+    or a source distribution.
     """
     wheels: list[dict[str, Any]] = []
     sdists: list[dict[str, Any]] = []
@@ -69,17 +73,17 @@ def release(
     if not wheels and not sdists:
         raise LockfileError(
             f"The lockfile names no file of package `{name}`: what an index serves could not be "
-            "checked",
+            "verified",
             hint="lock again with an index that gives sha256 hashes",
         )
-    # PEP 751 knows one source distribution.
+    # PEP 751 allows one source distribution.
     sdists.sort(key=lambda each: _SDIST_SUFFIXES.index(_suffix(each["name"])))
     index = indexes[0] if indexes else None
     return {"index": index, "sdist": next(iter(sdists), None), "wheels": wheels or None}
 
 
 def listed(name: str, filename: str, indexes: Sequence[str]) -> str:
-    """Give the address of a file that only the page of its project can locate (PEP 503)."""
+    """Return the `index+` URL of a file that is found on its project's page (PEP 503)."""
     from packaging.utils import canonicalize_name
 
     pages = [
@@ -91,19 +95,19 @@ def listed(name: str, filename: str, indexes: Sequence[str]) -> str:
 
 
 def hashes(files: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Give the `hashes` of a file from its `hash`, such as `sha256:…`."""
+    """Return the table `hashes` for the `hash` of each of `files`, such as `sha256:…`."""
     found = (file.get("hash", "").rpartition(":") for file in files)
     return {algorithm or "sha256": digest for algorithm, _, digest in found if digest}
 
 
 def without_credentials(url: str) -> str:
-    """Give `url` without user and password, which must not get into caches and reports."""
+    """Return `url` without user and password, which must not get into caches and reports."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def any_of(markers: Iterable[str | None]) -> str | None:
-    """Give the marker that holds where one of `markers` does; `None` always holds."""
+    """Return a marker that holds where one of `markers` does; `None` always holds."""
     distinct = list(dict.fromkeys(markers))
     if not distinct or None in distinct or "" in distinct:
         return None
@@ -113,7 +117,7 @@ def any_of(markers: Iterable[str | None]) -> str | None:
 
 
 def all_of(*markers: str | None) -> str | None:
-    """Give the marker that holds where all `markers` do."""
+    """Return a marker that holds where all `markers` do; `None` always holds."""
     distinct = list(dict.fromkeys(filter(None, markers)))
     if len(distinct) < 2:  # noqa: PLR2004  # nothing to join
         return next(iter(distinct), None)
@@ -121,7 +125,7 @@ def all_of(*markers: str | None) -> str | None:
 
 
 def python_marker(specifiers: str) -> str | None:
-    """Give the marker that holds for the Pythons that version specifiers allow."""
+    """Return a marker for the Pythons that version specifiers (PEP 440) allow; empty for all."""
     from packaging.specifiers import SpecifierSet
 
     each = sorted(SpecifierSet(specifiers), key=str)
@@ -148,5 +152,5 @@ def _toml(value: object) -> str:
         return "{ " + ", ".join(pairs) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    # JSON's strings are TOML's, except for one character that JSON leaves as it is.
+    # A string of JSON is one of TOML, except for one character that JSON does not escape.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""What the lockfiles of several tools ask alike: where the tool is, and what the project has."""
+"""Helpers for the lockfiles of several tools: to find the tool, and to read the project."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import hashlib
 import json
 import shutil
 import sys
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._internal.toml import parse_toml
 from ..exceptions import LockfileError
 
 if TYPE_CHECKING:
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
     from .protocol import LockRequest
 
-# Rises when the same files would be locked differently.
+# Incremented when the same files are locked differently than before.
 _SCHEMA = 1
 
 
 def beside(*packages: str) -> list[str] | None:
-    """Give the command of the program `packages[0]` where all `packages` are installed beside us.
+    """Return the command that runs the module `packages[0]` with this interpreter.
 
-    They are looked for, not imported: that alone would take longer than all of the rest.
+    `None` unless all `packages` are installed beside this one. They are looked for, not imported:
+    the import would take longer than all the rest.
     """
     if all(version_of(package) for package in packages):
         # -P: a file of the project must not stand in for a module of the program.
@@ -33,7 +34,7 @@ def beside(*packages: str) -> list[str] | None:
 
 
 def version_of(package: str) -> str | None:
-    """Give the version of a package that is installed beside us."""
+    """Return the version of a package that is installed beside this one, else `None`."""
     for entry in filter(None, sys.path):
         for info in Path(entry).glob(f"{package}-*.dist-info"):
             return info.name.removesuffix(".dist-info").rpartition("-")[2]
@@ -41,34 +42,36 @@ def version_of(package: str) -> str | None:
 
 
 def on_path(program: str) -> list[str] | None:
-    """Give the command of a program on the search path."""
+    """Return the command of a program on the search path, else `None`."""
     found = shutil.which(program)
     return [found] if found else None
 
 
 def parsed(text: bytes, path: Path, command: str) -> dict[str, Any]:
-    """Parse a lockfile of TOML; raise `LockfileError` where it is none."""
+    """Parse the text of the lockfile `path`; raise `LockfileError` where it is not valid TOML.
+
+    `command` is the tool's, with which the hint tells to lock again.
+    """
     try:
-        # Some Windows editors put a byte order mark in front; TOML itself has none.
-        return tomllib.loads(text.decode("utf-8-sig"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return parse_toml(text)
+    except ValueError as error:
         raise LockfileError(
             f"Lockfile `{path}` is not valid TOML: {error}", hint=f"lock again with `{command}`"
         ) from error
 
 
 def read_pyproject(path: Path) -> dict[str, Any]:
-    """Give the project's `pyproject.toml`; raise `LockfileError` where there is none."""
+    """Read the project's `pyproject.toml`; raise `LockfileError` where that is not possible."""
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return parse_toml(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise LockfileError(f"`{path}` can't be read: {error}") from error
 
 
 def key_of_files(path: Path, request: LockRequest) -> str | None:
-    """Name a lock by its files and the groups and extras asked for.
+    """Return a key of a lock: of its file, `pyproject.toml` and the chosen groups and extras.
 
-    Gives `None` where the project takes something from the environment.
+    `None` where one of the files can't be read, or refers to a variable (`${…}`).
     """
     try:
         texts = [path.read_bytes(), request.layout.path_pyproject_toml.read_bytes()]
@@ -82,16 +85,17 @@ def key_of_files(path: Path, request: LockRequest) -> str | None:
 
 
 def table(value: object, *keys: str) -> dict[str, Any]:
-    """Give the table below `keys`, empty where there is none."""
+    """Return the table below `keys`, empty where there is none."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
 
 
 def chosen(kind: str, asked: Iterable[str], known: Iterable[str], path: Path) -> tuple[str, ...]:
-    """Give the project's own spelling of each name in `asked`.
+    """Return the names in `asked` as the project spells them, each once.
 
-    Raises `LockfileError` that names what is `known` for one that the project does not have.
+    Raises `LockfileError`, with a list of the `known` names, for one that the project does not
+    have. `kind` is the word for them in it.
     """
     from packaging.utils import canonicalize_name
 

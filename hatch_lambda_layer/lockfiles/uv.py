@@ -1,4 +1,4 @@
-"""`uv.lock`, through `uv export --format pylock.toml`."""
+"""`uv.lock`, read through `uv export --format pylock.toml`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from .._internal.process import run
 from .._internal.uv import find_uv
-from ..exceptions import LockfileError, ToolError
+from ..exceptions import LockfileError, ToolError, quoted
 from .protocol import Lock, read_text
 from .tools import chosen, read_pyproject, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ..targets.target import Target
@@ -32,7 +33,7 @@ _CONTRADICTING = (
     "UV_WORKING_DIR",
     "UV_WORKING_DIRECTORY",
 )
-# What uv says when no interpreter, or none that it can run, fits `requires-python`.
+# uv's messages when no interpreter, or none that it can run, fits `requires-python`.
 _NO_INTERPRETER = (
     "No interpreter found",
     "Failed to inspect Python interpreter",
@@ -50,7 +51,7 @@ class UvLockfile:
     per_target = False
 
     def find(self, request: LockRequest) -> list[Path]:
-        """Give `uv.lock`, the project's own or that of the workspace it is in."""
+        """Return the path of `uv.lock`, the project's own or that of the workspace it is in."""
         root = request.layout.dir_project_root
         for folder in (root, *root.absolute().parents):
             path = folder / self.filename
@@ -59,11 +60,11 @@ class UvLockfile:
         return []
 
     def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
-        """Give `None`: uv is quicker than to find out which files it would read."""
+        """Return `None`: running uv takes less time than finding the files that it would read."""
         return None
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
-        """Export the lock; a stale one fails at once, without the network being asked."""
+        """Export the lock, without the network; raise `LockfileError` for one that is stale."""
         lock = read_text(path)
         argv = [find_uv(), "export", "--format", "pylock.toml", "--locked", "--offline"]
         argv += ["--no-emit-project", "--no-default-groups", "--no-header", "--quiet"]
@@ -79,9 +80,15 @@ class UvLockfile:
         root = request.layout.dir_project_root
         return Lock(path=path, command=self.command, text=text, folder=root)
 
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
+        """Return the URL of uv's default index, where packages without an index come from."""
+        from .default_index import default_index
+
+        return (default_index(path.parent),)
+
 
 def _is_workspace(folder: Path) -> bool:
-    """Say whether the project in `folder` has members elsewhere; uv knows which."""
+    """Return whether the project in `folder` is the root of a workspace; uv finds its members."""
     try:
         return b"[tool.uv.workspace]" in (folder / "pyproject.toml").read_bytes()
     except OSError:
@@ -89,7 +96,7 @@ def _is_workspace(folder: Path) -> bool:
 
 
 def _interpreter(lock: bytes) -> list[str]:
-    """Offer uv this interpreter where it fits, which saves the search for one.
+    """Return uv's option for this interpreter, if it fits: uv then need not search for one.
 
     uv checks `requires-python` against an interpreter even when it only exports, and gives up
     when the first candidate on the search path can't be run (as pyenv's shims can't).
@@ -105,7 +112,7 @@ def _interpreter(lock: bytes) -> list[str]:
 
 
 def _check_choice(error: ToolError, path: Path, request: LockRequest) -> None:
-    """Raise `LockfileError` that names the known ones where uv does not know a group or extra."""
+    """Raise `LockfileError`, with the known names, where uv does not know a group or an extra."""
     if "is not defined" not in error.output:
         return
     project = read_pyproject(request.layout.path_pyproject_toml)
@@ -116,9 +123,9 @@ def _check_choice(error: ToolError, path: Path, request: LockRequest) -> None:
 
 
 def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
-    """Say in the words of this project what uv refuses; its own words stay in the message."""
-    said = error.output.strip()
-    # uv breaks its lines, where depends on the length of paths.
+    """Return the error of this project for uv's; uv's output stays in the message."""
+    said, shown = error.output.strip(), quoted(error.output)
+    # uv breaks its lines at places that depend on the length of paths.
     line = " ".join(said.split())
     if stale := _staleness(error, line):
         return LockfileError(
@@ -126,17 +133,17 @@ def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
         )
     if "compute missing hashes" in line:
         return LockfileError(
-            f"Lockfile `{path}` has no hashes for what it locks\n\n{said}",
+            f"Lockfile `{path}` has no hashes for what it locks\n\n{shown}",
             hint="lock again with an index that gives sha256 hashes",
         )
     if any(reason in line for reason in _NO_INTERPRETER):
         return LockfileError(
-            f"uv needs an interpreter that fits `requires-python` to read `{path}`\n\n{said}",
+            f"uv needs an interpreter that fits `requires-python` to read `{path}`\n\n{shown}",
             hint="install one with `uv python install`, or name one in UV_PYTHON; only uv needs it",
         )
     if any(reason in line for reason in _UNREADABLE):
         return LockfileError(
-            f"Lockfile `{path}` can't be read\n\n{said}", hint="lock again with `uv lock`"
+            f"Lockfile `{path}` can't be read\n\n{shown}", hint="lock again with `uv lock`"
         )
     return error
 

@@ -1,4 +1,4 @@
-"""Wheel builders: one Protocol, one module a way to build; everything ends in a proved wheel."""
+"""Wheel builders: one Protocol, one module per way to build; every result is a verified wheel."""
 
 from __future__ import annotations
 

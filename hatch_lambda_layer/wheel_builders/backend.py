@@ -1,4 +1,4 @@
-"""A source's build backend (PEP 517): what it requires, and the wheel that it makes."""
+"""A source's build backend (PEP 517): its requirements, and the wheel that it builds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._internal.process import redact
-from ..exceptions import BuildError, ToolError
+from .._internal.toml import parse_toml
+from ..exceptions import BuildError, ToolError, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
     from pyproject_hooks import BuildBackendHookCaller
     from pyproject_hooks._impl import SubprocessRunner
 
-# PEP 517: what a project without `[build-system]` or without `build-backend` is built by.
+# PEP 517: the defaults for a project without `[build-system]` or without `build-backend`.
 _LEGACY_REQUIRES = ("setuptools>=40.8.0",)
 _LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
-# What is shown of a log at most: its beginning and, where errors are, its end.
+# The bytes of a log that are shown at most: of its beginning and, where errors are, of its end.
 _SHOWN_HEAD = 50_000
 _SHOWN_TAIL = 200_000
 
@@ -35,19 +36,20 @@ class BuildSystem:
 
     @classmethod
     def read(cls, project: Path, title: str) -> BuildSystem:
-        """Read the table, or what PEP 517 has for a project without; raise `BuildError`."""
-        import tomllib
+        """Read the table of a project, with the defaults of PEP 517.
 
+        Raises `BuildError` where the table is not valid, or `project` is not the folder of one.
+        """
         path = project / "pyproject.toml"
         if not path.is_file() and not (project / "setup.py").is_file():
             raise BuildError(
                 f"The source of {title} can't be built: it has neither `pyproject.toml` nor "
                 "`setup.py`",
-                hint="if the project is in a folder of it, name that as its subdirectory",
+                hint="if the project is in a folder of the source, name that as its subdirectory",
             )
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            table = parse_toml(path.read_bytes()) if path.is_file() else {}
+        except ValueError as error:
             raise BuildError(f"`pyproject.toml` of {title} is not valid TOML: {error}") from error
         return cls._parse(table.get("build-system", {"requires": [*_LEGACY_REQUIRES]}), title)
 
@@ -59,18 +61,19 @@ class BuildSystem:
         requires = _requirements(table.get("requires"))
         if not isinstance(backend, str) or backend_path is None or requires is None:
             raise BuildError(
-                f"`[build-system]` of {title} is not valid: PEP 518 wants `requires`, a list of "
-                "requirements, and strings for the rest",
-                hint="the source itself is at fault: tell its maintainers",
+                f"`[build-system]` of {title} is not valid: `requires` must be a list of "
+                "requirements (PEP 518), `build-backend` a string and `backend-path` a list of "
+                "strings (PEP 517)",
+                hint="the error is in the source: report it to its maintainers",
             )
         return cls(requires=requires, backend=backend, backend_path=backend_path)
 
 
 class Backend:
-    """The backend of one source, each hook in a process of its own.
+    """The backend of one source; each hook is run in a process of its own.
 
-    `project` and `python` are paths where `run` runs them; it raises `ToolError` when a hook fails.
-    `failure` makes an error of a reason.
+    `project` and `python` are paths in the system where `run` runs a hook; it raises `ToolError`
+    when the hook fails. `failure` returns the error for a reason.
     """
 
     def __init__(
@@ -89,15 +92,17 @@ class Backend:
         self._failure = failure
 
     def requires(self) -> tuple[str, ...]:
-        """Give what the backend requires beside what the project says."""
+        """Return what the backend requires beside the project's own `requires`."""
         found = self._call(lambda hooks: hooks.get_requires_for_build_wheel())
         requires = _requirements(found)
         if requires is None:
-            raise self._failure(f"its backend requires {found!a:.200}, no list of requirements")
+            raise self._failure(
+                f"its backend requires {found!a:.200}, which is not a list of requirements"
+            )
         return requires
 
     def wheel(self, folder: str) -> str:
-        """Have the wheel built in `folder`, and give the name that it should have there."""
+        """Build the wheel in `folder`, and return its file name, as the backend reports it."""
         said = self._call(lambda hooks: hooks.build_wheel(folder))
         name = Path(str(said)).name
         if not name.endswith(".whl"):
@@ -105,8 +110,8 @@ class Backend:
         return name
 
     def no_wheel(self, said: object) -> BuildError:
-        """Give the error for a wheel that is not where the backend says."""
-        return self._failure(f"its backend says {said!a:.200}, and there is no such wheel")
+        """Return the error for a wheel that is not where the backend says."""
+        return self._failure(f"its backend returned {said!a:.200}, and there is no such wheel")
 
     def _call(self, hook: Callable[[BuildBackendHookCaller], Any]) -> Any:
         from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller
@@ -116,21 +121,26 @@ class Backend:
             hooks = BuildBackendHookCaller(
                 self._project, system.backend, system.backend_path or None, self._run, self._python
             )
-            # What a backend warns of is for those who maintain the source.
+            # Warnings of a backend are for the maintainers of the source.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return hook(hooks)
         except ToolError as error:
-            raise self._failure(f"its backend `{system.backend}` ended in an error") from error
+            raise self._failure(f"its backend `{system.backend}` ended with an error") from error
         except BackendUnavailable as error:
             raise self._failure(f"its backend can't be imported\n\n{error}") from error
-        # What the hooks' process leaves behind is foreign, too.
+        # The files that the hook's process has left can't be trusted either.
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-            raise self._failure(f"its backend `{system.backend}` broke off ({error})") from error
+            raise self._failure(
+                f"its backend `{system.backend}` returned no result ({error})"
+            ) from error
 
 
 def shown(log: Path) -> str:
-    """Give what a log says, without credentials; of a very long one, its two ends."""
+    """Return the text of a log, without credentials; of a very long one, its two ends.
+
+    Empty where the log can't be read.
+    """
     try:
         with log.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -144,7 +154,7 @@ def shown(log: Path) -> str:
                 said = head + f"\n[… {left_out:,} bytes …]\n".encode() + file.read(_SHOWN_TAIL)
     except OSError:
         return ""
-    return redact(said.decode("utf-8", "replace")).strip()
+    return quoted(redact(said.decode("utf-8", "replace")))
 
 
 def _strings(value: object) -> tuple[str, ...] | None:
@@ -154,7 +164,10 @@ def _strings(value: object) -> tuple[str, ...] | None:
 
 
 def _requirements(value: object) -> tuple[str, ...] | None:
-    """Give requirements as uv is to be told them: what is none could be an option to it."""
+    """Return requirements as PEP 508 writes them, `None` where one is not valid.
+
+    What is not a requirement could be an option to uv.
+    """
     from packaging.requirements import InvalidRequirement, Requirement
 
     strings = _strings(value)

@@ -1,4 +1,4 @@
-"""Whether a wheel that was built here is the locked package, and fits the target."""
+"""Checks of a wheel that was built here: it must be the locked package, and fit the target."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _SHOWN = 5
 
 
 def is_pure(wheel: Wheel) -> bool:
-    """Say whether the wheel's tags promise that it is the same on every platform."""
+    """Return whether the wheel's tags promise that it is the same on every platform."""
     return all(tag.platform == "any" for tag in _tags(wheel))
 
 
 def fits_by_tag(wheel: Wheel, target: Target) -> bool:
-    """Say whether one of the wheel's tags is the target's, or would be but for its platform.
+    """Return whether one of the wheel's tags fits the target; plain `linux` counts as fitting.
 
-    `linux_x86_64` promises nothing of glibc: only the wheel's ELF files can tell whether it fits.
+    `linux_x86_64` says nothing about glibc: only the wheel's ELF files show whether it fits.
     """
     fitting = {(tag.interpreter, tag.abi, tag.platform) for tag in target.tags()}
     linux = f"linux_{target.architecture.machine}"
@@ -51,7 +51,7 @@ def check_identity(wheel: Wheel, source: LockedSource) -> None:
     if canonicalize_name(source.name) == wheel.name and same_version:
         return
     raise BuildError(
-        f"The wheel that was built of {title(source)} is `{wheel.name} {wheel.version}`",
+        f"The wheel that was built from {title(source)} is `{wheel.name} {wheel.version}`",
         hint="lock again if the source has changed",
     )
 
@@ -63,13 +63,13 @@ def check_fit(
     python: tuple[int, int],
     hint_of_builder: str,
 ) -> None:
-    """Raise `BuildError` with every reason for which the target can't run a proved wheel.
+    """Raise `BuildError` with the reasons for which the target can't run a verified wheel.
 
-    `python` is the version that it was built with, `hint_of_builder` what its builder advises
-    where it is native.
+    `python` is the (major, minor) version that it was built with, `hint_of_builder` its builder's
+    hint for a native wheel.
     """
     reasons = [] if fits_by_tag(wheel, target) else [_unfitting_tags(wheel, target, python)]
-    # What a macOS wheel's libraries lack would only be more of the same.
+    # The libraries of a macOS wheel would only add reasons of the same kind.
     reasons += list(_unfitting_files(wheel, target)) if not reasons else []
     if not reasons:
         return
@@ -80,7 +80,7 @@ def check_fit(
     if not is_pure(wheel):
         hint = f"{hint_of_builder}; or {hint}"
     raise BuildError(
-        f"The wheel `{wheel.filename}` that was built of {title(source)} does not fit "
+        f"The wheel `{wheel.filename}` that was built from {title(source)} does not fit "
         f"{target.id}:\n" + "\n".join(f"- {reason}" for reason in [*reasons[:_SHOWN], *more]),
         hint=hint,
     )
@@ -100,7 +100,7 @@ def _unfitting_tags(wheel: Wheel, target: Target, python: tuple[int, int]) -> st
         needed = "{}.{}".format(*wanted)
         return (
             f"it is for {tags}: it was built with Python {python[0]}.{python[1]}, because "
-            f"this machine has no Python {needed} (`uv python install {needed}` gets one)"
+            f"this machine has no Python {needed} (`uv python install {needed}` installs it)"
         )
     return f"it is for {tags}, the runtime is Linux on {target.architecture.machine}"
 
@@ -125,6 +125,6 @@ def _unfitting_files(wheel: Wheel, target: Target) -> Iterator[str]:
 
 
 def _libraries(files: Mapping[str, ElfFile]) -> Sequence[str]:
-    """Give the names by which the libraries of a wheel are asked for."""
+    """Return the names under which ELF files can require the libraries of a wheel."""
     names = [path.rpartition("/")[-1] for path in files]
     return [*names, *(elf.soname for elf in files.values() if elf.soname)]

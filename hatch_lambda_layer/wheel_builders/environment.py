@@ -1,9 +1,9 @@
 """The environment that foreign code runs in: an interpreter of its own, and no secrets.
 
-What a source requires is installed where credentials are, and without any foreign code being run:
-wheels only, into an environment that is still empty. Foreign code then runs where no credentials
-are: its variables are those named here. It is no sandbox: the code is the user's own process, and
-can read what the user's files and processes hold.
+Build requirements are installed by a process that has credentials, and runs no foreign code: only
+wheels, into an environment that is still empty. Foreign code then runs in processes without
+credentials: they have only the variables named here. That is not a sandbox: the code runs as the
+user, and can read the user's files and processes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from .._internal.process import run
 from .._internal.uv import find_uv
-from ..exceptions import BuildError, ToolError
+from ..exceptions import BuildError, ToolError, quoted
 from .stand_in import add_stand_in, without_own
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .protocol import BuildRequest, Requirements
 
-# What programs need to be found, to write and to be read.
+# The variables with which programs are found, find a temporary folder and choose a language.
 _OF_THE_SYSTEM = frozenset(
     {
         "PATH",
@@ -45,7 +45,7 @@ _OF_THE_SYSTEM = frozenset(
         "WINDIR",
     }
 )
-# What a person sets to have a build come out differently.
+# The variables that a person sets to change the result of a build.
 _OF_A_BUILD = frozenset(
     {
         "AR",
@@ -82,9 +82,9 @@ _OF_A_BUILD = frozenset(
         "STRIP",
     }
 )
-# Versions that are told instead of asked of a repository, for one or for all packages.
+# The version to use instead of the repository's, of one package or of all.
 _VERSION = re.compile(r"SETUPTOOLS_SCM_PRETEND_VERSION(_FOR_[A-Z0-9_]+)?|PDM_BUILD_SCM_VERSION")
-# Of the user's, they would make uv install something else, run what it has installed, or end.
+# The user's settings that would make uv install something else, run what it installed, or fail.
 _CONTRADICTING = frozenset(
     {
         "UV_COMPILE_BYTECODE",
@@ -107,7 +107,7 @@ _SOURCE_DATE_EPOCH = "1580601600"
 
 
 def build_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Give the variables with which a person decides how builds come out."""
+    """Return the variables that a person sets to change the result of builds, sorted by name."""
     return {
         name: value
         for name, value in sorted(environment.items())
@@ -116,12 +116,12 @@ def build_variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def build_constants() -> dict[str, str]:
-    """Give the variables that are the same for every build, wherever it is."""
+    """Return the variables that are the same for every build on any machine."""
     return {
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
-        # Equal sources, equal wheels.
+        # For equal sources to be built to equal wheels (reproducible-builds.org).
         "SOURCE_DATE_EPOCH": _SOURCE_DATE_EPOCH,
         "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",
@@ -130,7 +130,10 @@ def build_constants() -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildEnvironment:
-    """An interpreter with what a source requires to be built, and nothing else."""
+    """An interpreter with the build requirements of a source, and nothing else.
+
+    `version` is its major and minor version.
+    """
 
     folder: Path
     python: Path
@@ -152,7 +155,7 @@ class BuildEnvironment:
         return cls(folder=folder, python=python, version=version)
 
     def variables(self, request: BuildRequest) -> dict[str, str]:
-        """Give the whole environment of foreign code."""
+        """Return all the environment variables of foreign code."""
         home, temporary = request.folder / "home", request.folder / "tmp"
         for each in (home, temporary):
             each.mkdir(exist_ok=True)
@@ -180,7 +183,7 @@ class BuildEnvironment:
 
 
 def _make(folder: Path, request: BuildRequest) -> None:
-    """Make an empty environment, with the target's version of Python where there is one."""
+    """Make an empty environment, with the target's version of Python where it is installed."""
     failures = []
     for python in _interpreters(request):
         argv = [find_uv(), "venv", "--quiet", "--color", "never", "--no-project"]
@@ -192,12 +195,12 @@ def _make(folder: Path, request: BuildRequest) -> None:
         else:
             return
     raise BuildError(
-        f"No environment can be made to build {request.title} in\n\n{failures[-1].message}"
+        f"No environment can be made for the build of {request.title}\n\n{failures[-1].message}"
     ) from failures[-1]
 
 
 def _interpreters(request: BuildRequest) -> Iterator[str]:
-    """Give interpreters to try, the target's own version first, this one at last."""
+    """Yield values of uv's `--python` to try: interpreters of the target's version, then this."""
     major, minor = version = request.target.runtime.python_version
     if sys.version_info[:2] != version:
         # On the search path, pyenv has programs that end with an error for most versions, and uv
@@ -215,7 +218,7 @@ def _numbers(text: str) -> list[int]:
 
 def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> None:
     argv = [find_uv(), "pip", "install", "--quiet", "--color", "never", "--python", str(python)]
-    # To build one would be to run foreign code here, where credentials are.
+    # To build a source would be to run foreign code here, where credentials are.
     argv += ["--only-binary", ":all:", "--resolution", "highest"]
     # A build script that changes its environment must not change uv's cache with it.
     argv += ["--link-mode", "copy", "--", *requires]
@@ -223,15 +226,15 @@ def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> No
         run(argv, cwd=request.requirements.folder, env=uv_environment(request.requirements))
     except ToolError as error:
         raise BuildError(
-            f"What {request.title} requires to be built ({', '.join(requires)}) can't be "
-            f"installed\n\n{error.output.strip()}",
-            hint="uv installs it from the index that the project configures for uv, and takes "
+            f"The build requirements of {request.title} can't be installed: "
+            f"{', '.join(requires)}\n\n{quoted(error.output)}",
+            hint="uv installs them from the index that the project configures for uv, and takes "
             "wheels only: a source would run foreign code where credentials are",
         ) from error
 
 
 def uv_environment(requirements: Requirements) -> dict[str, str]:
-    """Give the environment that uv is called with, without what would change its work."""
+    """Return the environment for a call of uv, without settings that would change its result."""
     found = requirements.environment.items()
     return {name: value for name, value in found if name not in _CONTRADICTING}
 

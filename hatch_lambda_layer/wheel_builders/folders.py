@@ -1,7 +1,7 @@
-"""Folders as sources: which of their files count, what identifies them, and a copy to build from.
+"""Folders as sources: the files that count, their digest, and a copy to build from.
 
-One walk decides for the digest and for the copy, so that a wheel can't depend on a file whose
-change would go unnoticed.
+The digest and the copy have the same files, so that a wheel can't depend on a file whose change
+would go unnoticed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..exceptions import BuildError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What tools leave in a folder: no content of the project, and often very large.
+# Folders that tools make: not content of the project, and often very large.
 _SKIPPED_FOLDERS = frozenset(
     {
         ".eggs",
@@ -34,10 +34,10 @@ _SKIPPED_FOLDERS = frozenset(
         "node_modules",
     }
 )
-# A virtual environment, and (https://bford.info/cachedir) a cache of whichever tool.
+# Files that mark a virtual environment and a cache of any tool (https://bford.info/cachedir).
 _MARKS_OF_SKIPPED_FOLDERS = ("pyvenv.cfg", "CACHEDIR.TAG")
-# Where builds of a project put their results, unless it is a package: setuptools would even take
-# old files from its `build` folder into a new wheel. In a monorepo, layers lie there, too.
+# Folders of build results, unless one is a package: setuptools would even put old files of `build`
+# into a new wheel. In a monorepo, layers are there as well.
 _SKIPPED_AT_TOP = frozenset({"build", "dist"})
 # `.git` is a file in a worktree and in a submodule.
 _SKIPPED_FILES = frozenset({".DS_Store", ".git"})
@@ -45,7 +45,10 @@ _READ_AT_ONCE = 1 << 20
 
 
 class FolderFile(NamedTuple):
-    """A file of a folder: its path in it with `/`, its path on disk, and what decides its bytes."""
+    """A file below a folder: `name` is its path in the folder with `/`, `path` its path on disk.
+
+    `size` is in bytes; `executable` means that any x bit is set.
+    """
 
     name: str
     path: str
@@ -54,9 +57,10 @@ class FolderFile(NamedTuple):
 
 
 def digest_folder(folder: Path) -> str:
-    """Give the sha256 over the names, x bits and contents of the files that count.
+    """Return the sha256, in hex, of the names, x bits and contents of the files that count.
 
-    The ignore files of the repository around it count, too: build backends read them.
+    The ignore files of the repository around it count as well: build backends read them. Raises
+    `BuildError` where the folder can't be read.
     """
     digest = hashlib.sha256()
     try:
@@ -70,7 +74,10 @@ def digest_folder(folder: Path) -> str:
 
 
 def copy_folder(folder: Path, copy: Path) -> None:
-    """Copy the files that count; links are followed, as the copy lies elsewhere."""
+    """Copy the files that count; links are followed, since the copy is elsewhere.
+
+    Raises `BuildError` where the folder can't be read.
+    """
     made = set()
     try:
         for file in _files(folder):
@@ -86,7 +93,10 @@ def copy_folder(folder: Path, copy: Path) -> None:
 
 
 def file_names(folder: Path) -> list[str]:
-    """Give the names of the files that count, relative to the folder, with `/`."""
+    """Return the paths of the files that count, relative to the folder, with `/`.
+
+    Raises `BuildError` where the folder can't be read.
+    """
     try:
         return [file.name for file in _files(folder)]
     except OSError as error:
@@ -102,7 +112,7 @@ def copy_ignore_files(folder: Path, copy: Path) -> None:
 
 
 def repository_root(folder: Path) -> Path | None:
-    """Give the root of the git repository that `folder` is in."""
+    """Return the root of the git repository that `folder` is in, else `None`."""
     return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
 
 
@@ -127,7 +137,7 @@ def _files(folder: Path) -> Iterator[FolderFile]:
 
 
 def _walk(folder: str, prefix: str, inside: tuple[str, ...]) -> Iterator[FolderFile]:
-    """Give the files below a folder; `inside` holds the real paths of those that it is in."""
+    """Yield the files below a folder; `inside` has its real path and those of its parents."""
     with os.scandir(folder) as found:
         entries = list(found)
     at_top = not prefix or any(entry.name == "pyproject.toml" for entry in entries)
@@ -141,7 +151,7 @@ def _walk(folder: str, prefix: str, inside: tuple[str, ...]) -> Iterator[FolderF
             real = os.path.join(inside[-1], entry.name)  # noqa: PTH118  # half the time of a walk
             if entry.is_symlink():
                 real = os.path.realpath(entry.path)
-                # A link to a folder around it would never end.
+                # A link to a folder that it is in would never end.
                 if real in inside:
                     continue
             yield from _walk(entry.path, f"{prefix}{entry.name}/", (*inside, real))

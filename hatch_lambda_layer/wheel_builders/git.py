@@ -1,7 +1,7 @@
 """Sources in git: a commit that the lockfile names, and the repository around a local folder.
 
-git runs as the user, whose keys and credential helpers may be needed; nothing of them stays in
-what the build backend sees. It never asks anybody for anything.
+git runs as the user, whose keys and credential helpers may be needed; the build backend can see
+none of them. git never asks for a password.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# Set when git itself has called us, from one of its hooks: they would lead it to that repository.
+# git sets these in its hooks; they would make it work on the repository of the hook.
 _OF_A_REPOSITORY = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -31,7 +31,7 @@ _OF_A_REPOSITORY = (
     "GIT_PREFIX",
     "GIT_WORK_TREE",
 )
-# What servers and git itself say of a commit that can't be fetched by its name.
+# The messages of servers and of git for a commit that can't be fetched by its hash.
 _UNKNOWN_COMMIT = re.compile(
     "not our ref|unadvertised object|find remote ref|no such remote ref|unknown commit",
     re.IGNORECASE,
@@ -41,12 +41,12 @@ _UNKNOWN_COMMIT = re.compile(
 def check_out(url: str, commit: str, folder: Path, title: str) -> None:
     """Make `folder` a work tree of the commit, with its history, tags and submodules.
 
-    Backends ask git for the version; the history comes without the contents of other commits
-    where the server can do that. Raises `BuildError`.
+    Backends ask git for the version. The files of other commits are left out where the server
+    supports that. Raises `BuildError`.
     """
     if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit) is None:
         raise BuildError(
-            f"{commit!a}, which is locked for {title}, is no commit of git: 40 or 64 hex digits",
+            f"{commit!a}, which is locked for {title}, is not a git commit (40 or 64 hex digits)",
             hint="lock again",
         )
     url, environment = _without_credentials(url.removeprefix("git+"))
@@ -62,25 +62,25 @@ def check_out(url: str, commit: str, folder: Path, title: str) -> None:
         git.run("checkout", "--quiet", "--detach", commit)
         if (folder / ".gitmodules").exists():
             git.run("submodule", "update", "--init", "--recursive", "--quiet")
-        # Where it fetched from, after the user's own configuration has had its say.
+        # It has the URL as the user's configuration changes it, which can add credentials.
         (folder / ".git" / "FETCH_HEAD").unlink(missing_ok=True)
     except ToolError as error:
         raise BuildError(
             f"The source of {title} can't be fetched with git\n\n{error.message}",
-            hint="git is not let ask for a password: check that "
-            f"`git ls-remote {redact(url)}` works without one",
+            hint="git can't ask for a password here: check that "
+            f"`git ls-remote {redact(url)}` works without asking for one",
         ) from error
 
 
 def shadow(repository: Path, folder: Path, copy: Path) -> None:
-    """Give `copy`, a copy-to-be of the repository with only `folder` in it, its history.
+    """Make `copy` a clone of the repository for `folder` alone, without its files.
 
-    Objects are shared with the repository, which is only read. Where git can't do that, the copy
-    has no history: backends that need one say so.
+    Objects are shared with the repository, which is only read. Where git fails, there is no clone
+    and so no history: a backend that needs one reports that.
     """
     if shutil.which("git") is None:
         return
-    # Of large files that are kept apart, nothing is needed here: the copy brings its own.
+    # Files in Git LFS need not be fetched: those of `folder` are copied afterwards.
     environment = {**_environment(), "GIT_LFS_SKIP_SMUDGE": "1"}
     git = _Git(copy, environment)
     prefix = folder.relative_to(repository).as_posix()
@@ -90,13 +90,13 @@ def shadow(repository: Path, folder: Path, copy: Path) -> None:
         if prefix == ".":
             git.run("read-tree", "HEAD")
             return
-        # Git must not take the folders that are not copied for deleted ones.
+        # git must not consider the folders that are not copied as deleted.
         git.run("config", "core.sparseCheckout", "true")
         patterns = copy / ".git" / "info" / "sparse-checkout"
         patterns.parent.mkdir(exist_ok=True)
         patterns.write_text(f"/{_escaped(prefix)}/\n", encoding="utf-8")
         git.run("read-tree", "-mu", "HEAD")
-        # Those of the last commit; the copy brings those of now.
+        # These are the files of the last commit; the present ones are copied afterwards.
         shutil.rmtree(copy / prefix, ignore_errors=True)
     except ToolError:
         shutil.rmtree(copy, ignore_errors=True)
@@ -117,9 +117,9 @@ def describe(repository: Path) -> str:
 
 
 def detach(copy: Path) -> None:
-    """Give `copy`, which shares objects with another repository, those that it needs itself.
+    """Copy into `copy` the objects that it shares with another repository.
 
-    Where git can't do that, the copy has no history: backends that need one say so.
+    Where git fails, the history is removed: a backend that needs one reports that.
     """
     alternates = copy / ".git" / "objects" / "info" / "alternates"
     if not alternates.exists():
@@ -150,7 +150,7 @@ class _Git:
 
 
 def _fetch(git: _Git, commit: str) -> bool:
-    """Fetch the commit and what led to it; say whether the repository has it."""
+    """Fetch the commit and its history; return whether the repository has it."""
     fetch = ("fetch", "--quiet", "--tags", "--filter=blob:none", "--no-recurse-submodules")
     try:
         git.run(*fetch, "origin", commit)
@@ -159,7 +159,7 @@ def _fetch(git: _Git, commit: str) -> bool:
             raise
     else:
         return True
-    # Some servers give no commit by its name, only what a branch or a tag leads to.
+    # Some servers do not serve a commit by its hash, only those of a branch or a tag.
     git.run(*fetch, "origin", "+refs/*:refs/remotes/origin/*")
     try:
         git.run("rev-parse", "--quiet", "--verify", f"{commit}^{{commit}}")
@@ -179,9 +179,9 @@ def _environment() -> dict[str, str]:
 
 
 def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
-    """Move what a URL has of credentials into git's environment.
+    """Return a URL without its credentials, and an environment that has them for git.
 
-    From there they reach neither an argument list nor the configuration in the work tree.
+    So they get neither into an argument list nor into the configuration of the work tree.
     """
     environment = _environment()
     parts = urlsplit(url)
@@ -200,5 +200,5 @@ def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
 
 
 def _escaped(path: str) -> str:
-    """Give `path` as a pattern of `.gitignore`'s language that matches only itself."""
+    """Return `path` as a pattern of `.gitignore` that matches only itself."""
     return re.sub(r"([\\*?\[\]!# ])", r"\\\1", path)

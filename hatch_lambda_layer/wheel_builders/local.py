@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class LocalWheelBuilder:
-    """Builds with an interpreter of this machine, the target's version where there is one."""
+    """Builds with a Python of this machine, of the target's version where that is installed."""
 
     name = "local"
     unfit_hint = (
@@ -30,22 +30,25 @@ class LocalWheelBuilder:
     )
 
     def settings(self) -> Mapping[str, object]:
-        """Give the variables that compilers and backends are told."""
+        """Return the variables that configure compilers and backends."""
         return build_variables(os.environ)
 
     def inputs(self) -> None:
-        """Give `None`: the machine that builds a pure wheel is no part of it."""
+        """Return `None`: a pure wheel does not depend on the machine that builds it."""
 
     @contextmanager
     def session(
         self,
         session: BuildSession,  # noqa: ARG002
     ) -> Iterator[Callable[[BuildRequest], BuiltWheel]]:
-        """Give what builds one source; nothing is shared by several."""
+        """Yield the function that builds one source; builds share nothing."""
         yield self.build
 
     def build(self, request: BuildRequest) -> BuiltWheel:
-        """Call the backend's hooks, each in a process without secrets."""
+        """Build a source by the hooks of its backend, each in a process without secrets.
+
+        Raises `BuildError`.
+        """
         system = BuildSystem.read(request.project, request.title)
         environment = BuildEnvironment.create(request.folder / "env", request, system.requires)
         backend = _backend(request, system, environment)
@@ -96,5 +99,5 @@ def _failure(
         f"The build of {request.title} with Python {major}.{minor} failed: "
         f"{redact(reason)}\n\n{shown(log)}".rstrip(),
         hint="the backend ran without your variables, configuration and keys, on a copy of "
-        "the source; choose a version that has a wheel if it can't do without",
+        "the source; if it needs them, choose a version that has a wheel",
     )

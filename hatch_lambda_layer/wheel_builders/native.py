@@ -1,7 +1,7 @@
-"""Whether a source has native code, as far as its files say: then only Lambda's image fits.
+"""The guess whether a source has native code: if so, it is built in Lambda's build image.
 
-A guess by the source alone, so that every machine makes the same one: an extension that is
-optional would else be there or not as the machine has a compiler or not.
+Only the files of the source decide, so that every machine guesses the same. A build would not: an
+optional extension is left out on a machine without a compiler.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _SUFFIXES = frozenset(
     {".c", ".cc", ".cpp", ".cu", ".cxx", ".f", ".f90", ".for", ".go", ".m", ".mm", ".pyx", ".rs"}
 )
 _FILES = frozenset({"CMakeLists.txt", "Cargo.toml", "meson.build"})
-# Native code that is no part of what is installed.
+# Folders with native code that is usually not installed.
 _ASIDE = re.compile(
     r"(^|/)(tests?|testing|docs?|examples?|benchmarks?|tools|scripts)/", re.IGNORECASE
 )
-# What compiles; a backend that is required says more than the files, which it may make itself.
+# Build requirements that compile. They count without any file, since they may make the files.
 _COMPILERS = frozenset(
     {
         "cffi",
@@ -45,7 +45,7 @@ _COMPILERS = frozenset(
 
 
 def has_native_code(project: Path, title: str) -> bool:
-    """Say whether the project in a folder is likely to become a native wheel.
+    """Return whether the project in a folder is likely to become a native wheel.
 
     Raises `BuildError` where it can't be built at all.
     """

@@ -1,4 +1,4 @@
-"""The Protocol of wheel builders, and the values that go in and come out."""
+"""The Protocol of wheel builders, and the values that they take and return."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Requirements:
-    """Where build backends and what else builds require come from: how uv is called for them.
+    """How build requirements are fetched: the folder and the environment that uv is called with.
 
-    uv reads its settings, its indexes among them, from `folder` and those above it: the user's
-    project. `environment` is the only place for credentials; no build script sees it. `access` has
-    those for what is fetched here, the sources themselves.
+    uv reads its settings, such as its indexes, from `folder` (the user's project) and the folders
+    above. `environment` is the only place for uv's credentials; no build script sees it. `access`
+    has the credentials for what this process fetches itself, such as sources.
     """
 
     folder: Path
@@ -33,9 +33,9 @@ class Requirements:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildSession:
-    """What the builds of one layer's sources share.
+    """The values that the builds of one layer's sources share.
 
-    `folder` is for whatever is made on the way; who makes something there removes it.
+    `folder` is for temporary files; each builder removes its own.
     """
 
     folder: Path
@@ -49,9 +49,10 @@ class BuildSession:
 class BuildRequest:
     """One source tree to build.
 
-    `name` and `title` are what files and errors call the package. `project` is the folder of its
-    `pyproject.toml`, in `tree` or that itself; `folder` is the builder's own, and is removed with
-    the wheel once that is in the cache. All lie below one folder that holds nothing else.
+    `name` is the package in names of files, `title` the package in messages. `project` is the
+    folder of its `pyproject.toml`: `tree` or a folder below it. `folder` is the builder's own, and
+    is removed with the wheel once that is in the cache. All are below one folder that has nothing
+    else in it.
     """
 
     name: str
@@ -64,7 +65,7 @@ class BuildRequest:
 
 
 class BuiltWheel(NamedTuple):
-    """A wheel that came out of a build, not yet proved, and the version of Python it ran."""
+    """A new wheel, not yet verified, and the (major, minor) version of Python that built it."""
 
     path: Path
     python: tuple[int, int]
@@ -75,27 +76,27 @@ class WheelBuilder(Protocol):
 
     @property
     def name(self) -> str:
-        """The name for `build` in `[tool.lambda-layer]`."""
+        """The value of `build` in `[tool.lambda-layer]` that chooses this builder."""
         ...
 
     @property
     def unfit_hint(self) -> str:
-        """What to do where a native wheel of this builder does not fit its target."""
+        """The hint of the error for a native wheel of this builder that does not fit its target."""
         ...
 
     def settings(self) -> Mapping[str, object]:
-        """Give what decides its wheels beside the source and the target, as JSON has it."""
+        """Return what decides its wheels beside the source and the target, as JSON values."""
         ...
 
     def inputs(self) -> object:
-        """Give what of the settings decides the layer on every machine, as JSON has it."""
+        """Return the part of the settings that decides the layer on any machine, as JSON values."""
         ...
 
     def session(
         self, session: BuildSession
     ) -> AbstractContextManager[Callable[[BuildRequest], BuiltWheel]]:
-        """Give what builds one source after the other, as long as the context lasts.
+        """Return a context of a function that builds one source after the other.
 
-        It raises `BuildError` with all that was said when a build fails.
+        The function raises `BuildError`, with the output of the build, when a build fails.
         """
         ...

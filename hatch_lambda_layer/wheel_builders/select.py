@@ -1,4 +1,4 @@
-"""From the sources of a layer to proved wheels: which builder, from the cache or built."""
+"""Verified wheels of a layer's sources: from the cache, or built by the right builder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     BuildOne = Callable[[BuildRequest], BuiltWheel]
 
-# Rises when an equal source would be built to another wheel: older ones are then built again.
+# Incremented when equal sources are built to other wheels than before: older wheels are not used.
 _SCHEMA = 1
 
 
@@ -41,7 +41,7 @@ class BuildPolicy:
     container: ContainerConfig = field(default_factory=ContainerConfig)
 
     def builders(self, target: Target, console: Console) -> Mapping[str, WheelBuilder]:
-        """Give the builders that may be used, by their names."""
+        """Return the builders that may be used, by their names."""
         builders: list[WheelBuilder] = []
         if self.build in ("local", "auto"):
             builders.append(LocalWheelBuilder())
@@ -55,8 +55,8 @@ class BuildPolicy:
 class LayerSources:
     """The sources of one layer for one target.
 
-    Whatever is made on the way is below `folder`, and most of it removed again; what is fetched to
-    look at stays there for the build. What is fetched by HTTP is fetched with the credentials of
+    Temporary files are below `folder`, and are removed after a build; a source that is fetched to
+    find out whether it is native stays there for its build. HTTP requests have the credentials of
     `access`.
     """
 
@@ -82,7 +82,7 @@ class LayerSources:
         ]
 
     def digests(self) -> list[tuple[str, str]]:
-        """Give the name and what identifies the content of each source."""
+        """Return the name of each source, and its digest as `source_digest` makes it."""
         return [(each.source.name, each.digest) for each in self._builds]
 
     def inputs(self) -> list[tuple[str, str, object]]:
@@ -100,10 +100,10 @@ class LayerSources:
         return [(each.source.name, each.digest, each.builder.inputs()) for each in self._builds]
 
     def wheels(self, requirements: Requirements) -> tuple[Wheel, ...]:
-        """Give a proved wheel that fits the target for each source, in their order.
+        """Return a verified wheel that fits the target for each source, in their order.
 
-        From the cache, else built, one after the other: an interruption then reaches the program
-        that runs. Raises `BuildError`, `DownloadError` and `WheelError`.
+        A wheel that is not in the cache is built; one after the other, so that an interruption
+        reaches the program that runs. Raises `BuildError`, `DownloadError` and `WheelError`.
         """
         session = BuildSession(
             folder=self._folder,
@@ -124,7 +124,7 @@ class LayerSources:
 
 
 class _Build:
-    """The build of one source for one target, by the one of `builders` that its files ask for."""
+    """The build of one source for one target, by that of `builders` which its files need."""
 
     def __init__(
         self,
@@ -146,13 +146,13 @@ class _Build:
 
     @property
     def builder(self) -> WheelBuilder:
-        """The builder for this source: where there are several, by whether it has native code."""
+        """The builder for this source; of several, it depends on whether it has native code."""
         if len(self._builders) == 1:
             return next(iter(self._builders.values()))
         return self._builders["container" if self._is_native() else "local"]
 
     def cached(self) -> Wheel | None:
-        """Give the wheel of an earlier build: a pure one of any target, or this target's own."""
+        """Return the wheel of an earlier build: a pure one of any target, or this target's own."""
         from .compatibility import check_identity, fits_by_tag
 
         for key in (self._key(pure=True), self._key(pure=False)):
@@ -163,7 +163,7 @@ class _Build:
         return None
 
     def run(self, session: BuildSession, build_one: Callable[[WheelBuilder], BuildOne]) -> Wheel:
-        """Build the wheel, and put it into the cache once it is proved and known to fit."""
+        """Build the wheel, and put it into the cache once it is verified and known to fit."""
         builder = self.builder
         build = build_one(builder)
         session.console.info(f"Building {title(self.source)}")
@@ -182,7 +182,7 @@ class _Build:
             wheel = self._inserted(builder, *build(request))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        # Against what its files say, it has native code: no machine's own will do.
+        # It has native code although its files have none: the container has to build it.
         return wheel or self.run(session, build_one)
 
     def _inserted(self, builder: WheelBuilder, path: Path, python: tuple[int, int]) -> Wheel | None:
@@ -202,7 +202,7 @@ class _Build:
                 self._cache.keep_native(self._native_key, native=True)
                 return None
             check_fit(wheel, self.source, self._target, python, builder.unfit_hint)
-            # Under the digest of before, the wheel of what it was changed to would come back.
+            # Under the old digest, the cache would return a wheel of the changed source.
             if source_digest(self.source) != self.digest:
                 raise BuildError(
                     f"The source of {title(self.source)} changed while it was built",
@@ -211,7 +211,7 @@ class _Build:
             return self._cache.insert_built(self._key(pure=is_pure(wheel)), temporary, wheel)
 
     def _obtain(self) -> tuple[Path, Path]:
-        """Give a new folder with the source, and the project's folder in it."""
+        """Return a folder with the source, made on first use, and the project's folder in it."""
         if self._obtained is None:
             folder = _new_folder(self._work_folder)
             try:
@@ -245,10 +245,10 @@ def _hashed(facts: object) -> str:
 
 
 def _new_folder(parent: Path) -> Path:
-    """Make a folder that tools which look around it take for the end of the world.
+    """Make a folder that is the root of a repository to tools which search the folders above.
 
-    hatchling looks for `.gitignore` upwards until it finds a `.git`, and git for `.git`: the
-    ignore file of a work folder would leave nothing in a wheel.
+    hatchling searches upwards for `.gitignore` until it finds a `.git`, and git for `.git`: the
+    ignore file of the work folder would leave nothing in a wheel. Raises `OutputError`.
     """
     import tempfile
 

@@ -1,4 +1,4 @@
-"""Sources as a lockfile names them: what identifies each, and its files on disk to build from."""
+"""Sources as a lockfile names them: the digest of each, and its files on disk to build from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FOLDERS = ("directory", "project")
 
 
 def title(source: LockedSource) -> str:
-    """Give the words for a source: its package and what it is."""
+    """Return the words for a source: its package and its kind."""
     if source.kind == "project":
         return f"the project `{source.name}`"
     package = f"{source.name} {source.version or ''}".rstrip()
@@ -29,7 +29,7 @@ def title(source: LockedSource) -> str:
 
 
 def source_digest(source: LockedSource) -> str:
-    """Give what identifies the content of a source, without its URL or path.
+    """Return what identifies the content of a source, whatever its URL or path.
 
     An archive's sha256, a repository's commit, or a digest of a folder's files, and of the
     repository around it where the build asks that; then the subdirectory. Raises `BuildError` for
@@ -56,10 +56,9 @@ def _folder_digest(folder: Path) -> str:
 
 
 def obtain(source: LockedSource, folder: Path, access: IndexAccess | None = None) -> Path:
-    """Bring the files of a source into the empty `folder`, and give the project's folder there.
+    """Copy or fetch a source into the empty `folder`, and return the project's folder there.
 
-    What is fetched by HTTP is fetched with the credentials of `access`.
-    Raises `BuildError` and `DownloadError`.
+    HTTP requests have the credentials of `access`. Raises `BuildError` and `DownloadError`.
     """
     # Imported here: a build that finds every wheel in the cache does not need them.
     from . import git
@@ -78,7 +77,10 @@ def obtain(source: LockedSource, folder: Path, access: IndexAccess | None = None
 
 
 def _copied(folder: Path, tree: Path) -> Path:
-    """Copy a folder to where it is in its repository: backends ask that for the version."""
+    """Copy a folder to its place in a clone of its repository, and return the copy's path.
+
+    Backends ask the repository for the version.
+    """
     from . import git
 
     root = folders.repository_root(folder)
@@ -126,6 +128,5 @@ def _fetch(source: LockedSource, archive: Path, access: IndexAccess | None) -> N
             f"  expected sha256: {source.sha256}\n"
             f"  got sha256:      {got}\n"
             f"  from: {redact(source.location)}",
-            hint="somebody serves another file than when you locked; lock again only if you "
-            "know why",
+            hint="the file has changed since it was locked; lock again only if you know why",
         )

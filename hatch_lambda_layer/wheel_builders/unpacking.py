@@ -1,7 +1,7 @@
-"""Unpacking source archives: tar and zip, whichever their names say, and nothing outside a folder.
+"""Unpacking source archives: tar and zip, whatever their names, into one folder only.
 
-Nothing of an archive is believed: sizes are counted as they come, and no member may lie outside,
-below a link, or be a device. Bytes were checked against the lockfile's hash before.
+Nothing in an archive is trusted: bytes are counted as they are unpacked, and a member may not be
+outside the folder, below a link, or a device. The lockfile's hash was checked before.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from ..exceptions import BuildError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Sources have documentation, test data and vendored libraries; what is larger is taken for a bomb.
+# In bytes. Sources have documentation, test data and vendored libraries; anything larger is refused
+# as a decompression bomb.
 MAX_UNPACKED_SIZE = 2 << 30
 _MAX_MEMBERS = 200_000
 _CHUNK = 1 << 18
@@ -31,13 +32,14 @@ _MAX_SHARED_HEADER = 1 << 16
 
 
 class _Unsafe(Exception):  # noqa: N818  # it never leaves this module
-    """What is wrong with an archive, in a sentence without a subject."""
+    """The reason for which an archive is refused, a sentence about "it"."""
 
 
 def unpack(archive: Path, folder: Path, title: str) -> Path:
-    """Unpack `archive` into the new `folder`, and give the folder of the project in it.
+    """Unpack `archive` into the new `folder`, and return the folder of the project in it.
 
-    That is the only folder at the top, where there is one and nothing else. Raises `BuildError`.
+    That is the one folder at the top, if there is nothing else, or else `folder` itself. Raises
+    `BuildError`.
     """
     try:
         with archive.open("rb") as file:
@@ -70,7 +72,7 @@ def unpack(archive: Path, folder: Path, title: str) -> Path:
 
 
 def inside(folder: Path, subdirectory: str | None, title: str) -> Path:
-    """Give the project's folder below that of its source; raise `BuildError` where it is not."""
+    """Return the project's folder in that of its source; raise `BuildError` where it has none."""
     if subdirectory is None:
         return folder
     path = PurePosixPath(subdirectory)
@@ -85,12 +87,12 @@ def inside(folder: Path, subdirectory: str | None, title: str) -> Path:
 def _refused(title: str, reason: str) -> BuildError:
     return BuildError(
         f"The source of {title} is refused: {redact(reason)}",
-        hint="the source itself is at fault: tell its maintainers, or lock another version",
+        hint="the error is in the source: report it to its maintainers, or lock another version",
     )
 
 
 def _reader(file: BinaryIO) -> Callable[[BinaryIO, Path], None]:
-    """Give what reads the archive, by its first bytes: a URL need not end in a file's name."""
+    """Return the function that unpacks a file, by its first bytes: a URL may have no file name."""
     head = file.read(262)
     file.seek(0)
     if head.startswith(b"PK\x03\x04"):
@@ -126,9 +128,9 @@ _DECOMPRESSORS: Mapping[bytes, Callable[[BinaryIO], BinaryIO]] = {
 
 
 class _Budget:
-    """A stream that ends with an error when more comes out of it than an archive may hold.
+    """A stream that raises `_Unsafe` for errors, and for more bytes than an archive may hold.
 
-    While `in_header`, no more than a header may hold.
+    While `in_header`, for more bytes than a header may have.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -185,7 +187,7 @@ def _unpack_tar(file: BinaryIO, folder: Path) -> None:
             tar.extract(member, folder, filter="data")
             # It would keep every header until the end. Later hard links find files in the folder.
             tar.members.clear()
-    # Behind the last member, compressed streams have their checksums.
+    # A compressed stream has its checksum behind the last member.
     while stream.read(_CHUNK):
         pass
 
@@ -203,7 +205,10 @@ def _check_shared(tar: tarfile.TarFile) -> None:
 def _check_place(
     member: tarfile.TarInfo, links: set[PurePosixPath], files: set[PurePosixPath]
 ) -> None:
-    """Refuse a member that would lie outside, whatever `links` and `files` before it are."""
+    """Raise `_Unsafe` for a member that could be written outside the folder.
+
+    `links` and `files` have the paths of the members before it, and get its own.
+    """
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts:
         raise _Unsafe(f"its member {member.name!a} leads out of it")

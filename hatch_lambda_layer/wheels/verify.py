@@ -200,7 +200,8 @@ class _Proof:
                 if not row:
                     continue
                 written, digest, size = row
-                name = "/".join(_parts(written))
+                parts = written.replace("\\", "/").split("/")
+                name = "/".join(part for part in parts if part != ".")
                 if record.setdefault(name, (digest, size)) != (digest, size):
                     raise self._fault(f"RECORD lists {name!r} twice, and differently", path)
         except (ValueError, csv.Error) as error:
@@ -307,12 +308,6 @@ class _Proof:
                     raise self._fault("bytes follow its deflate stream", entry.name)
         if inflate is not None and not inflate.eof:
             raise self._fault("its deflate stream ends too early", entry.name)
-
-
-def _parts(path: str) -> list[str]:
-    """Return the parts of a path in RECORD, with those that lead nowhere left out."""
-    first, *parts = path.replace("\\", "/").split("/")
-    return [*([] if first == "." else [first]), *(part for part in parts if part != ".")]
 
 
 def _equal(text: str, version: Version) -> bool:

@@ -115,7 +115,7 @@ def test_option_container_says_where_what_is_native_is_built(
     display = Lines()
     assert packages(project, display) == ["lib"]
     assert (
-        "Building in public.ecr.aws/sam/build-python3.11:latest-x86_64, by podman" in display.lines
+        "Building in public.ecr.aws/sam/build-python3.11:latest-x86_64 with podman" in display.lines
     )
     first = project.build().manifest
     assert project.build().rebuilt is False
@@ -164,6 +164,17 @@ def test_option_force_include_adds_a_file_of_the_project(project: Project) -> No
     project.configure(force_include={"settings.toml": "python/config/settings.toml"})
     project.build()
     assert "python/config/settings.toml" in names(project.zip)
+
+
+def test_option_force_include_outside_allows_what_is_not_of_the_project(project: Project) -> None:
+    elsewhere = project.root.parent / "elsewhere.toml"
+    elsewhere.write_text("a = 1\n", encoding="utf-8")
+    project.configure(force_include={"../elsewhere.toml": "python/elsewhere.toml"})
+    with pytest.raises(ConfigError, match="force-include-outside = true"):
+        project.build()
+    project.configure(force_include_outside=True)
+    project.build()
+    assert "python/elsewhere.toml" in names(project.zip)
 
 
 def test_option_max_size_limits_what_is_unpacked(project: Project) -> None:

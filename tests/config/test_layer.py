@@ -37,6 +37,7 @@ KEYS = {
     "container",
     "prune",
     "force-include",
+    "force-include-outside",
     "max-size",
 }
 
@@ -79,6 +80,7 @@ def test_only_the_runtime_has_to_be_named() -> None:
         container=ContainerConfig(),
         prune=(),
         force_include=(),
+        force_include_outside=False,
         max_size=262_144_000,
     )
     assert members(RUNTIME) == ["python3.13-x86_64"]
@@ -174,6 +176,14 @@ def test_what_should_be_a_table_must_be_one(pyproject: str) -> None:
 def test_an_unknown_key_is_named_with_its_nearest_neighbour(key: str, near: str) -> None:
     expected = f"Field `tool.lambda-layer.{key}` is unknown (did you mean `{near}`?)"
     assert problems(f"{RUNTIME}{key} = 1") == (expected,)
+
+
+@pytest.mark.fault(2)
+@pytest.mark.parametrize("key", ["prune.x", "prune[0]", "bogus"])
+def test_an_unknown_key_of_a_layer_is_found_though_it_begins_as_an_inherited_one(key: str) -> None:
+    text = f"{RUNTIME}prune = ['tests']\n[tool.lambda-layer.layers.ml]\n'{key}' = 1\n"
+    (problem,) = problems(text)
+    assert problem.startswith(f"Field `tool.lambda-layer.layers.ml.{key}` is unknown")
 
 
 @pytest.mark.fault(2)

@@ -283,7 +283,7 @@ def test_a_requirement_that_has_no_wheel_is_refused_before_its_code_runs(
     with pytest.raises(BuildError) as caught:
         workshop.build_all([locked_source("directory", folder, "lib")], folder=project.directory)
     said = str(caught.value)
-    assert "package `lib` (from its folder) requires to be built (tool)" in said
+    assert "requirements of package `lib` (from its folder) can't be installed: tool" in said
     assert "wheels only" in said
     assert not ran.exists()
 

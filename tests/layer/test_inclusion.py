@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -118,10 +119,69 @@ def test_the_files_of_all_pairs_are_sorted_together(tmp_path: Path) -> None:
     assert found(tmp_path, ("one", "b"), ("two", "a")) == ["a/m", "b/a", "b/z"]
 
 
-def test_an_absolute_source_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_an_absolute_source_in_the_project_is_taken(tmp_path: Path) -> None:
     write(tmp_path, "elsewhere/a.txt")
 
-    assert found(tmp_path / "project", (str(tmp_path / "elsewhere"), "x")) == ["x/a.txt"]
+    assert found(tmp_path, (str(tmp_path / "elsewhere"), "x")) == ["x/a.txt"]
+
+
+@pytest.fixture
+def neighbour(tmp_path: Path) -> Path:
+    """A project beside a file that is not its own."""
+    write(tmp_path, "secret/key.pem", "project/pyproject.toml", "project/data/a.txt")
+    return tmp_path / "project"
+
+
+@pytest.mark.fault(90)
+@pytest.mark.parametrize("source", ["{secret}", "{secret}/key.pem", "../secret", "~/key.pem"])
+def test_what_lies_outside_of_the_project_is_refused_unless_it_is_allowed(
+    neighbour: Path, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = neighbour.parent / "secret"
+    monkeypatch.setenv("HOME", str(secret))
+    monkeypatch.setenv("USERPROFILE", str(secret))
+    pair = source.format(secret=secret), "python/x"
+    (problem,) = problems(neighbour, pair)
+    assert problem.startswith(f"Field `tool.lambda-layer.force-include.{pair[0]!r}` leads to ")
+    assert str(secret.resolve() / "key.pem") in problem
+    assert "`force-include-outside = true`" in problem
+    assert len(find_included(neighbour, [pair], outside=True)) == 1
+
+
+@pytest.mark.fault(90)
+@pytest.mark.parametrize("linked", ["file", "folder", "folder above"])
+def test_a_link_that_leads_out_of_the_project_is_refused(neighbour: Path, linked: str) -> None:
+    secret = neighbour.parent / "secret"
+    if linked == "file":
+        (neighbour / "data" / "key").symlink_to(secret / "key.pem")
+    elif linked == "folder":
+        (neighbour / "data" / "keys").symlink_to(secret)
+    else:
+        shutil.rmtree(neighbour / "data")
+        (neighbour / "data").symlink_to(secret)
+    (problem,) = problems(neighbour, ("data", "python/data"))
+    assert str(secret.resolve() / "key.pem") in problem
+
+
+@pytest.mark.fault(90)
+def test_a_link_that_stays_in_the_project_is_followed(neighbour: Path) -> None:
+    (neighbour / "data" / "link").symlink_to("../pyproject.toml")
+    assert found(neighbour, ("data", "d")) == ["d/a.txt", "d/link"]
+
+
+@pytest.mark.fault(90)
+@pytest.mark.parametrize("around", ["repository", "workspace"])
+def test_the_repository_or_workspace_around_a_project_counts_as_its_own(
+    neighbour: Path, around: str
+) -> None:
+    pair = ("../secret/key.pem", "python/key")
+    problems(neighbour, pair)
+    if around == "repository":
+        (neighbour.parent / ".git").mkdir()
+    else:
+        text = '[tool.uv]\nworkspace = { members = ["project"] }\n'
+        (neighbour.parent / "pyproject.toml").write_text(text)
+    assert found(neighbour, pair) == ["python/key"]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from hatch_lambda_layer.cli.main import main
 from hatch_lambda_layer.exceptions import LambdaLayerError, LockfileError, MissingLockfileError
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, find_lockfile
+from hatch_lambda_layer.lockfiles.default_index import default_index
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheels.selection import LockedWheel, select
 from tests.support.index_server import IndexServer
@@ -179,6 +180,12 @@ def test_each_tool_finds_its_own_lockfile_and_no_other(tmp_path: Path, tool: str
         assert f"`{LOCKFILES[other].command}`" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize("tool", ["uv", "poetry", "pdm", "pylock"])
+def test_without_an_index_in_the_lock_the_default_is_that_of_uv(tmp_path: Path, tool: str) -> None:
+    found = LOCKFILES[tool].default_indexes(tmp_path / "x.lock", requested(tmp_path))
+    assert found == (default_index(tmp_path),)
+
+
 @pytest.mark.fault(8)
 def test_of_two_kinds_of_lockfile_none_is_guessed(project: UvProject) -> None:
     write(project.directory, pylock(package("other")))
@@ -319,7 +326,7 @@ VALID = pylock(package("demo"))
     [
         (VALID.replace("[[packages]]", "<<<<<<< HEAD\n[[packages]]"), ["merge conflict in line"]),
         (VALID + ">>>>>>> main\n", ["merge conflict in line"]),
-        (pylock(lock_version="2.0"), ["version 2.0", "not understood"]),
+        (pylock(lock_version="2.0"), ["version 2.0", "not supported"]),
         (pylock(lock_version="banana"), ["'banana'", "lock-version"]),
         (HEAD, ["Missing required value", "packages"]),
         (HEAD + "packages = 5", ["int", "packages"]),

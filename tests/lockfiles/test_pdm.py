@@ -482,7 +482,7 @@ def test_a_stale_lock_fails_and_stays_as_it_is(locked: ToolProject, tmp_path: Pa
     [
         ("[metadata]", "<<<<<<< ours\n[metadata]", "merge conflict in line 4"),
         ("[metadata]", "[metadata", "is not valid TOML"),
-        ('lock_version = "4.', 'lock_version = "9.', "is of a version that the pdm"),
+        ('lock_version = "4.', 'lock_version = "9.', "is of a version that the installed pdm"),
         ('name = "alpha"', 'title = "alpha"', "is not as pdm writes it"),
     ],
 )

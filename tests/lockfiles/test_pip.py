@@ -16,7 +16,9 @@ import packaging.requirements  # see `without_pip`
 import packaging.utils
 import platformdirs  # noqa: F401  # see `without_pip`
 import pytest
+from click.testing import CliRunner
 
+from hatch_lambda_layer.cli.main import main
 from hatch_lambda_layer.config.indexes import PrivateIndex
 from hatch_lambda_layer.exceptions import LambdaLayerError, LockfileError
 from hatch_lambda_layer.index.auth import IndexAccess
@@ -415,7 +417,7 @@ def test_a_wrong_hash_is_an_error(project: PipProject) -> None:
     said = str(project.failure())
     assert "DO NOT MATCH THE HASHES" in said
     assert "0" * 64 in said
-    assert "write them anew only if you know why" in said
+    assert "update the hashes only if you know why" in said
 
 
 @pytest.mark.parametrize(
@@ -431,7 +433,7 @@ def test_one_hash_asks_for_all_of_them(
     failure = str(project.failure())
     assert said in failure
     assert "--require-hashes" in failure
-    assert "the files lock some of what python3.13-x86_64 needs, and not all" in failure
+    assert "the files have hashes for some of what python3.13-x86_64 needs, not for all" in failure
     assert "--universal --python-version 3.13 --generate-hashes" in failure
 
 
@@ -444,8 +446,8 @@ def test_without_hashes_those_of_the_index_are_locked_with_a_warning(
     assert wheel.sha256 == index.files["alpha-1.0-py3-none-any.whl"].hashes["sha256"]
     (warning,) = lock.warnings
     assert warning == (
-        "There are no hashes in `requirements.txt`: the layer can change although nothing here "
-        f"does; lock with hashes, as with `{PipLockfile.command}`"
+        "There are no hashes in `requirements.txt`: the layer can change although the project "
+        f"does not; lock with hashes, as with `{PipLockfile.command}`"
     )
 
 
@@ -458,7 +460,7 @@ def test_what_nobody_gives_a_hash_of_is_locked_by_its_bytes_or_refused(
     try:
         lock = project.lock()
     except LockfileError as error:
-        assert "The index gives no hash of `unhashed`" in str(error)  # noqa: PT017
+        assert "The index has no hash of `unhashed`" in str(error)  # noqa: PT017
         assert "--hash=sha256:" in str(error)  # noqa: PT017
     else:
         (wheel,) = select(lock, X86_64).wheels
@@ -638,8 +640,8 @@ def test_an_extra_that_is_not_there_is_a_warning(project: PipProject) -> None:
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
-        (401, "the index wants other credentials"),
-        (403, "the index wants other credentials"),
+        (401, "set the right credentials of the index"),
+        (403, "set the right credentials of the index"),
         (404, "check its name and version"),
         (429, "check the network"),
         (500, "check the network"),
@@ -655,7 +657,7 @@ def test_what_the_index_answered_is_in_the_error(
         said = str(project.failure())
         page = f"{server.url}/simple/private/"
     assert "No matching distribution found for private==1.0" in said
-    assert f"What the indexes answered:\n- {page}: " in said
+    assert f"What the indexes answered:\n| - {page}: " in said
     assert str(status) in said
     assert hint in said
     assert CANARY not in said
@@ -670,9 +672,7 @@ def test_an_index_that_does_not_answer_for_a_name_is_a_warning(
         project.write("alpha\n")
         warnings = project.lock().warnings
         page = f"{private.simple_url}alpha/"
-    assert any(
-        each.startswith(f"pip went on without an answer from {page} (401") for each in warnings
-    )
+    assert any(each.startswith(f"pip could not read {page} (401") for each in warnings)
 
 
 @pytest.mark.fault(59)
@@ -687,7 +687,7 @@ def test_a_private_index_that_does_not_answer_for_a_name_is_an_error(
         request = project.request(access=access)
         (path,) = PipLockfile().find(request)
         with pytest.raises(
-            LockfileError, match=r"index `acme` gave pip no answer .* 401"
+            LockfileError, match=r"^pip could not read .* of the private index `acme`: 401"
         ) as caught:
             PipLockfile().read(path, request, X86_64)
         assert "HATCH_LAMBDA_LAYER_INDEX_ACME_PASSWORD" in str(caught.value.hint)
@@ -794,7 +794,7 @@ def test_a_pip_that_does_not_tell_its_interpreter_is_an_error(
     program.write_text("#!/bin/sh\necho nothing\n")
     program.chmod(0o755)
     project.write("alpha\n")
-    assert str(project.failure()).startswith(f"{program} does not tell its interpreter")
+    assert str(project.failure()).startswith(f"`{program} debug` does not name its interpreter")
 
 
 def test_another_pip_on_the_path_makes_another_key(
@@ -896,7 +896,7 @@ def test_no_backend_is_run_where_sources_are_not_allowed(
     if kind == "sdist":
         assert "the index has\n- only_source-1.0.tar.gz, a source\n" in said
     else:
-        assert "(requirements.txt (line 2)) is a source, no wheel" in said
+        assert "(requirements.txt (line 2)) is a source, not a wheel" in said
 
 
 def test_a_file_that_asks_for_sources_does_not_get_them_either(
@@ -904,7 +904,7 @@ def test_a_file_that_asks_for_sources_does_not_get_them_either(
 ) -> None:
     sourced(index, project)
     project.write("--no-binary only-source\nonly-source\n")
-    assert "is a source, no wheel" in str(project.failure())
+    assert "is a source, not a wheel" in str(project.failure())
     assert not project.told.exists()
 
 
@@ -934,7 +934,7 @@ def test_what_a_backend_says_when_it_fails_is_in_the_error(project: PipProject) 
     project.write("./folder\n")
     said = str(project.failure(sources=True))
     assert "RuntimeError: I want a compiler" in said
-    assert "hint: to learn what a source requires" in said
+    assert "hint: to read what a source requires" in said
 
 
 @pytest.mark.fault(57)
@@ -1131,3 +1131,66 @@ def test_uv_resolves_the_same_for_the_target(
     project.write("deep\nnative\nextras[more]\n")
     # uv knows no release or version of the operating system, and takes a marker on it for true.
     assert project.names(target=target) == uv_resolved(target) - {"on-this-kernel"}
+
+
+# The indexes that pip searches
+
+
+def searched(project: PipProject) -> Sequence[str]:
+    request = project.request()
+    lockfile = PipLockfile()
+    return lockfile.default_indexes(lockfile.find(request)[0], request)
+
+
+def test_the_indexes_are_those_of_the_settings_of_pip(
+    project: PipProject, index: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write("alpha\n")
+    assert searched(project) == [index.simple_url]
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://a:b@extra.test/simple https://x.test")
+    extra = ["https://a:b@extra.test/simple", "https://x.test"]
+    assert searched(project) == [index.simple_url, *extra]
+    # A variable wins over a file, and `[install]` over `[global]`.
+    config = project.root / "pip.conf"
+    config.write_text("[install]\nindex-url = https://i.test\n[global]\nindex-url = https://g.test")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
+    assert searched(project) == [index.simple_url, *extra]
+    monkeypatch.delenv("PIP_INDEX_URL")
+    assert searched(project) == ["https://i.test", *extra]
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    project.write("--extra-index-url https://b.test\n")
+    assert searched(project) == []
+
+
+def test_options_in_the_files_change_the_indexes_as_in_pip(
+    project: PipProject, index: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "t0")
+    first = index.simple_url
+    for text, expected in (
+        ("--extra-index-url https://b.test\n", [first, "https://b.test"]),
+        ("--index-url=https://u:${TOKEN}@a.test\n", ["https://u:t0@a.test"]),
+        ("--extra-index-url https://b.test\n-i https://a.test\n", ["https://a.test"]),
+        ("--extra-index-url=https://b.test -ihttps://a.test", ["https://a.test", "https://b.test"]),
+        ("--no-index\n--extra-index-url https://b.test\n", []),
+        ("-r more.txt\n-c less.txt\n", [first, "https://m.test", "https://c.test"]),
+        ("--no-index\n--find-links wheels\n", []),
+        ("-i 'unclosed\n", [first]),
+    ):
+        project.write("--extra-index-url https://m.test\n", "more.txt")
+        project.write("--extra-index-url https://c.test\n", "less.txt")
+        project.write(text)
+        assert searched(project) == expected, text
+
+
+def test_a_layer_of_requirements_is_asked_about_where_pip_found_it(
+    project: PipProject, index: IndexServer
+) -> None:
+    project.write(hashed(index, "alpha-1.0-py3-none-any.whl"))
+    table = '[tool.lambda-layer]\nruntimes = ["python3.13"]\n'
+    project.write(table, "pyproject.toml")
+    before = len(index.requests_for("/simple/alpha/"))
+    done = CliRunner().invoke(main, ["outdated", str(project.root)])
+    assert done.stdout.splitlines()[2:] == ["alpha    1.0     2.0"], done.output
+    # Once by pip, once by us.
+    assert len(index.requests_for("/simple/alpha/")) == before + 2

@@ -609,7 +609,7 @@ def test_a_poetry_without_the_plugin_is_refused_with_both_ways(
     )
     program = stand_in(tmp_path, "poetry", f'exec "{sys.executable}" -I -c "{code}" "$@"')
     monkeypatch.setenv("PATH", os.pathsep.join([str(program.parent), "/usr/bin", "/bin"]))
-    with pytest.raises(LockfileError, match="that was found has none") as raised:
+    with pytest.raises(LockfileError, match="installed poetry does not have it") as raised:
         read(locked)
     assert "export" in raised.value.message
     assert "poetry self add poetry-plugin-export" in str(raised.value.hint)

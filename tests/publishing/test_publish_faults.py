@@ -257,9 +257,7 @@ def process_of(layer: Layer, aws: Aws) -> multiprocessing.process.BaseProcess:
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([publish_alone.__module__])
-    return context.Process(
-        target=publish_alone, args=(layer.shop.root, layer.name, HOME, environment)
-    )
+    return context.Process(target=publish_alone, args=(layer.shop.root, layer.name, environment))
 
 
 @pytest.mark.fault(56)

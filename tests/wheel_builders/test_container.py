@@ -108,7 +108,7 @@ def test_a_backend_runs_on_the_runtimes_python_as_the_user_and_sees_its_source_a
     assert "CFLAGS" not in variables
     assert variables["SOURCE_DATE_EPOCH"] == "1580601600"
     assert workshop.shown.lines == [
-        f"Building in {IMAGE}, by podman",
+        f"Building in {IMAGE} with podman",
         "Building package `teller 1.0` (from its sdist)",
     ]
     assert engine.containers(workshop.cache.root) == []
@@ -142,7 +142,7 @@ def test_nothing_is_mounted_but_sources_to_read_and_an_empty_folder(
     assert f"refused {IN}/_driver.py" in said
     assert f"refused {IN}/x" in said
     own = {IN, OUT}
-    mounted = {line for line in said.splitlines() if line.startswith("/")}
+    mounted = {line[2:] for line in said.splitlines() if line.startswith("| /")}
     assert own <= mounted
     system = ("/proc", "/sys", "/dev", "/etc", "/run")
     assert {each for each in mounted - own - {"/"} if not each.startswith(system)} == set()
@@ -240,7 +240,7 @@ def test_root_runs_what_comes_before_and_the_user_builds(workshop: Workshop) -> 
         "raise SystemExit(1)",
     )
     said = workshop.refusal(source, target=TARGET)
-    assert f"0\nhello\n {os.getuid()} hello" in said
+    assert f"| 0\n| hello\n|  {os.getuid()} hello" in said
 
 
 def test_libraries_of_the_image_are_named_or_put_into_the_wheel(workshop: Workshop) -> None:
@@ -271,8 +271,8 @@ def test_libraries_of_the_image_are_named_or_put_into_the_wheel(workshop: Worksh
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        (["print('why it fails')", "raise SystemExit(3)"], ["why it fails", "ended in an error"]),
-        (["print('half', flush=True); os._exit(0)"], ["broke off", "half"]),
+        (["print('why it fails')", "raise SystemExit(3)"], ["why it fails", "ended with an error"]),
+        (["print('half', flush=True); os._exit(0)"], ["returned no result", "half"]),
         (["return 'missing.whl'"], ["'missing.whl', and there is no such wheel"]),
         (
             [
@@ -309,7 +309,7 @@ def test_a_build_that_fails_says_all_that_was_said(
 def test_a_build_that_hangs_is_ended(workshop: Workshop, engine: ContainerEngine) -> None:
     configure(workshop, timeout=2)
     source = failing(workshop, "print('so far', flush=True)", "time.sleep(600)")
-    workshop.refusal(source, "not done after 2 seconds (`timeout`)", "so far", target=TARGET)
+    workshop.refusal(source, "not finished after 2 seconds (`timeout`)", "so far", target=TARGET)
     assert engine.containers(workshop.cache.root) == []
 
 
@@ -328,9 +328,11 @@ def test_a_command_before_the_build_that_fails_is_reported(
 ) -> None:
     configure(workshop, before_build=("echo no such package >&2; exit 5",))
     source = packed(workshop.root, telling_project())
-    workshop.refusal(source, "`before-build`", "ended with 5", "no such package", target=TARGET)
+    workshop.refusal(
+        source, "`before-build`", "ended with exit code 5", "no such package", target=TARGET
+    )
     configure(workshop, before_build=("sleep 600",), timeout=1)
-    workshop.refusal(source, "not done after 1 seconds", target=TARGET)
+    workshop.refusal(source, "not finished after 1 seconds", target=TARGET)
     assert engine.containers(workshop.cache.root) == []
 
 
@@ -380,7 +382,7 @@ def test_an_engine_that_does_not_answer_is_passed_over_and_named_at_last(
     workshop.refusal(source, "No container engine answers", "docker: ", target=TARGET)
     configure(workshop, engine=None)
     workshop.build(source, TARGET)
-    assert workshop.shown.lines[0] == f"Building in {IMAGE}, by podman"
+    assert workshop.shown.lines[0] == f"Building in {IMAGE} with podman"
 
 
 @pytest.mark.fault(60)
@@ -508,7 +510,7 @@ def test_every_kind_of_engine_is_told_who_the_user_is(
     ("said", "word"),
     [
         ('{"ServerErrors": ["Cannot connect to the daemon"]}', "Cannot connect to the daemon"),
-        ("not JSON", "no JSON object"),
+        ("not JSON", "not a JSON object"),
     ],
 )
 def test_an_engine_that_says_nothing_of_use_is_named(
@@ -589,11 +591,11 @@ def test_with_auto_a_wheel_that_turns_out_to_be_native_is_built_again_in_a_conta
     assert wheel.filename == LIBRARY.filename
     assert started(asked) == 1
     building = "Building package `lib 1.0` (from its sdist)"
-    assert workshop.shown.lines == [building, f"Building in {IMAGE}, by podman", building]
+    assert workshop.shown.lines == [building, f"Building in {IMAGE} with podman", building]
     # From now on, its first build is in the container.
     shutil.rmtree(workshop.root / "wheel-cache" / "v1" / "built")
     workshop.build(source, TARGET)
-    assert workshop.shown.lines[3:] == [f"Building in {IMAGE}, by podman", building]
+    assert workshop.shown.lines[3:] == [f"Building in {IMAGE} with podman", building]
 
 
 # ---- the first process of a container

@@ -443,7 +443,9 @@ def test_a_machine_without_any_python_for_builds_is_reported(
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(workshop.root / "no-such-python"))
     source = packed(workshop.root, telling_project())
-    with pytest.raises(BuildError, match="No environment can be made to build package `teller"):
+    with pytest.raises(
+        BuildError, match="No environment can be made for the build of package `teller"
+    ):
         workshop.build(source)
 
 
@@ -469,7 +471,7 @@ def test_all_that_a_failing_backend_said_is_shown_without_credentials(workshop: 
     said = workshop.refusal(
         source,
         "`teller 1.0`",
-        "`backend` ended in an error",
+        "`backend` ended with an error",
         "on stdout",
         "of a child",
         "pq.h",
@@ -512,18 +514,21 @@ def test_a_backend_that_never_stops_talking_is_cut_in_the_middle(workshop: Works
                 "def get_requires_for_build_wheel(*args): return ['--index-url=https://evil.test']\n"
                 "def build_wheel(*args): pass"
             ),
-            "no list of requirements",
+            "not a list of requirements",
         ),
         (
             (
                 "def get_requires_for_build_wheel(*args): return 'setuptools'\n"
                 "def build_wheel(*args): pass"
             ),
-            "no list of requirements",
+            "not a list of requirements",
         ),
-        ("import os\ndef build_wheel(*args): os._exit(0)", "broke off"),
-        ("import os, signal\ndef build_wheel(*args): os.kill(os.getpid(), 9)", "ended in an error"),
-        ("def build_wheel(*args): raise SystemExit(3)", "ended in an error"),
+        ("import os\ndef build_wheel(*args): os._exit(0)", "returned no result"),
+        (
+            "import os, signal\ndef build_wheel(*args): os.kill(os.getpid(), 9)",
+            "ended with an error",
+        ),
+        ("def build_wheel(*args): raise SystemExit(3)", "ended with an error"),
     ],
 )
 def test_a_backend_that_does_not_do_its_work_is_reported(
@@ -542,7 +547,7 @@ def test_a_backend_that_does_not_do_its_work_is_reported(
         ('[build-system]\nrequires = "x"', ["[build-system]", "PEP 518"]),
         ('[build-system]\nrequires = ["--index-url=x"]', ["[build-system]", "PEP 518"]),
         ("[build-system]\nrequires = []\nbuild-backend = 3", ["[build-system]", "PEP 518"]),
-        (IN_TREE.replace('["."]', '["../.."]'), ["broke off", "inside source tree"]),
+        (IN_TREE.replace('["."]', '["../.."]'), ["returned no result", "inside source tree"]),
     ],
 )
 def test_a_build_system_that_is_not_valid_is_reported(

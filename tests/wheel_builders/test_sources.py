@@ -369,7 +369,7 @@ def test_a_repository_that_is_not_there_is_named_with_what_git_said(workshop: Wo
 def test_only_a_whole_commit_is_fetched(workshop: Workshop, bad: str) -> None:
     repository(workshop.root / "repo", telling_project())
     source = locked_source("vcs", (workshop.root / "repo").as_uri(), commit=bad)
-    workshop.refusal(source, ascii(bad), "is no commit of git", "lock again")
+    workshop.refusal(source, ascii(bad), "is not a git commit", "lock again")
 
 
 def test_a_missing_git_is_named(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,9 @@
-"""What `pdm.lock` says, as tables of PEP 751.
+"""The packages of `pdm.lock` as tables of a `pylock.toml` (PEP 751).
 
-The lockfile (format 4.4, of pdm 2.11, and later) has for each package its groups and the marker
-under which any of them needs it. So a package that a development group always needs, and the
-project on old Pythons only, is locked for every Python. What the project itself and the chosen
-groups and extras need is followed from package to package here, for each target there is.
+The lockfile (format 4.4, of pdm 2.11, and later) has the groups of each package, and the marker
+under which any of them needs it. A package that the project needs only on old Pythons is locked
+for every Python if a development group always needs it. So the dependencies of the project, its
+chosen groups and its chosen extras are followed here from package to package, for each target.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SYSTEMS = {
     "windows": "win32",
 }
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
-# What pdm means by a name without an architecture.
+# The architecture of a platform whose name has none.
 _USUAL_MACHINE = {"linux": "x86_64", "alpine": "x86_64"}
 
 
@@ -50,16 +50,17 @@ class PdmLock:
         ]
 
     def environments(self) -> list[str]:
-        """Give the markers of the targets that were locked, nothing where that was any."""
+        """Return the markers of the locked targets; empty where any target is locked."""
         markers = [_target_marker(each) for each in self._metadata.get("targets", [])]
         return [marker for marker in markers if marker] if all(markers) else []
 
     def narrow(
         self, requirements: Sequence[Requirement], environments: Iterable[Mapping[str, str]]
     ) -> None:
-        """Keep each package to those `environments` in which `requirements` lead to it.
+        """Limit each package to those `environments` in which `requirements` lead to it.
 
-        Where a dependency is written in a way that is not understood, everything stays.
+        `environments` are marker environments (PEP 508). Where a dependency is not a valid
+        requirement, no package is limited.
         """
         from packaging.requirements import InvalidRequirement
 
@@ -75,7 +76,11 @@ class PdmLock:
                 package.is_needed = bool(needed)
 
     def tables(self, indexes: Callable[[str], Sequence[str]]) -> Iterator[dict[str, Any]]:
-        """Give the tables of the packages; `indexes` has those of a package, by its name."""
+        """Yield the table of each package that is needed.
+
+        `indexes` returns the URLs of the indexes that may have a package, by its name. Raises
+        `LockfileError` for a release of which the lockfile has no files.
+        """
         merged: dict[tuple[str, ...], list[_Package]] = {}
         for package in self._packages:
             if package.is_needed:
@@ -88,8 +93,8 @@ class PdmLock:
     def _needed(
         self, requirements: Sequence[Requirement], environment: Mapping[str, str]
     ) -> set[int]:
-        """Give the packages, by their `id`, that the requirements lead to."""
-        # What is no release was asked for where it is; a requirement need not name it by name.
+        """Return the `id` of each package that the requirements lead to."""
+        # A requirement for a path, a URL or a repository need not have the package's name.
         waiting = [package for package in self._packages if package.is_direct]
         waiting += self._of(requirements, environment)
         found: set[int] = set()
@@ -122,7 +127,7 @@ class PdmLock:
 class _Package:
     """One package of the lockfile, with or without an extra.
 
-    `narrowed` is a marker that holds where it is really needed, if that is not everywhere.
+    `narrowed` is the marker of the environments that need it, `None` where all do.
     """
 
     def __init__(self, content: Mapping[str, Any]) -> None:
@@ -139,23 +144,23 @@ class _Package:
 
     @property
     def is_direct(self) -> bool:
-        """Whether it is locked by where it is, not by its version alone."""
+        """Whether it is locked by a path, a URL or a repository instead of a version."""
         return self._kind != "release"
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """What two packages share that differ in their extras only."""
+        """The name, version and place: equal for packages that differ only in their extras."""
         return self.name, str(self._content.get("version")), str(self._content.get(self._kind))
 
     @cached_property
     def requirements(self) -> list[Requirement]:
-        """What it needs; raises `InvalidRequirement` for what is no requirement of PEP 508."""
+        """Its dependencies; raises `InvalidRequirement` for one that is not valid (PEP 508)."""
         from packaging.requirements import Requirement
 
         return [Requirement(each) for each in self._content.get("dependencies", [])]
 
     def holds(self, environment: Mapping[str, str]) -> bool:
-        """Tell whether its marker holds."""
+        """Return whether its marker holds in `environment`."""
         return self._marker is None or self._marker.evaluate(dict(environment))
 
     @cached_property
@@ -165,7 +170,7 @@ class _Package:
         return Marker(self.marker) if self.marker else None
 
     def table(self, marker: str | None, indexes: Callable[[str], Sequence[str]]) -> dict[str, Any]:
-        """Give its table of PEP 751."""
+        """Return its table, with `None` for a key that it does not have."""
         content, kind = self._content, self._kind
         if kind == "release":
             # With static URLs, no index needs to be known.
@@ -200,7 +205,7 @@ class _Package:
 
 
 def _place(text: str) -> dict[str, str]:
-    """Give a URL as `url`, and a path, which pdm writes relative to the project, as `path`."""
+    """Return a place as a `url`, or as a `path` relative to the project."""
     if _PROJECT_ROOT in text:
         text = unquote(text.partition(_PROJECT_ROOT)[2])
         return {"path": str(PurePosixPath("." + text))}
@@ -215,7 +220,7 @@ def _exactly(environment: Mapping[str, str]) -> str:
 
 
 def _target_marker(target: Mapping[str, str]) -> str | None:
-    """Give the marker of what was locked for, as far as a target of Lambda can differ from it."""
+    """Return the marker of a locked target; `None` where it has no conditions."""
     markers = [_text.python_marker(target.get("requires_python", ""))]
     platform = target.get("platform")
     if platform is not None:

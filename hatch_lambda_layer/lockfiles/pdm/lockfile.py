@@ -1,8 +1,8 @@
-"""`pdm.lock`, read as it is once `pdm lock --check` has found it fresh.
+"""`pdm.lock`, read as it is once `pdm lock --check` has found it up to date.
 
-`pdm export` is not asked. It wants an interpreter that fits the project, for which it makes a
-virtual environment in it, or downloads one; and where the lockfile has no URLs, it fetches
-hashes, too, from the index, so that those that were locked are lost.
+`pdm export` is not used. It needs an interpreter that fits the project, for which it makes a
+virtual environment in the project or downloads an interpreter. And where the lockfile has no URLs,
+it takes the hashes from the index as well, instead of those that were locked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..._internal.process import run
-from ...exceptions import LockfileError, ToolError
+from ...exceptions import LockfileError, ToolError, quoted
 from ...targets.target import Architecture, Target, runtimes
 from ..protocol import Lock, read_text
 from ..tools import beside, chosen, key_of_files, on_path, parsed, read_pyproject, table
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from ..protocol import LockRequest
 
-# Settings that would have pdm look at another project or lockfile.
+# Settings that would make pdm read another project or lockfile.
 _CONTRADICTING = ("PDM_PROJECT", "PDM_LOCKFILE")
-# What pdm says, in all its versions, of a lock that is older than the project.
+# The messages of pdm's versions for a lock that is older than the project.
 _STALE = r"doesn't (match|satisfy)|packages may be outdated"
 _UNKNOWN_OPTION = r"(?i)unrecognized arguments|no such option"
 
@@ -40,16 +40,16 @@ class PdmLockfile:
     per_target = False
 
     def find(self, request: LockRequest) -> list[Path]:
-        """Give `pdm.lock`."""
+        """Return the path of the project's `pdm.lock`, if it has one."""
         path = request.layout.dir_project_root / self.filename
         return [path] if path.is_file() else []
 
     def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
-        """Name the lock by all that pdm reads for it; starting pdm takes a second."""
+        """Return a key of all that pdm reads for the lock; starting pdm takes a second."""
         return key_of_files(path, request)
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
-        """Read the lock; a stale one fails."""
+        """Read the lock; raise `LockfileError` for one that is stale, incomplete or not valid."""
         content = parsed(read_text(path), path, self.command)
         project = read_pyproject(request.layout.path_pyproject_toml)
         known = table(project, "project", "optional-dependencies")
@@ -66,6 +66,12 @@ class PdmLockfile:
             ) from error
         return Lock(path=path, command=self.command, text=text)
 
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
+        """Return the URL of uv's default index, where packages without an index come from."""
+        from ..default_index import default_index
+
+        return (default_index(path.parent),)
+
 
 def _groups(project: Mapping[str, Any]) -> Iterable[str]:
     yield from table(project, "dependency-groups")
@@ -73,7 +79,7 @@ def _groups(project: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _find_pdm() -> list[str]:
-    """Give the command of the pdm beside this package, else of the one on the search path."""
+    """Return the command of the pdm beside this package, else of the one on the search path."""
     command = beside("pdm") or on_path("pdm")
     if command is None:
         raise LockfileError(
@@ -85,7 +91,10 @@ def _find_pdm() -> list[str]:
 
 
 def _check_fresh(path: Path) -> None:
-    """Let pdm compare the lock with the project; nothing of the user's or project's is written."""
+    """Run pdm to compare the lock with the project; it changes no file of the user's or project's.
+
+    Raises `LockfileError` for a stale lock, and `ToolError` where pdm fails otherwise.
+    """
     import tempfile
 
     with tempfile.TemporaryDirectory(prefix="hatch-lambda-layer-") as scratch:
@@ -100,14 +109,14 @@ def _check_fresh(path: Path) -> None:
 
 
 def _check_complete(path: Path, metadata: Mapping[str, Any], wanted: Sequence[str]) -> None:
-    """Raise `LockfileError` for a lock that does not tell enough, or not of every group."""
+    """Raise `LockfileError` for a lock without markers, or without a group that is wanted."""
     from packaging.utils import canonicalize_name
 
     strategy = metadata.get("strategy", [])
     if "inherit_metadata" not in strategy:
         raise LockfileError(
             f"Lockfile `{path}` does not say which groups and platforms need a package",
-            hint="lock again with `pdm lock --strategy inherit_metadata` (and a pdm from 2.11 on)",
+            hint="lock again with `pdm lock --strategy inherit_metadata` (pdm 2.11 or newer)",
         )
     if "targets" not in metadata and "cross_platform" not in strategy:
         raise LockfileError(
@@ -152,7 +161,7 @@ def _as_pylock(
 
 
 def _environments() -> list[dict[str, str]]:
-    """Give the values of markers in every target there is."""
+    """Return the marker environment (PEP 508) of every target there is."""
     targets = [Target(each, other) for each in runtimes().values() for other in Architecture]
     return [
         {key: str(value) for key, value in target.marker_environment().items()}
@@ -161,19 +170,18 @@ def _environments() -> list[dict[str, str]]:
 
 
 def _says_what_it_needs(project: Mapping[str, Any]) -> bool:
-    """Tell whether the project's own file has all the dependencies that were locked."""
+    """Return whether `pyproject.toml` itself lists all the dependencies that were locked."""
     dynamic = set(table(project, "project").get("dynamic", []))
     computed = dynamic.intersection(("dependencies", "optional-dependencies"))
     return not computed and "workspace" not in table(project, "tool", "pdm")
 
 
 def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
-    """Say in the words of this project what pdm refuses; its own words stay in the message."""
-    said = error.output.strip()
+    """Return the error of this project for pdm's; pdm's output stays in the message."""
+    said, shown = error.output.strip(), quoted(error.output)
     if "not compatible" in said:
         return LockfileError(
-            f"Lockfile `{path}` is of a version that the pdm that was found does not read"
-            f"\n\n{said}",
+            f"Lockfile `{path}` is of a version that the installed pdm does not read\n\n{shown}",
             hint="update pdm, or lock again with `pdm lock`",
         )
     if re.search(_STALE, said):
@@ -183,7 +191,7 @@ def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
         )
     if re.search(_UNKNOWN_OPTION, said):
         return LockfileError(
-            f"The pdm that was found is too old to read `{path}` with\n\n{said}",
-            hint="update it with `pdm self update`; version 2.11 is the oldest that will do",
+            f"The installed pdm is too old to read `{path}`\n\n{shown}",
+            hint="update it with `pdm self update`; it must be version 2.11 or newer",
         )
     return error

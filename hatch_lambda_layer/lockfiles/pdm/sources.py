@@ -1,17 +1,17 @@
-"""Which indexes pdm takes a package from, as the project and its user have set them.
+"""The indexes from which pdm takes a package, as the project and its user have set them.
 
-`pdm.lock` does not say where its files are from. pdm's documentation, "Specify index for individual
-packages" and "Store credentials with the index": sources of the project, then those of the user.
+`pdm.lock` does not name the index of a file. Sources of the project come before those of the user:
+pdm's documentation, "Specify index for individual packages", "Store credentials with the index".
 """
 
 from __future__ import annotations
 
 import os
-import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..._internal.toml import parse_toml
 from .. import pylock_text as _text
 from ..tools import table
 
@@ -22,7 +22,7 @@ _DEFAULT = "pypi"
 
 
 class PdmSources:
-    """The sources of the project in `folder`; the default index is asked for when it counts."""
+    """The sources of the project in `folder`; `default_index` is called only where it is used."""
 
     def __init__(
         self, folder: Path, project: Mapping[str, Any], default_index: Callable[[], str]
@@ -42,17 +42,20 @@ class PdmSources:
         ]
         named: dict[str, dict[str, Any]] = {}
         for source in [*own, *stored]:
-            # What the project says of a source comes first, what it leaves out is the user's.
+            # A key that the project sets for a source wins over the user's.
             named[source["name"]] = {**source, **named.get(source["name"], {})}
         default = named.pop(_DEFAULT, {"name": _DEFAULT})
         if not default.get("url"):
             urls = [os.environ.get("PDM_PYPI_URL"), *(each.get("url") for each in settings)]
             default = {**default, "url": next(filter(None, urls), None)}
-        # The default index comes last: it need not hear of what the others have.
+        # The default index comes last: it need not learn the names of private packages.
         self._sources = [*(each for each in named.values() if each.get("url")), default]
 
     def indexes(self, name: str) -> list[str]:
-        """Give the URLs of the indexes that can have the package, the likeliest first."""
+        """Return the URLs of the indexes that may have a package, the likeliest first.
+
+        They are without credentials, and have no slash at the end.
+        """
         included = [each for each in self._sources if _names(each, "include_packages", name)]
         fitting = included or [
             each for each in self._sources if not _names(each, "exclude_packages", name)
@@ -62,7 +65,7 @@ class PdmSources:
 
 
 def _settings(folder: Path) -> Iterable[Path]:
-    """Give the files of pdm's settings, those that count most first."""
+    """Yield the paths of pdm's settings, in the order of precedence."""
     from platformdirs import site_config_path, user_config_path
 
     chosen = os.environ.get("PDM_CONFIG_FILE")
@@ -73,9 +76,9 @@ def _settings(folder: Path) -> Iterable[Path]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_bytes())
     except (OSError, ValueError):
-        return {}  # pdm has read it before, and would have failed
+        return {}  # `pdm lock --check` has read it before, and would have failed
 
 
 def _ignores_stored(settings: Iterable[Mapping[str, Any]]) -> bool:

@@ -1,16 +1,16 @@
-"""pip, answering for another interpreter: a script, run by the interpreter that has pip.
+"""Runs pip as if on another interpreter: a script for the interpreter that has pip.
 
-pip evaluates environment markers with the interpreter it runs in, and has no option against that;
-old ones do so with `Requires-Python`, too. And to learn what a source requires, pip runs its build
-backend with the user's whole environment. All of that is changed here, inside pip's process; a
-pip that can't be changed is not run.
+pip evaluates environment markers for the interpreter that it runs in, and has no option to change
+that; old versions do the same with `Requires-Python`. And to read what a source requires, pip runs
+its build backend with the user's whole environment. This script changes both inside pip's process;
+a pip that can't be changed is not run.
 
-`python _runner.py SETTINGS ARGUMENT…` does what `pip ARGUMENT…` does, and says all of it on
-standard output. SETTINGS is JSON: `markers`, the marker environment to answer for; `home`, the
-home folder of build backends, or null where none may run; `unanswered`, a file for the pages of
-indexes that pip could not read, which it keeps to itself. This package need not be importable
-there: only the standard library is used, of any Python that has a pip with `--report` (3.7). What
-this script itself has to say is a line with `PREFIX`, one of the words below, and what it is about.
+`python _runner.py SETTINGS ARGUMENT…` does what `pip ARGUMENT…` does, with all output on
+standard output. SETTINGS is JSON: `markers`, the marker environment to use; `home`, the home
+folder of build backends, or null where none may run; `unanswered`, the path of a file for the index
+pages that pip could not read, which pip itself does not print. This package need not be importable:
+only the standard library is used, of any Python that has a pip with `--report` (3.7). The script's
+own messages are lines with `PREFIX`, one of the words below, and a detail.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import os
 import sys
 
 if __name__ == "__main__":
-    # The folder of this script has a `pip.py`, too; `os` and `sys` were loaded before it counted.
+    # This script's folder, which has another `pip.py`, is the first that Python searches. Python
+    # itself has already imported `os` and `sys`.
     _here = os.path.realpath(os.path.dirname(__file__))  # noqa: PTH120
     sys.path[:] = [path for path in sys.path if os.path.realpath(path) != _here]
 
@@ -42,12 +43,12 @@ NO_PIP, OLD_PIP, NO_MARKERS, SOURCE = "no-pip", "old-pip", "no-markers", "source
 
 # pip 22.2 brought the installation report.
 _OLDEST_PIP = (22, 2)
-# Since then at the latest, an installation's own check of `Requires-Python` has had the version
-# that it was given; before, it had the running one.
+# From this version on, if not earlier, `pip install` checks `Requires-Python` against the version
+# in its options; before, against the running Python.
 _PYTHON_PASSED_ON = (25, 1)
-# pip starts itself, through a file of this name, to install what a source requires to be built.
+# The file through which pip starts itself to install build requirements.
 _INNER_PIP = "__pip-runner__.py"
-# What a build backend sees of the environment: what programs need, and what pip sets for it.
+# The variables of a build backend: those that programs need, and those that pip sets for it.
 _HARMLESS = frozenset(
     {
         *("PATH", "LD_LIBRARY_PATH", "LANG", "LANGUAGE", "TMPDIR", "TEMP", "TMP"),
@@ -57,7 +58,7 @@ _HARMLESS = frozenset(
     }
 )
 _HARMLESS_PREFIXES = ("LC_", "PEP517_", "_PYPROJECT_HOOKS_", "SETUPTOOLS_SCM_PRETEND_VERSION")
-# Options of the inner pip with URLs, which can hold passwords, and the variables for the same.
+# Options of the inner pip whose URLs can have passwords, and the variables to use instead.
 _URL_OPTIONS = {
     "-i": "PIP_INDEX_URL",
     "--extra-index-url": "PIP_EXTRA_INDEX_URL",
@@ -69,11 +70,11 @@ _WHEELS_ONLY = {"--no-binary": ":none:", "--only-binary": ":all:"}
 
 
 class _RefusedError(Exception):
-    """Why pip is not run, or not any further."""
+    """The reason for which pip is not run, or is stopped."""
 
 
 class _Child(_Popen):
-    """A process that pip starts: a build has no secrets in its environment, or is not started."""
+    """A process that pip starts; a build gets no secrets in its environment, or is refused."""
 
     home: str | None = None
 
@@ -90,7 +91,7 @@ class _Child(_Popen):
 
 
 def _is_python(args: Any) -> bool:
-    """Tell builds from what else pip starts: git, the keyring, what its user agent asks."""
+    """Return whether a command runs Python, as builds do: not git, the keyring or the like."""
     program = args if isinstance(args, (str, bytes)) else args[0]
     return program == sys.executable or "python" in Path(os.fsdecode(program)).name.lower()
 
@@ -98,7 +99,7 @@ def _is_python(args: Any) -> bool:
 def _inner_pip(
     args: Iterable[str], environment: Mapping[str, str]
 ) -> tuple[list[str], dict[str, str]]:
-    """Give the arguments and the environment of the inner pip, with no URL among the arguments."""
+    """Return the inner pip's arguments and environment, with all URLs in the environment."""
     argv: list[str] = []
     urls: dict[str, list[str]] = {}
     words = iter(args)
@@ -125,7 +126,7 @@ def _without_secrets(environment: Mapping[str, str], home: str) -> dict[str, str
 
 
 def _check_pip() -> tuple[int, ...]:
-    """Give pip's version, as far as it counts here."""
+    """Return the first two numbers of pip's version; raise `_RefusedError` for no or an old pip."""
     try:
         import pip  # type: ignore[import-not-found,unused-ignore]
     except ImportError as error:
@@ -137,12 +138,12 @@ def _check_pip() -> tuple[int, ...]:
 
 
 def _answer_for(target: Mapping[str, str], pip: tuple[int, ...]) -> None:
-    """Let pip's markers and its Python be those of `target`, and prove that they are."""
+    """Make pip's markers and its Python those of `target`; raise `_RefusedError` if they aren't."""
     try:
         wrong = _use_markers(target)
         if pip < _PYTHON_PASSED_ON:
             wrong += _use_python(target["python_full_version"])
-    # Whatever a pip to come does differently: nothing must be wrong in silence.
+    # A later pip can differ in any way, and must not lock for this machine unnoticed.
     except Exception as error:
         raise _RefusedError(f"{PREFIX}{NO_MARKERS} {error!r}") from error
     if wrong:
@@ -150,7 +151,7 @@ def _answer_for(target: Mapping[str, str], pip: tuple[int, ...]) -> None:
 
 
 def _use_markers(target: Mapping[str, str]) -> list[str]:
-    """Replace what markers are evaluated with, and give those that are wrong nevertheless."""
+    """Replace the values of markers in pip; return the names of those that are still wrong."""
     from pip._vendor.packaging import (  # type: ignore[import-not-found,unused-ignore]
         markers as of_pip,
     )
@@ -163,8 +164,8 @@ def _use_markers(target: Mapping[str, str]) -> list[str]:
     ) -> bool:
         return bool(evaluate(self, {**target, **(environment or {})}, *args, **options))
 
-    # As pip is today, each of the two would do. The first asks no more of it than what its
-    # documentation promises; the second is in pip's report, whose reader compares it.
+    # In today's pip, either is enough. The first relies only on what `packaging` documents; the
+    # second is also in pip's report, where `PipCall.lock` compares it.
     markers.Marker.evaluate = evaluate_for_target
     markers.default_environment = lambda: dict(target)
     return [
@@ -176,7 +177,7 @@ def _use_markers(target: Mapping[str, str]) -> list[str]:
 
 
 def _use_python(version: str) -> list[str]:
-    """Replace the Python that the resolver has where it is given none."""
+    """Replace the resolver's default version of Python; return what is still wrong."""
     from pip._internal.resolution.resolvelib import (  # type: ignore[import-not-found,unused-ignore]
         candidates,
     )
@@ -193,7 +194,7 @@ def _use_python(version: str) -> list[str]:
 
 
 class _Unanswered(logging.FileHandler):
-    """Keeps what pip logs of pages it could not read."""
+    """A log handler for the pages that pip could not read, and nothing else."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if str(record.msg).startswith("Could not fetch URL"):
@@ -201,7 +202,7 @@ class _Unanswered(logging.FileHandler):
 
 
 def _note_unanswered(path: str) -> None:
-    """Write down what pip logs of indexes: to have it log everything takes as long as all else."""
+    """Log the index pages that pip could not read to `path`; a full log would double its time."""
     try:
         from pip._internal.index import (  # type: ignore[import-not-found,unused-ignore]
             collector,
@@ -209,13 +210,13 @@ def _note_unanswered(path: str) -> None:
 
         logger: logging.Logger = collector.logger
     except (ImportError, AttributeError):
-        return  # an error then says less
+        return  # errors then have less detail
     logger.setLevel(logging.DEBUG)
     logger.addHandler(_Unanswered(path, encoding="utf-8", delay=True))
 
 
 def _refuse_sources() -> None:
-    """Have pip name the source that would have to be built; `_Child` refuses it in any case."""
+    """Make pip name the source that it would build; `_Child` refuses to build it in any case."""
     try:
         from pip._internal.distributions import (  # type: ignore[import-not-found,unused-ignore]
             sdist,
@@ -246,7 +247,7 @@ def _main(settings: str, *arguments: str) -> None:
     _note_unanswered(wanted["unanswered"])
     if _Child.home is None:
         _refuse_sources()
-    # The one way to run pip in a process that its documentation names.
+    # The only way to run pip within a process that pip's documentation has.
     sys.argv = ["pip", *arguments]
     runpy.run_module("pip", run_name="__main__", alter_sys=True)
 

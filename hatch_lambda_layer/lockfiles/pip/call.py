@@ -1,7 +1,8 @@
-"""One call of pip for a target: which pip, with what, and what it said."""
+"""One call of pip for a target: the program, its options and the meaning of its output."""
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from ..._internal.process import redact, run
 from ...config.indexes import normalized_url
 from ...exceptions import LockfileError, ToolError
+from ..default_index import default_index
 from ..tools import beside, on_path, version_of
 from .failures import INSTALL_PIP, explained, no_markers, nothing_found
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from ...targets.target import Target
 
 # Settings that contradict the options of the call, add to its files, or change what it prints; and
-# one that keeps pip from installing, which is not what it does here.
+# PIP_REQUIRE_VIRTUALENV, which forbids installations: nothing is installed here.
 _CONTRADICTING = frozenset(
     {
         *("PIP_ABI", "PIP_DRY_RUN", "PIP_EDITABLE", "PIP_IMPLEMENTATION", "PIP_LOG"),
@@ -36,16 +38,16 @@ _CONTRADICTING = frozenset(
     }
 )
 _IN_PROCESS = "inprocess-build-deps"
-# Not settings of the call, for there they would contradict it, but of the sources it may take.
+# Settings that would contradict the call; they go into the file that allows sources instead.
 _FORMATS = {"--only-binary": "PIP_ONLY_BINARY", "--no-binary": "PIP_NO_BINARY"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PipCall:
-    """pip, asked what it would install on the target from the files `names` below `root`.
+    """A call of pip for what it would install on the target from the files `names` below `root`.
 
-    Whatever it writes is below `folder`. With `sources` it may run build backends. The indexes of
-    `access` are offered to it; one of them that does not answer is an error.
+    pip writes only below `folder`. With `sources`, it may run build backends. It also searches the
+    indexes of `access`; it is an error if one of those does not answer.
     """
 
     root: Path
@@ -56,9 +58,10 @@ class PipCall:
     access: IndexAccess
 
     def lock(self, base: Path) -> tuple[bytes, tuple[str, ...]]:
-        """Give what pip reports as a `pylock.toml`, and what there is to warn of.
+        """Return pip's report as a `pylock.toml`, and the warnings for the user.
 
-        Paths in it are relative to `base`. Raises `LambdaLayerError` that says why there is none.
+        Paths in it are relative to `base`. Raises `LockfileError`, `SelectionError` or, where the
+        reason is not known, `ToolError` with pip's output.
         """
         from .report import pylock_text
 
@@ -69,7 +72,7 @@ class PipCall:
         unanswered = self._unanswered()
         self._check_answered(unanswered)
         report = json.loads(self._report.read_bytes())
-        # What the runner has changed in pip must be what pip has used, too.
+        # pip must really have used the markers that the runner has given it.
         if not self._markers.items() <= report["environment"].items():
             raise no_markers(f"it reports {report['environment']}")
         return pylock_text(report, base, self._clones), _warnings(said, unanswered)
@@ -94,7 +97,7 @@ class PipCall:
         }
         argv = [find_pip(), str(Path(__file__).with_name("_runner.py")), json.dumps(settings)]
         argv += ["install", *self._options(), *options]
-        # What a pip leaves that is killed goes with the folder.
+        # The files of a pip that is killed are removed with the folder.
         scratch = self.folder / "tmp"
         scratch.mkdir(exist_ok=True)
         own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
@@ -106,36 +109,36 @@ class PipCall:
         self._check_answered(self._unanswered())
         log = self.folder / "log"
         if nothing_found(said):
-            # Once more, for why. A whole log takes pip as long as everything else it does.
+            # Once more, for a log with the reasons: it takes pip as long as the rest of its work.
             with suppress(ToolError):
                 self._run("--log", str(log))
         return explained(said, self._unanswered(), _text(log), self.names, self.target)
 
     def _check_answered(self, unanswered: Mapping[str, str]) -> None:
-        """Raise `LockfileError` for a private index that did not answer: that is not a no.
+        """Raise `LockfileError` where a private index could not be read, except for a 404.
 
-        What is private would come from another index then, if anybody has put it there.
+        pip would go on, and could take a package of the same name from a public index.
         """
         for index, (url, answer) in product(self.access.own, unanswered.items()):
             pages = f"{normalized_url(index.url)}/"
             if normalized_url(url).startswith(pages) and not answer.startswith("404 "):
                 refused = re.match("40[13] ", answer)
                 raise LockfileError(
-                    f"The private index `{index.name}` gave pip no answer to {url}: {answer}",
+                    f"pip could not read {url} of the private index `{index.name}`: {answer}",
                     hint=self.access.advice(url)
                     if refused
-                    else "check the network, or ask who "
-                    "runs the index; pip must not go on without it",
+                    else "check the network, or ask the operator of the index; without it, pip "
+                    "could take a package from another index",
                 )
 
     def _unanswered(self) -> Mapping[str, str]:
-        """Give the pages of indexes that pip could not read, with the reason for each."""
+        """Return the URLs of index pages that pip could not read, with the reason for each."""
         noted = _text(self.folder / "unanswered").replace("****@", "")
         pattern = r"^Could not fetch URL (\S+): (.*?)(?: - skipping)?$"
         return dict(re.findall(pattern, noted, re.MULTILINE))
 
     def _home(self) -> str | None:
-        """Give a home for build backends, where they may run."""
+        """Return a home folder for build backends, `None` where none may run."""
         if not self.sources:
             return None
         home = self.folder / "home"
@@ -150,7 +153,7 @@ class PipCall:
         options += ["--no-user", "--src", str(self._clones)]
         options += ["--target", str(self.folder / "target"), "--only-binary", ":all:"]
         options += ["--implementation", "cp", "--python-version", runtime.python]
-        # Without them, the flags of the running interpreter would count, as of a debug build.
+        # Without `--abi`, pip takes the flags of its own interpreter, such as those of a debug one.
         options += [part for name in (abi, "abi3", "none") for part in ("--abi", name)]
         options += [part for name in self.target.platforms() for part in ("--platform", name)]
         files = [str(self._allowance()), *self.names] if self.sources else [*self.names]
@@ -159,20 +162,23 @@ class PipCall:
         return options + [part for name in files for part in ("--requirement", name)]
 
     def _offer(self) -> Path:
-        """Write a file that names the private indexes: read last, for `--index-url` ends a list."""
+        """Write a file with the private indexes, to be read last: `--index-url` drops earlier ones.
+
+        Returns its path.
+        """
         path = self.folder / "indexes.txt"
         lines = [f"--extra-index-url {index.url}\n" for index in self.access.own]
         path.write_text("".join(lines), encoding="utf-8")
         return path
 
     def _allowance(self) -> Path:
-        """Write a file that takes back what pip demands of calls for another platform.
+        """Write a file that allows sources, which pip forbids for another platform.
 
-        A wheel of an older version then still goes before a source of a newer one.
+        A wheel of an older version still comes before a source of a newer one. Returns its path.
         """
         path = self.folder / "sources.txt"
         lines = ["--only-binary :none:", "--prefer-binary"]
-        # What the user has set for them still counts.
+        # The user's own settings for them still apply.
         lines += [
             f"{option} {names}"
             for option, variable in _FORMATS.items()
@@ -183,7 +189,7 @@ class PipCall:
 
 
 def _text(path: Path) -> str:
-    """Give what pip has written, without credentials; nothing where it has not."""
+    """Return the content of a file of pip's, without credentials; empty where there is none."""
     try:
         return redact(path.read_text(encoding="utf-8", errors="replace"))
     except OSError:
@@ -191,7 +197,7 @@ def _text(path: Path) -> str:
 
 
 def _warnings(said: str, unanswered: Mapping[str, str]) -> tuple[str, ...]:
-    """Give what pip has passed over that is about the lock."""
+    """Return the warnings about the lock."""
     yanked = re.findall(
         r"yanked version: '([^']+)' candidate \(version (\S+) .*\n"
         r"\s*Reason for being yanked: (.*)",
@@ -200,9 +206,9 @@ def _warnings(said: str, unanswered: Mapping[str, str]) -> tuple[str, ...]:
     return (
         *(f"{name} {version} was yanked: {reason}" for name, version, reason in yanked),
         *dict.fromkeys(re.findall(r"WARNING: (.* does not provide the extra .*)", said)),
-        # What only a private index has must not come from another one in silence.
+        # A package of an index that failed may have come from another index.
         *(
-            f"pip went on without an answer from {url} ({answer})"
+            f"pip could not read {url} ({answer}) and went on without it"
             for url, answer in unanswered.items()
             if not answer.startswith("404 ")
         ),
@@ -210,7 +216,10 @@ def _warnings(said: str, unanswered: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def find_pip() -> str:
-    """Give the interpreter of the pip that is here, else of the pip on the search path."""
+    """Return the path of the interpreter whose pip is called: this one, if it has pip.
+
+    Else it is that of the pip on the search path. Raises `LockfileError` where there is none.
+    """
     if beside("pip"):
         return sys.executable
     program = _program()
@@ -218,15 +227,39 @@ def find_pip() -> str:
         shebang = re.match(rb"#!(\S*python[\d.]*)\s", file.read(512))
     if shebang and Path(interpreter := os.fsdecode(shebang[1])).is_file():
         return interpreter
-    # Shims and launchers don't show which interpreter they start, but pip tells it.
+    # The file of a shim or a launcher does not name its interpreter, but `pip debug` prints it.
     said = run([str(program), "debug"], cwd=program.parent, env=_settled(os.environ)).decode()
     if (match := re.search(r"^sys\.executable: (.+?)\s*$", said, re.MULTILINE)) is None:
-        raise LockfileError(f"{program} does not tell its interpreter", hint=INSTALL_PIP)
+        raise LockfileError(f"`{program} debug` does not name its interpreter", hint=INSTALL_PIP)
     return match[1]
 
 
+def configured_indexes() -> list[str]:
+    """Return the URLs of the indexes in pip's settings; they may contain credentials.
+
+    Its configuration files and variables count (pip's documentation, "Configuration"). Raises
+    `LockfileError` and `ToolError`.
+    """
+    pip = find_pip()
+    # Not in the project: a module of its own must not stand in for one of pip's.
+    argv = [pip, "-m", "pip", "config", "list", "--disable-pip-version-check"]
+    said = run(argv, cwd=Path(pip).parent, env=_settled(os.environ)).decode("utf-8", "replace")
+    found: dict[str, str] = {}
+    for section in ("global", "install", ":env:"):
+        pattern = rf"^{section}\.((?:extra-)?index-url|no-index)=(.*?)\r?$"
+        settings = re.findall(pattern, said, re.MULTILINE)
+        found |= {key: ast.literal_eval(value) for key, value in settings}
+    if found.get("no-index", "0").lower() in ("1", "true", "yes", "on"):
+        return []
+    first = found.get("index-url") or default_index(Path(pip).parent)
+    return [first, *found.get("extra-index-url", "").split()]
+
+
 def pip_identity() -> str:
-    """Name the pip that `find_pip` would find, and its version, without starting it."""
+    """Return what identifies the pip that `find_pip` would find, without starting it.
+
+    That is its version, or the path and the time of its program. Raises `LockfileError`.
+    """
     if beside("pip"):
         return version_of("pip") or ""
     program = _program()
@@ -242,9 +275,9 @@ def _program() -> Path:
 
 def _settled(environment: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in environment.items() if name not in _CONTRADICTING}
-    # git would ask at the terminal for what it is not given.
+    # git must not ask for a password at the terminal.
     unasked = {"GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS": "false", "SSH_ASKPASS_REQUIRE": "force"}
-    # What a build requires is for this machine: a process of its own has its own markers.
+    # Build requirements are for this machine, and need a pip process without the target's markers.
     features = [each for each in kept.pop("PIP_USE_FEATURE", "").split() if each != _IN_PROCESS]
     if features:
         kept["PIP_USE_FEATURE"] = " ".join(features)

@@ -1,4 +1,4 @@
-"""What pip's failures are about, in the words of this project; pip's own stay in the message."""
+"""Errors of this project for pip's failures; pip's own output stays in the message."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from ...targets.target import Target
 
 INSTALL_PIP = "install `hatch-lambda-layer[pip]`, or put pip on the PATH"
-# What pip says when a build backend fails, or what that requires can't be installed.
+# Printed by pip when a build backend fails, or when its requirements can't be installed.
 _BUILD_FAILED = "subprocess-exited-with-error"
 _ALLOW_SOURCES = 'allow sources with `build = "local"`'
 
 
 def nothing_found(said: str) -> str | None:
-    """Give the requirement for which pip has found nothing, where that is why it failed."""
+    """Return the requirement for which pip found nothing; `None` where it failed otherwise."""
     match = re.search(r"No matching distribution found for (\S[^\n]*)", said)
-    # A build says so of what it requires, in other terms.
+    # A build that lacks a requirement prints the same line, beside `_BUILD_FAILED`.
     return match[1].strip() if match and _BUILD_FAILED not in said else None
 
 
 def explained(
     said: str, unanswered: Mapping[str, str], log: str, names: Sequence[str], target: Target
 ) -> LambdaLayerError:
-    """Give the error for what pip has said.
+    """Return the error for pip's output `said`, which `names` and `target` led to.
 
-    `unanswered` has the pages of indexes that it could not read; `log` is its log, which is there
-    when it has found nothing.
+    `unanswered` has the index pages that pip could not read, by URL, with the reasons. `log` is
+    the text of pip's log, which is empty unless it found nothing for a requirement.
     """
     if match := re.search(rf"{re.escape(runner.PREFIX)}(\S+) ?(.*)", said):
         return _refused(match[1], match[2])
@@ -49,21 +49,21 @@ def explained(
             said = "\n".join([said, "", "What the indexes answered:", *lines])
     elif _BUILD_FAILED in said:
         hint = (
-            "to learn what a source requires, its build backend is run without your variables and "
-            "keys, and on wheels alone; choose a version that has a wheel if that can't be"
+            "to read what a source requires, pip runs its build backend without your variables "
+            "and keys, and with wheels only; if it needs more, choose a version that has a wheel"
         )
     elif "DO NOT MATCH THE HASHES" in said:
         hint = (
-            "the index serves another file than when the hashes were written; write them anew "
+            "the index serves another file than when the hashes were written; update the hashes "
             "only if you know why"
         )
     elif "in --require-hashes mode" in said.lower():
-        # As where uv has compiled them: alone, it asks for what the Python that runs it needs.
+        # Such as files that uv compiled for the Python it ran with, as it does by default.
         python = "{}.{}".format(*target.runtime.python_version)
         hint = (
-            f"the files lock some of what {target.id} needs, and not all; lock the whole, as with "
-            f"`uv pip compile --universal --python-version {python} --generate-hashes`, the "
-            "version being that of the oldest runtime"
+            f"the files have hashes for some of what {target.id} needs, not for all; lock all of "
+            f"it, as with `uv pip compile --universal --python-version {python} "
+            "--generate-hashes`, with the version of the oldest runtime"
         )
     elif "not a supported wheel on this platform" in said:
         hint = f"this platform is {target.id}"
@@ -71,7 +71,7 @@ def explained(
 
 
 def no_markers(detail: str) -> LockfileError:
-    """Give the error for a pip that would lock what fits this machine, not the target."""
+    """Return the error for a pip that would lock what fits this machine, not the target."""
     return LockfileError(
         f"This pip can't be made to evaluate environment markers for the target: {detail}",
         hint="use another version of pip, and tell the maintainers of hatch-lambda-layer",
@@ -79,7 +79,7 @@ def no_markers(detail: str) -> LockfileError:
 
 
 def _refused(word: str, about: str) -> LambdaLayerError:
-    """Give the error for what the runner has refused."""
+    """Return the error for a word of the runner and the detail that follows it."""
     if word == runner.NO_PIP:
         return LockfileError(f"Requirements need pip, and {about} has none", hint=INSTALL_PIP)
     if word == runner.OLD_PIP:
@@ -94,14 +94,14 @@ def _refused(word: str, about: str) -> LambdaLayerError:
     source = re.sub(r"( @ \S+) from \S+$", r"\1", source)
     where = f" ({origin[:-1].removeprefix('-r ')})" if origin else ""
     return SelectionError(
-        f"`{source}`{where} is a source, no wheel: its build backend would have to run for pip "
-        "to learn what it requires",
+        f"`{source}`{where} is a source, not a wheel: pip would have to run its build backend to "
+        "read what it requires",
         hint=f"name a wheel instead, or {_ALLOW_SOURCES}",
     )
 
 
 def _passed_over(log: str, wanted: str) -> list[str]:
-    """Give a line for each file of `wanted` that an index has and that pip could not use."""
+    """Return a line for each file of `wanted` that an index has and that pip could not use."""
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
@@ -130,7 +130,7 @@ def _passed_over(log: str, wanted: str) -> list[str]:
 
 def _advice(answers: Sequence[str]) -> str:
     if any(re.match(r"40[13] ", answer) for answer in answers):
-        return "the index wants other credentials; pip takes them from its settings, or netrc"
+        return "set the right credentials of the index in pip's settings or in netrc"
     if all(answer.startswith("404 ") for answer in answers):
-        return "check its name and version, and with `pip config list` which indexes are asked"
-    return "check the network and, with `pip config list`, which indexes are asked; then try again"
+        return "check its name and version; `pip config list` shows which indexes pip asks"
+    return "check the network, then try again; `pip config list` shows which indexes pip asks"

@@ -1,4 +1,4 @@
-"""`requirements.txt`, through pip's installation report for the target."""
+"""`requirements.txt`, read through pip's installation report for the target."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from ...exceptions import LockfileError
 from ..protocol import Lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ...targets.target import Target
     from ..protocol import LockRequest
     from .requirements import RequirementsFiles
 
-# Rises when the same files would be locked differently.
+# Incremented when the same files are locked differently than before.
 _SCHEMA = 1
 
 
 class PipLockfile:
     """Requirements files, resolved by pip as if it ran on the target.
 
-    To learn what a source requires, pip runs its build backend, in an environment without secrets,
+    To read what a source requires, pip runs its build backend, in an environment without secrets,
     where the request allows it; else a source is an error.
     """
 
     tool = "pip"
     filename = "requirements.txt"
-    # Without the version, uv leaves out what only Pythons older than its own need.
+    # Without `--python-version`, uv leaves out what only Pythons older than its own need.
     command = (
         "uv pip compile pyproject.toml --universal --python-version OLDEST --generate-hashes "
         "-o requirements.txt"
@@ -41,7 +41,10 @@ class PipLockfile:
     per_target = True
 
     def find(self, request: LockRequest) -> list[Path]:
-        """Give the first of the files that `requirements` names; raise where one is missing."""
+        """Return the path of the first requirements file, if it is there.
+
+        Raises `LockfileError` where one that `requirements` names is missing.
+        """
         root = request.layout.dir_project_root
         missing = [name for name in request.requirements if not (root / name).is_file()]
         if missing:
@@ -54,10 +57,11 @@ class PipLockfile:
         return [path] if path.is_file() else []
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:
-        """Have pip resolve the files, which takes seconds and asks the index.
+        """Run pip to resolve the files, which takes seconds and asks the index.
 
-        pip enforces the hashes in the files. Where there are none, what the index says is locked,
-        and the lock has a warning.
+        pip enforces the hashes in the files. Where there are none, the index decides what is
+        locked, and the lock has a warning. Raises `LockfileError`, `SelectionError` and
+        `ToolError`.
         """
         import tempfile
 
@@ -71,7 +75,7 @@ class PipLockfile:
                 root=request.layout.dir_project_root,
                 names=names,
                 target=target,
-                # Links resolved, for pip's report is searched for it.
+                # Without links: paths in pip's report are compared with it.
                 folder=Path(folder).resolve(),
                 sources=request.build,
                 access=request.access,
@@ -80,8 +84,8 @@ class PipLockfile:
         if not files.has_hashes:
             listed = ", ".join(f"`{name}`" for name in names)
             unfixed = (
-                f"There are no hashes in {listed}: the layer can change although nothing here "
-                f"does; lock with hashes, as with `{self.command}`"
+                f"There are no hashes in {listed}: the layer can change although the project "
+                f"does not; lock with hashes, as with `{self.command}`"
             )
             warnings = (unfixed, *warnings)
         return Lock(
@@ -93,10 +97,10 @@ class PipLockfile:
         )
 
     def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
-        """Name what `read` gives: equal keys, equal locks; `None` where an index decides.
+        """Return a key of the lock: equal keys mean equal locks, `None` that an index decides.
 
-        Hashes for everything, in files that are all here, leave nothing to an index but the URLs:
-        those depend on pip's settings, which are in the key, too.
+        Where all files are here, with hashes for everything, an index decides the URLs only; those
+        depend on pip's settings, which are in the key as well.
         """
         from .call import pip_identity
 
@@ -117,6 +121,12 @@ class PipLockfile:
             [index.url for index in request.access.own],
         ]
         return _digest(json.dumps(facts, sort_keys=True).encode())
+
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
+        """Return the URLs that pip searches, by its settings and the requirements files."""
+        from .call import configured_indexes
+
+        return self._files(request).indexes(configured_indexes())
 
     def _names(self, request: LockRequest) -> tuple[str, ...]:
         return request.requirements or (self.filename,)
@@ -145,13 +155,16 @@ def _digest(content: bytes) -> str:
 
 
 def _settings() -> Iterator[tuple[str, str]]:
-    """Give what decides which index pip asks, without credentials."""
+    """Yield the settings that decide which index pip asks, without credentials.
+
+    These are variables with their values, and configuration files with their digests.
+    """
     from platformdirs import PlatformDirs
 
     for name, value in os.environ.items():
         if name.startswith("PIP_"):
             yield name, redact(value)
-    # Where pip looks, by its documentation on configuration; a file more does no harm.
+    # The files of pip's documentation, "Configuration"; one more than pip reads does no harm.
     name = "pip.ini" if sys.platform == "win32" else "pip.conf"
     home = Path.home()
     folders = [Path("/etc"), Path(sys.prefix), home / ".config/pip", home / ".pip", home / "pip"]

@@ -1,7 +1,6 @@
 """pip's installation report as a `pylock.toml` (PEP 751) of the one target it was made for.
 
-The report is described in pip's documentation, "Installation Report"; what it says of where a
-distribution comes from, in PEP 610.
+pip's documentation describes the report ("Installation Report"), and PEP 610 its `download_info`.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ _OF_A_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE")
 
 
 def pylock_text(report: Mapping[str, Any], base: Path, clones: Path) -> bytes:
-    """Give the text of the lock: the same for reports that only have another order.
+    """Return the text of the lock, which does not depend on the order of the report.
 
-    Paths are relative to `base`. `clones` is the folder in which pip has put the repositories of
-    editable requirements, and which won't stay. Raises `LockfileError` for a distribution that
-    the report does not fix.
+    Paths are relative to `base`. `clones` is the temporary folder into which pip has cloned the
+    repositories of editable requirements. Raises `LockfileError` for a distribution that has
+    neither hashes nor a commit in the report.
     """
     packages = [_package(entry, base, clones) for entry in report["install"]]
     packages.sort(key=lambda package: str(package["name"]))
@@ -43,7 +42,7 @@ def _package(entry: Mapping[str, Any], base: Path, clones: Path) -> dict[str, An
     if "archive_info" in info:
         package = {"name": name, "version": metadata["version"]}
         return package | _archive(info, name, base, is_direct=entry["is_direct"])
-    # A folder or a repository can give itself another version when it is built: none is locked.
+    # The version of a folder or a repository is not locked: it can be another one when it is built.
     subdirectory = info.get("subdirectory")
     if "vcs_info" in info:
         return {"name": name, "vcs": _vcs(info["vcs_info"], info["url"], subdirectory)}
@@ -78,8 +77,8 @@ def _hashes(archive: Mapping[str, Any], name: str, url: str) -> dict[str, str]:
     hashes: dict[str, str] = archive.get("hashes") or ({algorithm: digest} if digest else {})
     if not hashes:
         raise LockfileError(
-            f"The index gives no hash of `{name}` ({_bare(url)}): what it serves the next time "
-            "could not be checked",
+            f"The index has no hash of `{name}` ({_bare(url)}): the next download of it could not "
+            "be verified",
             hint="write its sha256 into the requirements file, as `--hash=sha256:…`",
         )
     return hashes
@@ -96,15 +95,15 @@ def _vcs(vcs: Mapping[str, str], url: str, subdirectory: str | None) -> dict[str
 
 
 def _cloned(folder: Path, clones: Path, name: str) -> dict[str, str | None]:
-    """Give where an editable requirement was cloned from: pip reports nothing but the clone."""
+    """Return the repository of an editable requirement, from its clone: pip reports no other."""
     repository, *below = folder.relative_to(clones).parts
     if not (clones / repository / ".git").exists():
         raise LockfileError(
-            f"Package `{name}` is an editable requirement from a repository that is not git's",
+            f"Package `{name}` is an editable requirement from a repository that is not in git",
             hint="leave out its `-e`: nothing is editable in a layer",
         )
 
-    # As pip does: called from a git hook, these would lead to the repository of the hook.
+    # As pip does: in a git hook, these variables name the repository of the hook.
     env = {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
 
     def git(*arguments: str) -> str:
@@ -121,14 +120,14 @@ def _path(url: str) -> str:
 
 
 def _relative(path: str, base: Path) -> str:
-    """Give `path` as lockfiles have it: with slashes, and the same wherever the project lies."""
+    """Return `path` relative to `base` and with slashes, the same wherever the project is."""
     with suppress(ValueError):  # another drive of Windows
         path = os.path.relpath(path, base)
     return path.replace(os.sep, "/")
 
 
 def _bare(url: str) -> str:
-    """Give `url` without credentials; `git@`, which is none, stays (PEP 610)."""
+    """Return `url` without credentials; `git@`, which is not one, stays (PEP 610)."""
     parts = urlsplit(url)
     user, _, host = parts.netloc.rpartition("@")
     return url if user in ("", "git") else urlunsplit(parts._replace(netloc=host))

@@ -1,7 +1,7 @@
-"""What `poetry.lock` and poetry's export say together, as tables of PEP 751.
+"""The packages of `poetry.lock` that poetry exports, as tables of a `pylock.toml` (PEP 751).
 
 The export has a line for each package that is wanted, with its marker; the lockfile has the
-package's source and files. Its formats 1.0 to 2.1 (poetry 1.0 to 2.x) are read.
+package's source and files. Lockfiles of the formats 1.0 to 2.1 (poetry 1.0 to 2.x) are supported.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .. import pylock_text as _text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-# How git writes `ssh://user@host/path` when it is short of words.
+# git's short form of `ssh://user@host/path`.
 _SCP_URL = re.compile(r"(?P<host>[^/@:]+@[^/:]+):(?!/)(?P<path>.+)")
 # One condition of poetry's on the version of Python, such as `^3.11`, `>=3.9` or `3.12.*`.
 _CONDITION = re.compile(r"\s*(\^|~=|~|[<>!=]=|[<>=])?\s*(\d[\w.*+-]*)\s*,?")
@@ -27,9 +27,9 @@ _CONDITION = re.compile(r"\s*(\^|~=|~|[<>!=]=|[<>=])?\s*(\d[\w.*+-]*)\s*,?")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pin:
-    """One line of the export: a release by `name` and `version`, or what is at `url`.
+    """One line of the export: a release by `name` and `version`, or a package at `url`.
 
-    A folder in develop mode has no name there. `hashes` are `sha256:…`.
+    `line` is its text. `name` is `None` for a folder in develop mode. `hashes` are `sha256:…`.
     """
 
     line: str
@@ -41,7 +41,7 @@ class Pin:
 
 
 def read_pins(text: str) -> Iterator[Pin]:
-    """Read what poetry exports as `requirements.txt`."""
+    """Yield the pins of a `requirements.txt` that poetry has exported."""
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
@@ -65,7 +65,7 @@ def read_pins(text: str) -> Iterator[Pin]:
 
 
 class PoetryLock:
-    """The content of the `poetry.lock` at `path`, parsed."""
+    """The parsed content of the `poetry.lock` at `path`."""
 
     def __init__(self, path: Path, content: Mapping[str, Any]) -> None:
         self._path = path
@@ -73,9 +73,10 @@ class PoetryLock:
         self._packages: list[Mapping[str, Any]] = content.get("package", [])
 
     def requires_python(self) -> tuple[str | None, list[str]]:
-        """Give the Pythons that it is for: version specifiers, or markers where those can't say it.
+        """Return the Pythons that are locked: version specifiers (PEP 440), or a list of markers.
 
-        Neither where the lockfile says it in a way that is not understood.
+        Markers are for alternatives (`||`), which specifiers can't express. The result is `None`
+        and an empty list where all Pythons are locked, or the constraint is not understood.
         """
         from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -95,10 +96,10 @@ class PoetryLock:
     def tables(
         self, pins: Iterable[Pin], default_index: Callable[[], str]
     ) -> Iterator[dict[str, Any]]:
-        """Give the tables of the packages that `pins` want, each once.
+        """Yield the table of each package that `pins` want, once.
 
-        `default_index` is asked where the lockfile names no index. Raises `LockfileError` for a
-        pin that the lockfile does not have.
+        `default_index` returns the URL to use where the lockfile names no index. Raises
+        `LockfileError` for a pin that the lockfile does not have.
         """
         markers: dict[int, list[str | None]] = {}
         for pin in pins:
@@ -125,7 +126,7 @@ class PoetryLock:
         if not found:
             raise LockfileError(
                 f"Lockfile `{self._path}` does not have `{_text.without_credentials(pin.line)}`, "
-                "which poetry finds in it",
+                "which poetry exports from it",
                 hint="lock again with `poetry lock`",
             )
         return found[0]
@@ -220,7 +221,10 @@ def _repository(url: str) -> dict[str, str]:
 
 
 def _specifiers(constraint: str) -> str:
-    """Translate poetry's conditions to PEP 440's, empty where every version is right."""
+    """Return a constraint of poetry's as version specifiers (PEP 440), empty for any version.
+
+    Raises `ValueError` for a constraint that is not understood.
+    """
     if constraint.strip() in ("*", ""):
         return ""
     if _CONDITION.sub("", constraint).strip():

@@ -1,8 +1,8 @@
-"""`poetry.lock`, through `poetry export`.
+"""`poetry.lock`, read through `poetry export`.
 
-The export says which packages the project, its groups and its extras need, and where; the
-lockfile has their files. Of poetry's formats it is `requirements.txt`, not `pylock.toml`: that one
-refuses lockfiles of poetry 1 and 2.0, and asks the index for one package after the other.
+The export lists the packages that the project, its groups and its extras need, with their markers;
+the lockfile has their files. The format of the export is `requirements.txt`. For `pylock.toml`,
+poetry refuses lockfiles of poetry 1 and 2.0, and asks the index for one package after the other.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..._internal.process import run
-from ...exceptions import LockfileError, ToolError
+from ...exceptions import LockfileError, ToolError, quoted
 from ..protocol import Lock, read_text
 from ..tools import beside, chosen, key_of_files, on_path, parsed, read_pyproject, table, version_of
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from ..protocol import LockRequest
 
 _TWO_WAYS = (
-    'install poetry beside this package with `pip install "hatch-lambda-layer[poetry]"`, or give '
-    "the poetry on the PATH its plugin with `poetry self add poetry-plugin-export`"
+    'install poetry beside this package with `pip install "hatch-lambda-layer[poetry]"`, or add '
+    "the plugin to the poetry on the PATH with `poetry self add poetry-plugin-export`"
 )
-# What poetry and its plugin say, in all their versions, of a lock that is older than the project.
+# The messages of all versions of poetry and its plugin for a lock that is older than the project.
 _STALE = r"poetry\.lock (was last generated|is not (up to date|consistent))"
 _NO_EXPORT = r"command \W*export\W* (does not exist|is not defined)"
 _UNKNOWN_OPTION = r'The "-+[\w-]+" option does not exist'
@@ -44,16 +44,16 @@ class PoetryLockfile:
     per_target = False
 
     def find(self, request: LockRequest) -> list[Path]:
-        """Give `poetry.lock`."""
+        """Return the path of the project's `poetry.lock`, if it has one."""
         path = request.layout.dir_project_root / self.filename
         return [path] if path.is_file() else []
 
     def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
-        """Name the lock by all that poetry reads for it; starting poetry takes a second."""
+        """Return a key of all that poetry reads for the lock; starting poetry takes a second."""
         return key_of_files(path, request)
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
-        """Export the lock; a stale one fails."""
+        """Export the lock; raise `LockfileError` for one that is stale or not valid."""
         content = parsed(read_text(path), path, self.command)
         project = read_pyproject(request.layout.path_pyproject_toml)
         groups = chosen("group", request.groups, _groups(project), path)
@@ -68,10 +68,16 @@ class PoetryLockfile:
             ) from error
         return Lock(path=path, command=self.command, text=text)
 
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
+        """Return the URL of uv's default index, where packages without an index come from."""
+        from ..default_index import default_index
+
+        return (default_index(path.parent),)
+
 
 def _groups(project: dict[str, Any]) -> Iterable[str]:
     poetry = table(project, "tool", "poetry")
-    # Before poetry 1.2 had groups, there was this one.
+    # The only group before poetry 1.2.
     yield from ["dev"] if "dev-dependencies" in poetry else []
     yield from (name for name in table(poetry, "group") if name != "main")
     yield from table(project, "dependency-groups")
@@ -83,7 +89,7 @@ def _extras(project: dict[str, Any]) -> Iterable[str]:
 
 
 def _export(path: Path, groups: Sequence[str], extras: Sequence[str]) -> str:
-    """Let poetry export the lock; nothing of the user's or the project's is written."""
+    """Run poetry to export the lock, and return the text; no file of the user's is changed."""
     import tempfile
 
     options = [part for group in groups for part in ("--with", group)]
@@ -122,7 +128,7 @@ def _as_pylock(path: Path, content: Mapping[str, Any], exported: str) -> bytes:
 
 
 def _find_poetry() -> list[str]:
-    """Give the command of the poetry beside this package, else of the one on the search path."""
+    """Return the command of the poetry beside this package, else of the one on the search path."""
     command = beside("poetry", "poetry_plugin_export") or on_path("poetry")
     if command is None:
         raise LockfileError(
@@ -133,10 +139,10 @@ def _find_poetry() -> list[str]:
 
 
 def _export_refuses_stale(command: Sequence[str]) -> bool:
-    """Tell whether `poetry export` is known to fail where the lock is stale."""
+    """Return whether `poetry export` is known to fail where the lock is stale."""
     from packaging.version import Version
 
-    # Before version 1.9 the plugin only warns. Which one a poetry elsewhere has, nobody knows.
+    # Before version 1.9, the plugin only warns. The version that a poetry elsewhere has is unknown.
     version = version_of("poetry_plugin_export") if command[0] == sys.executable else None
     return version is not None and Version(version) >= Version("1.9")
 
@@ -147,12 +153,12 @@ def _check_fresh(command: Sequence[str], folder: Path, env: Mapping[str, str]) -
     except ToolError as error:
         if re.search(f"{_STALE}|{_UNKNOWN_OPTION}", error.output):
             raise
-        # The rest is about the project's metadata; what really hinders poetry ends the export.
+        # Other errors are about the project's metadata; the export fails if they matter to it.
 
 
 def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
-    """Say in the words of this project what poetry refuses; its own words stay in the message."""
-    said = error.output.strip()
+    """Return the error of this project for poetry's; poetry's output stays in the message."""
+    said, shown = error.output.strip(), quoted(error.output)
     if re.search(_STALE, said):
         return LockfileError(
             f"Lockfile `{path}` is stale: pyproject.toml has changed since",
@@ -160,13 +166,13 @@ def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
         )
     if re.search(_NO_EXPORT, said):
         return LockfileError(
-            f"`{path.name}` needs poetry with its plugin `poetry-plugin-export`, and the poetry "
-            f"that was found has none\n\n{said}",
+            f"`{path.name}` needs poetry with its plugin `poetry-plugin-export`, and the installed "
+            f"poetry does not have it\n\n{shown}",
             hint=_TWO_WAYS,
         )
     if re.search(_UNKNOWN_OPTION, said):
         return LockfileError(
-            f"The poetry that was found is too old to read `{path}` with\n\n{said}",
-            hint="update it with `poetry self update`; version 1.6 is the oldest that will do",
+            f"The installed poetry is too old to read `{path}`\n\n{shown}",
+            hint="update it with `poetry self update`; it must be version 1.6 or newer",
         )
     return error

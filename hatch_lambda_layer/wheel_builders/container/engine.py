@@ -1,8 +1,8 @@
-"""Container engines (docker, podman, finch, nerdctl): one that answers, and what it is asked.
+"""Container engines (docker, podman, finch, nerdctl): the one to use, and the commands for it.
 
-All four understand the same commands. What differs is how they say what they are, and who is the
-user of this machine inside a container. An engine runs as the user and with the user's whole
-environment (`DOCKER_HOST`, contexts, logins); nothing of that is passed on to a container.
+All four understand the same commands. They differ in how they describe themselves, and in the id
+that the user of this machine has in a container. An engine runs as the user and with the user's
+whole environment (`DOCKER_HOST`, contexts, logins); nothing of that is passed on to a container.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..._internal.process import run
 from ...config.container import ENGINES
-from ...exceptions import BuildError, ToolError
+from ...exceptions import BuildError, ToolError, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ...targets.target import Architecture
 
-# What podman takes from its environment into that of a container (podman-run(1), --http-proxy).
+# The variables that podman passes on to a container (podman-run(1), --http-proxy).
 _PROXIES = [
     name
     for each in ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
@@ -37,7 +37,7 @@ _PROXIES = [
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Image:
-    """An image that an engine has: `id` names it to that engine, `digest` its content anywhere."""
+    """An image of an engine: `id` identifies it there, `digest` its content on any machine."""
 
     name: str
     id: str
@@ -46,11 +46,11 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """The user of this machine, as a container knows it.
+    """The user of this machine in a container.
 
-    `options` have everything in the container run as that user. Where something must run as root,
-    `root_options` do, and what is not for root has to take the ids `demoted`, if there are any:
-    without, root in the container is that user.
+    With `options`, everything in the container runs as that user. With `root_options`, it runs as
+    root, and a command that is not for root must take the ids `demoted` (user, group). Those are
+    empty where root in the container is the user of this machine.
     """
 
     options: tuple[str, ...]
@@ -66,12 +66,12 @@ class Engine:
         self.program = program
 
     def ask(self, *arguments: str) -> str:
-        """Run a command of the engine and give what it prints; raise `ToolError`."""
+        """Run a command of the engine and return its output; raise `ToolError` when it fails."""
         output = run([self.program, *arguments], cwd=Path.cwd(), env=os.environ)
         return output.decode("utf-8", "replace")
 
     def image(self, name: str, architecture: Architecture) -> Image | None:
-        """Give an image that the engine has for an architecture; `None` where it has none."""
+        """Return an image that the engine has for an architecture, else `None`."""
         try:
             found = json.loads(self.ask("image", "inspect", name))[0]
             if found["Architecture"] != architecture.oci:
@@ -81,7 +81,7 @@ class Engine:
             return None
 
     def pull(self, name: str, architecture: Architecture) -> Image:
-        """Have the engine fetch an image; raise `BuildError` with what it says against that."""
+        """Pull an image and return it; raise `BuildError` where that fails."""
         platform = f"linux/{architecture.oci}"
         try:
             self.ask("pull", "--platform", platform, name)
@@ -89,9 +89,9 @@ class Engine:
             here = self._architecture(name)
             state = f"here for {here}, not for {architecture.oci}" if here else "not here"
             raise BuildError(
-                f"Image {name} is {state}, and {self.name} can't pull it\n\n{error.output.strip()}",
+                f"Image {name} is {state}, and {self.name} can't pull it\n\n{quoted(error.output)}",
                 hint="check the name in `image` of [tool.lambda-layer.container], and the network; "
-                f"log in with `{self.name} login` where the registry wants that",
+                f"log in with `{self.name} login` where the registry requires that",
             ) from error
         image = self.image(name, architecture)
         if image is None:
@@ -109,7 +109,7 @@ class Engine:
 
     @cached_property
     def caller(self) -> Caller:
-        """Who the user is in a container, which a rootless engine maps to another id."""
+        """The user in a container; a rootless engine maps the user to another id."""
         getuid: Callable[[], int] | None = getattr(os, "getuid", None)
         ids = (str(os.getuid()), str(os.getgid())) if getuid else ("0", "0")
         as_user, as_root = ("--user", ":".join(ids)), ("--user", "0:0")
@@ -122,7 +122,7 @@ class Engine:
             # docker: the user is root.
             return Caller(options=as_root, root_options=as_root, demoted=())
         if "name=userns" in options:
-            # A daemon that maps everybody to ids of nobody: not for this container.
+            # The daemon maps users to ids that nobody on this machine has: off for this container.
             host = "--userns=host"
             return Caller(options=(host, *as_user), root_options=(host, *as_root), demoted=ids)
         return Caller(options=as_user, root_options=as_root, demoted=ids)
@@ -140,7 +140,7 @@ class Engine:
         return ("--http-proxy=false",) if hidden else ()
 
     def names(self, label: str) -> list[str]:
-        """Give the names of all containers with a label; none where the engine does not say."""
+        """Return the names of all containers with a label; empty where the engine fails."""
         with suppress(ToolError):
             listed = self.ask("ps", "--all", "--filter", f"label={label}", "--format", "{{.Names}}")
             return listed.split()
@@ -153,14 +153,14 @@ class Engine:
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
-        """What the engine says of itself: `info` asks the daemon, where there is one."""
+        """The engine's description of itself: `info` asks the daemon, where there is one."""
         text = self.ask("info", "--format", "{{json .}}")
         try:
             facts = json.loads(text)
         except ValueError:
             facts = None
         if not isinstance(facts, dict):
-            raise ToolError(f"{self.name} info", f"it says {text!a:.200}, no JSON object")
+            raise ToolError(f"{self.name} info", f"{text!a:.200} is not a JSON object")
         if errors := facts.get("ServerErrors"):
             raise ToolError(f"{self.name} info", "\n".join(map(str, errors)))
         return facts
@@ -178,10 +178,10 @@ def find_image(
     engine: str | None,
     pulling: Callable[[str], AbstractContextManager[object]],
 ) -> tuple[Engine, Image]:
-    """Give an image, pulled where it is not here, and the engine that has it.
+    """Return an engine and its image `name`, which is pulled where it is not there.
 
-    It is the `engine` of that name, else the first of `ENGINES` that is here and answers.
-    `pulling` gives a context to pull in. Raises `BuildError`.
+    It is the engine named `engine`, else the first of `ENGINES` that has the image or answers.
+    `pulling` returns a context to pull in. Raises `BuildError`.
     """
     failures = []
     for each in _installed(engine):
@@ -209,20 +209,20 @@ def _installed(engine: str | None) -> Iterator[Engine]:
         wanted = "none of " + ", ".join(names) if engine is None else f"no {engine}"
         raise BuildError(
             f"No container engine: there is {wanted} on the PATH",
-            hint='install one, or have sources built on this machine, by `build = "local"` in '
+            hint='install one, or build sources on this machine, with `build = "local"` in '
             "[tool.lambda-layer]",
         )
     yield from found
 
 
 def pinned_digest(name: str) -> str | None:
-    """Give the digest that the name of an image ends with, if it does."""
+    """Return the digest at the end of the name of an image, else `None`."""
     match = re.search(r"@(sha256:[0-9a-f]{64})$", name)
     return match and match[1]
 
 
 def _digest(name: str, found: dict[str, Any]) -> str:
-    """Give the digest of an image: the registry's, which all engines know, else its own."""
+    """Return the digest of an image: the registry's, equal in all engines, else the engine's id."""
     if pinned := pinned_digest(name):
         return pinned
     digests = [str(each).rpartition("@")[2] for each in found.get("RepoDigests") or ()]

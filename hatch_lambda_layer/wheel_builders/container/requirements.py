@@ -1,6 +1,6 @@
-"""What a source requires to be built in a container: resolved and fetched outside of it.
+"""The build requirements of a source for a container: resolved and fetched outside of it.
 
-Credentials stay on this machine, and what goes into the container is proved like every wheel.
+Credentials stay on this machine, and what goes into the container is verified like every wheel.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..._internal.process import run
 from ..._internal.uv import find_uv
-from ...exceptions import BuildError, SelectionError, ToolError
+from ...exceptions import BuildError, SelectionError, ToolError, quoted
 from ...lockfiles import Lock
 from ...wheels.fetch import collect_wheels
 from ...wheels.origins import check_origins
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ...wheels.wheel import Wheel
     from ..protocol import BuildRequest, BuildSession
 
-# The glibc versions, all 2, that `uv pip compile --python-platform` knows.
+# The versions of glibc (2.x) that `uv pip compile --python-platform` supports.
 _GLIBC_MINORS = (17, 28, *range(31, 41))
 
 
@@ -38,10 +38,11 @@ def lay_out(
     request: BuildRequest,
     session: BuildSession,
 ) -> None:
-    """Lay out in the new `folder` what goes into an environment that will be at `environment`.
+    """Install what is required in the new `folder`, for an environment at `environment`.
 
-    Wheels only: to build one would be to run foreign code where credentials are. Raises
-    `BuildError`, `DownloadError` and `WheelError`.
+    That is a path in the container, to which `folder` will be copied. Only wheels are installed:
+    building one would run foreign code where credentials are. Raises `BuildError`,
+    `DownloadError` and `WheelError`.
     """
     folder.mkdir()
     if not requires:
@@ -65,11 +66,11 @@ def _fetch(
         if access is not None:
             selection = check_origins(selection, lock, access.own, lambda: _asking(session))
     except (ToolError, SelectionError) as error:
-        said = error.output if isinstance(error, ToolError) else error.message
+        said = quoted(error.output) if isinstance(error, ToolError) else error.message
         raise BuildError(
-            f"What {request.title} requires to be built ({', '.join(requires)}) can't be "
-            f"had for {session.target.id}\n\n{said.strip()}",
-            hint="uv resolves it with the index that the project configures for uv, and takes "
+            f"The build requirements of {request.title} are unavailable for {session.target.id}: "
+            f"{', '.join(requires)}\n\n{said.strip()}",
+            hint="uv resolves them with the index that the project configures for uv, and takes "
             "wheels only: a source would run foreign code where credentials are",
         ) from error
     return collect_wheels(selection.wheels, session.cache, session.console, access)
@@ -115,12 +116,12 @@ def _install(
     )
     try:
         with ZipFile(wheel.file) as archive:
-            # In the cache, a wheel has another name than the one that says what it is.
+            # In the cache, a wheel has another name, and the right one says what it is.
             archive.filename = wheel.filename
             install(WheelFile(archive), destination, additional_metadata={})
     except (InstallerError, OSError) as error:
         raise BuildError(
-            f"What {request.title} requires to be built can't be laid out: "
-            f"{wheel.filename}: {error}",
-            hint="name another version of it in its `[build-system]`, or tell its maintainers",
+            f"A build requirement of {request.title} can't be installed: {wheel.filename}: {error}",
+            hint="require another version of it in the source's `[build-system]`, or report it to "
+            "the maintainers of the source",
         ) from error

@@ -1,4 +1,4 @@
-"""A container that runs what it is told: started, talked to, and removed whatever happens."""
+"""A container that runs commands: it is started, sent requests, and removed in any case."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..._internal.process import Conversation, redact
-from ...exceptions import BuildError, ToolError
+from ...exceptions import BuildError, ToolError, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from ...wheels.cache import Cache
     from .engine import Engine, Image
 
-# What the container has of this machine: two folders, the first to read only.
+# The two folders of this machine in the container; the first is read-only there.
 IN = "/build/in"
 OUT = "/build/out"
 _DRIVER = "_driver.py"
 # Labels of our containers: one for all, one for those of a cache.
 _LABEL = "hatch-lambda-layer"
 _LABEL_OF_CACHE = f"{_LABEL}.cache"
-# The image's Python takes over; without it, the exit codes say what is missing.
+# Starts the driver with the image's Python; the exit codes tell what is missing for that.
 _NO_DRIVER, _NO_PYTHON = 43, 44
 _START = f"""
 python=$1; shift
@@ -44,7 +44,7 @@ exec "$python" {IN}/{_DRIVER} {OUT} "$@"
 """
 _SECONDS_TO_START = 180
 _SECONDS_BETWEEN_SIGNS = 10
-# It says something each second while a command runs.
+# The driver writes a line about every second while a command runs.
 _SECONDS_OF_SILENCE = 120
 _SECONDS_TO_END = 10
 
@@ -80,10 +80,11 @@ class Container:
         root: bool = False,
         said: Callable[[str], None] = lambda _: None,
     ) -> int | None:
-        """Run a command, with what it says in the file `log` of `folder_out`.
+        """Run a command, with its output in the file `log` of `folder_out`.
 
-        Gives its exit code, `None` where it was ended after `seconds`; `said` is called with what
-        it has said last. Raises `BuildError` when the container ends.
+        Returns its exit code, `None` where it was killed after `seconds`. `said` is called with
+        the last line of output, about once a second. Raises `BuildError` where the command can't
+        be started, or the container ends.
         """
         request = {"argv": list(argv), "cwd": cwd, "env": dict(env), "log": log}
         self._tell({**request, "seconds": seconds, "root": root})
@@ -97,22 +98,22 @@ class Container:
             said(redact(str(answer.get("last", ""))))
 
     def take(self, name: str, path: Path) -> None:
-        """Copy a file of `folder_out` to the new file `path`; raise `OSError` where it is none.
+        """Copy a file of `folder_out` to the new file `path`; raise `OSError` where it is not one.
 
-        Everything there is foreign: no link is followed, and nothing but a file is opened.
+        Nothing there is trusted: no link is followed, and only a regular file is read.
         """
         with _open(self.folder_out, name) as source, path.open("xb") as copy:
             shutil.copyfileobj(source, copy)
 
     def failure(self, reason: str) -> BuildError:
-        """Give the error for a container that does not do what it should."""
+        """Return the error for a container that fails; `reason` is the rest of the sentence."""
         return BuildError(
             f"The container of image {self.image.name} {reason}",
             hint=f"check that `{self.engine.name} run` works, then build again",
         )
 
     def begin(self) -> None:
-        """Wait until the container is ready; raise `BuildError` that says why it is not."""
+        """Wait until the container is ready; raise `BuildError` with the reason where it fails."""
         try:
             facts = self._heard(_SECONDS_TO_START)
         except (TimeoutError, EOFError):
@@ -129,12 +130,12 @@ class Container:
         threading.Thread(target=self._give_signs, daemon=True).start()
 
     def _no_start(self, code: int | None, said: str) -> BuildError:
-        name = self.image.name
+        name, shown = self.image.name, quoted(said)
         here = "of [tool.lambda-layer.container]"
         if code == _NO_PYTHON:
             found = self._printed or "no Python at all"
             return BuildError(
-                f"Image {name} has no {self.python}, which the runtime has: it has {found}",
+                f"Image {name} has no {self.python}, the runtime's own: it has {found}",
                 hint=f"name one in `image` {here}; `{{runtime}}` in its name is "
                 f"{self._target.runtime.id}",
             )
@@ -147,13 +148,13 @@ class Container:
         if "exec format error" in said.lower():
             arch = self._target.architecture.value
             return BuildError(
-                f"This machine can't run programs for {arch}, which image {name} is for\n\n{said}",
+                f"This machine can't run programs for {arch}, which image {name} is for\n\n{shown}",
                 hint=f"enable emulation: `apt-get install qemu-user-static` on Debian and Ubuntu, "
                 f"`{self.engine.name} run --privileged --rm tonistiigi/binfmt --install {arch}` "
                 "elsewhere; or build on a machine of that architecture",
             )
         return BuildError(
-            f"The container of image {name} could not be started\n\n{said}".rstrip(),
+            f"The container of image {name} could not be started\n\n{shown}".rstrip(),
             hint=f"check that `{self.engine.name} run --rm {name} true` works",
         )
 
@@ -164,10 +165,12 @@ class Container:
             raise self.failure(f"has been silent for {seconds:.0f} seconds") from None
         except EOFError:
             _, said = self._talk.end(_SECONDS_TO_END)
-            raise self.failure(f"has ended before its work was done\n\n{said}".rstrip()) from None
+            raise self.failure(
+                f"has ended before its work was done\n\n{quoted(said)}".rstrip()
+            ) from None
 
     def _heard(self, seconds: float) -> dict[str, Any]:
-        """Give what the driver says; lines that are not its own are those of a shell."""
+        """Return the next message of the driver; other lines are a shell's, the last is kept."""
         self._printed = ""
         while True:
             line = self._talk.hear(seconds).decode("utf-8", "replace").strip()
@@ -181,7 +184,7 @@ class Container:
             self._talk.tell(json.dumps(request).encode())
 
     def _give_signs(self) -> None:
-        """Tell now and then that this process is there: not every engine notices its end."""
+        """Send a line now and then, while this process lives: not every engine notices its end."""
         while self._talk.lasts(_SECONDS_BETWEEN_SIGNS):
             self._tell({})
 
@@ -195,14 +198,14 @@ def running(
     config: ContainerConfig,
     cache: Cache,
 ) -> Iterator[Container]:
-    """Have a container with the new folders `in` and `out` of `folder`; remove it at the end.
+    """Yield a container with the new folders `in` and `out` of `folder`; remove it at the end.
 
-    Those that earlier builds could not remove go, too. Raises `BuildError`.
+    Containers that earlier builds could not remove are removed as well. Raises `BuildError`.
     """
     for part in ("in", "out"):
         (folder / part).mkdir()
     shutil.copyfile(Path(__file__).with_name(_DRIVER), folder / "in" / _DRIVER)
-    # What it has locked is gone when this process is: its container has no owner then.
+    # The token's lock ends with this process; a container whose token is not locked is abandoned.
     with cache.token() as token:
         name = f"hatch-lambda-layer-{token}"
         _remove_abandoned(engine, cache)
@@ -217,7 +220,7 @@ def running(
             yield container
         finally:
             code, _ = talk.end(_SECONDS_TO_END)
-            # At the end of its input it ends well, and is removed by the engine.
+            # When its input ends, the driver exits with 0, and the engine removes the container.
             if code != 0:
                 engine.remove(name)
 
@@ -256,7 +259,7 @@ def _command(
 
 
 def _mount(folder: Path, place: str, *options: str) -> str:
-    """Give a mount as the engines read it, a line of CSV."""
+    """Return the value of `--mount`, which the engines read as a line of CSV."""
     line = io.StringIO()
     fields = ["type=bind", f"source={folder}", f"target={place}", *options]
     csv.writer(line, lineterminator="").writerow(fields)
@@ -270,18 +273,18 @@ def _remove_abandoned(engine: Engine, cache: Cache) -> None:
 
 
 def _open(folder: Path, name: str) -> BinaryIO:
-    """Open a file in `folder`, or in a folder of it, and follow no link; raise `OSError`."""
+    """Open the regular file `name` below `folder`, following no link; raise `OSError`."""
     if sys.platform == "win32":
         return (folder / name).open("rb")
     parent, _, last = name.rpartition("/")
     directory = os.open(folder / parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        # A pipe would be waited for.
+        # Without O_NONBLOCK, to open a pipe would be to wait for its other end.
         descriptor = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
     finally:
         os.close(directory)
     file = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         file.close()
-        raise OSError(errno.EINVAL, "it is no file", name)
+        raise OSError(errno.EINVAL, "it is not a file", name)
     return file
