@@ -36,7 +36,7 @@ MAX_UNPACKED_SIZE = 4 * 262_144_000
 _MAX_NAME_BYTES = 255
 _MAX_PATH_BYTES = 4000
 _MAX_METADATA_SIZE = 32 * 1024 * 1024
-# Without the description: twenty times as much as any that is known.
+# Without the description, which may be long.
 _MAX_HEADERS_SIZE = 1 << 20
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n|\r\r")
 _CHUNK = 1 << 18
@@ -200,8 +200,7 @@ class _Proof:
                 if not row:
                     continue
                 written, digest, size = row
-                parts = written.replace("\\", "/").split("/")
-                name = "/".join(part for part in parts if part != ".")
+                name = "/".join(part for part in re.split(r"[/\\]", written) if part != ".")
                 if record.setdefault(name, (digest, size)) != (digest, size):
                     raise self._fault(f"RECORD lists {name!r} twice, and differently", path)
         except (ValueError, csv.Error) as error:
