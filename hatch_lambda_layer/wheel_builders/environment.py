@@ -139,6 +139,11 @@ class BuildEnvironment:
     python: Path
     version: tuple[int, int]
 
+    @property
+    def prefix(self) -> Path:
+        """The folder in which the Python lies that the environment was made with."""
+        return _prefix(self.folder)
+
     @classmethod
     def create(
         cls, folder: Path, request: BuildRequest, requires: Sequence[str]
@@ -246,6 +251,12 @@ def uv_environment(requirements: Requirements) -> dict[str, str]:
     """Return the environment for a call of uv, without settings that would change its result."""
     found = requirements.environment.items()
     return {name: value for name, value in found if name not in _CONTRADICTING}
+
+
+def _prefix(folder: Path) -> Path:
+    text = (folder / "pyvenv.cfg").read_text(encoding="utf-8")
+    match = re.search(r"^home = (.+)$", text, re.MULTILINE)
+    return Path(match[1].strip()).parent if match else Path(sys.base_prefix)
 
 
 def _site_packages(folder: Path, version: tuple[int, int]) -> Path:

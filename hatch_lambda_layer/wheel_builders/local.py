@@ -13,6 +13,7 @@ from ..exceptions import BuildError, ToolTimeoutError
 from .backend import Backend, BuildSystem, shown
 from .environment import BuildEnvironment, build_variables
 from .protocol import BuiltWheel
+from .sandbox import sandboxed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -87,8 +88,14 @@ def _run(
     extra_environ: Mapping[str, str] | None = None,
 ) -> None:
     python, *rest = cmd
-    argv = [python, str(Path(__file__).with_name("_logged.py")), str(log), *rest]
+    script = Path(__file__).with_name("_logged.py")
     variables = environment.variables(request) | dict(extra_environ or {})
+    argv = sandboxed(
+        [python, str(script), str(log), *rest],
+        writable=request.folder.parent,
+        readable=[script, Path(rest[0]), environment.prefix],
+        env=variables,
+    )
     try:
         run(argv, cwd=Path(cwd or request.project), env=variables, timeout=request.deadline.left())
     except ToolTimeoutError as error:
