@@ -12,12 +12,25 @@ from .. import __version__
 from .._internal.console import Console
 from .._internal.errors import reported
 from .._internal.text import safe
+from ..api.arguments import choose_members
+from ..api.build import built_as_json
+from ..api.compare import compare_layers
 from ..build.opening import open_project
 from ..exceptions import LambdaLayerError
 from ..layer.manifest import LayerManifest
 from ..reports import diff as differences
 from ..reports import text as report
-from .options import Terminal, chosen, of_layer, of_member, quietly, verbosely
+from .options import (
+    Terminal,
+    of_architecture,
+    of_layer,
+    of_member,
+    of_runtime,
+    overridden,
+    quietly,
+    verbosely,
+    with_tool,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,20 +40,21 @@ _DIFFERENT = 3
 
 
 class _Commands(click.Group):
-    """The commands; those about publishing are imported when one of them is asked for."""
+    """The commands; those that no build needs are imported when one of them is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, sorted."""
-        return sorted([*super().list_commands(ctx), *self._publishing()])
+        return sorted([*super().list_commands(ctx), *self._others()])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of a name, or `None`."""
-        return super().get_command(ctx, cmd_name) or self._publishing().get(cmd_name)
+        return super().get_command(ctx, cmd_name) or self._others().get(cmd_name)
 
-    def _publishing(self) -> Mapping[str, click.Command]:
+    def _others(self) -> Mapping[str, click.Command]:
+        from .outdated import outdated
         from .publish import COMMANDS
 
-        return COMMANDS
+        return {**COMMANDS, "outdated": outdated}
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,20 +66,23 @@ def main() -> None:
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path), default=Path())
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Folder for the layers [dist]."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder for the layers [Hatch's `directory`, or dist].",
 )
 @of_layer
 @of_member
+@of_runtime
+@of_architecture
+@with_tool
 @click.option(
-    "--runtime", "runtimes", multiple=True, help="Instead of `runtimes`; may be repeated."
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="How to print the layers [text: their paths].",
 )
-@click.option(
-    "--architecture",
-    "architectures",
-    multiple=True,
-    help="Instead of `architectures`; may be repeated.",
-)
-@click.option("--tool", help="Instead of `tool`.")
 @click.option("-c", "--clean", is_flag=True, help="Remove existing layers first.")
 @verbosely
 @quietly
@@ -77,29 +94,33 @@ def build(
     runtimes: tuple[str, ...],
     architectures: tuple[str, ...],
     tool: str | None,
+    form: str,
     *,
     clean: bool,
     verbose: int,
     quiet: int,
 ) -> None:
-    """Build the layers of the project in PATH, and print the path of each."""
+    """Build the layers of the project in PATH, and print the path of each.
+
+    With `--format json` they are printed at the end, and only if all of them were built.
+    """
     terminal = Terminal(verbose - quiet)
-    overrides = {
-        "runtimes": list(runtimes),
-        "architectures": list(architectures),
-        "tool": tool,
-    }
     with reported(terminal):
         project = open_project(
             path,
             Console(terminal),
             output=output,
-            overrides={key: value for key, value in overrides.items() if value},
+            overrides=overridden(runtimes, architectures, tool),
         )
         if clean:
             project.clean()
-        wanted = chosen(project.matrix, layers, members)
-        for built in project.build_all(wanted, terminal.display_failure):
+        wanted = choose_members(project.matrix, layers, members)
+        layers_built = project.build_all(wanted, terminal.display_failure)
+        if form == "json":
+            click.echo(built_as_json(layers_built), nl=False)
+            return
+        # Each path is printed when its layer is there.
+        for built in layers_built:
             click.echo(built.zip_path)
 
 
@@ -146,18 +167,7 @@ def diff(old: str, new: str, output: str, *, exit_code: bool) -> None:
     its ARN.
     """
     with reported(Terminal(0)):
-        sides = (differences.read_side(each, _published_manifest) for each in (old, new))
-        difference = differences.LayerDifference(*sides)
+        difference = compare_layers(old, new)
         click.echo(differences.FORMATS[output](difference), nl=False)
         if exit_code and not difference.equal:
             sys.exit(_DIFFERENT)
-
-
-def _published_manifest(version: str) -> LayerManifest:
-    from ..aws import needed
-    from ..config.publish import PublishConfig
-
-    with needed():
-        from ..publishing.inventory import published_manifest
-    pyproject = open_project(Path(), Console(Terminal(0))).pyproject
-    return published_manifest(version, PublishConfig.from_pyproject(pyproject).values())

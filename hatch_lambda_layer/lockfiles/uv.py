@@ -15,6 +15,7 @@ from .protocol import Lock, read_text
 from .tools import chosen, read_pyproject, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ..targets.target import Target
@@ -78,6 +79,12 @@ class UvLockfile:
             raise _explained(error, path) from error
         root = request.layout.dir_project_root
         return Lock(path=path, command=self.command, text=text, folder=root)
+
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
+        """Return the URL of uv's default index, where packages without an index come from."""
+        from .default_index import default_index
+
+        return (default_index(path.parent),)
 
 
 def _is_workspace(folder: Path) -> bool:

@@ -170,6 +170,19 @@ def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(
     ]
 
 
+def test_where_no_bytes_are_counted_the_items_alone_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(console_module, "time", SimpleNamespace(monotonic=lambda: now))
+    display = Calls()
+    with Console(display).progress("Asking", 2) as progress:
+        progress.done()
+        now += 5.1
+        progress.done()
+    assert display.lines == ["info Asking", "info Asking: 2 of 2 done"]
+
+
 def test_on_a_terminal_a_bar_shows_the_progress_and_leaves_nothing_behind() -> None:
     output, code = on_a_terminal(_BAR.format(then="pass"))
     assert code == 0

@@ -201,7 +201,7 @@ def calls_at(turn: int, turns: int, *, all_moments: bool) -> list[int]:
 
 
 @pytest.mark.moments
-@pytest.mark.fault(52, 53, 54, 55)
+@pytest.mark.fault(52, 53, 54, 55, 64)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_after_a_fault_at_any_call_the_next_run_completes_it(
     fault: Fault, built: Shop, benches: list[Bench], *, all_moments: bool
@@ -274,9 +274,7 @@ def process_of(layer: Layer, aws: Aws) -> multiprocessing.process.BaseProcess:
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([publish_alone.__module__])
-    return context.Process(
-        target=publish_alone, args=(layer.shop.root, layer.name, HOME, environment)
-    )
+    return context.Process(target=publish_alone, args=(layer.shop.root, layer.name, environment))
 
 
 @pytest.mark.fault(56)

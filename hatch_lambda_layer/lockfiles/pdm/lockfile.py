@@ -66,6 +66,12 @@ class PdmLockfile:
             ) from error
         return Lock(path=path, command=self.command, text=text)
 
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
+        """Return the URL of uv's default index, where packages without an index come from."""
+        from ..default_index import default_index
+
+        return (default_index(path.parent),)
+
 
 def _groups(project: Mapping[str, Any]) -> Iterable[str]:
     yield from table(project, "dependency-groups")

@@ -68,6 +68,12 @@ class PoetryLockfile:
             ) from error
         return Lock(path=path, command=self.command, text=text)
 
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
+        """Return the URL of uv's default index, where packages without an index come from."""
+        from ..default_index import default_index
+
+        return (default_index(path.parent),)
+
 
 def _groups(project: dict[str, Any]) -> Iterable[str]:
     poetry = table(project, "tool", "poetry")
