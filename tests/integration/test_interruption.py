@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-MOMENTS = 25
 # Two versions of each wheel, so that the layer of each build differs from the one before.
 WHEELS = {
     version: [big_wheel(name, 700_000, version) for name in ("alpha", "beta", "gamma")]
@@ -117,22 +116,24 @@ def interrupt(process: subprocess.Popen[str], number: signal.Signals) -> str:
     return said
 
 
+@pytest.mark.moments
 @pytest.mark.fault(41)
 @pytest.mark.parametrize("cold", [True, False], ids=["cold cache", "warm cache"])
 def test_a_build_killed_at_any_moment_leaves_the_old_zip_or_the_new_one(
-    project: LayerProject, server: IndexServer, *, cold: bool
+    project: LayerProject, server: IndexServer, *, cold: bool, all_moments: bool
 ) -> None:
     layers, duration = build_both(project, server, cold=cold)
     numbers = random.Random(41)  # noqa: S311
+    moments = 25 if all_moments else 8
     killed = 0
-    for moment in range(MOMENTS):
+    for moment in range(moments):
         old, new = ("1.0", "2.0") if moment % 2 else ("2.0", "1.0")
         project.lock(server, *WHEELS[new])
         if cold:
             forget_wheels(project)
         with project.start() as process:
             # One moment in each slice of the whole: random, and spread over all of it.
-            time.sleep((moment + numbers.random()) / MOMENTS * duration)
+            time.sleep((moment + numbers.random()) / moments * duration)
             process.kill()
         if process.returncode == -signal.SIGKILL:
             killed += 1
@@ -144,7 +145,7 @@ def test_a_build_killed_at_any_moment_leaves_the_old_zip_or_the_new_one(
         project.build()
         assert contents(project) == layers[new]
         assert project.leftovers() == []
-    assert killed > MOMENTS / 3
+    assert killed > moments / 3
 
 
 @pytest.mark.fault(41)
@@ -366,19 +367,21 @@ def test_a_build_that_waits_for_another_one_is_interrupted_alone(
     assert project.packages() == ["alpha", "beta", "gamma"]
 
 
+@pytest.mark.moments
 @pytest.mark.fault(42)
 def test_a_build_that_is_terminated_at_any_moment_leaves_nothing_behind(
-    project: LayerProject, server: IndexServer
+    project: LayerProject, server: IndexServer, *, all_moments: bool
 ) -> None:
     layers, duration = build_both(project, server, cold=True)
     numbers = random.Random(42)  # noqa: S311
-    for moment in range(8):
+    moments = 16 if all_moments else 5
+    for moment in range(moments):
         old, new = ("1.0", "2.0") if moment % 2 else ("2.0", "1.0")
         project.lock(server, *WHEELS[new])
         forget_wheels(project)
         with project.start() as process:
             # The first third of the time, Python starts and has no handler yet.
-            time.sleep((0.3 + 0.7 * (moment + numbers.random()) / 8) * duration)
+            time.sleep((0.3 + 0.7 * (moment + numbers.random()) / moments) * duration)
             process.terminate()
             _, said = process.communicate(timeout=20)
         assert process.returncode in (0, 143, -signal.SIGTERM), said
