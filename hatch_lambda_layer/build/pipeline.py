@@ -65,7 +65,7 @@ def build_layer(context: BuildContext, member: Member, name: str | None) -> Buil
     manifest_path = context.layout.path_layer_manifest(name)
     for path in (zip_path, manifest_path):
         archive.prepare(path)
-    context.cache.sweep()
+    context.cache.store.sweep()
     clock = _Clock()
     with ExitStack() as stack:
         with clock.stage("lock"):

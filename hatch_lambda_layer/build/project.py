@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .._internal.filelock import locked
+from .._internal.store import Store, default_cache_dir
 from ..exceptions import Interrupted, LambdaLayerError
 from ..index.auth import IndexAccess
 from ..reports import text as report
-from ..wheels.cache import Cache, default_cache_dir
+from ..wheels.cache import WheelCache
 from .inputs import BuildContext
 from .lock_selection import Resolver
 from .pipeline import build_layer, plan_layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from datetime import date
     from pathlib import Path
 
@@ -42,7 +42,7 @@ class ProjectBuild:
     pyproject: dict[str, object]
     console: Console
     project_wheel: Path | None = None
-    cache: Cache = field(default_factory=lambda: Cache(default_cache_dir()))
+    cache: WheelCache = field(default_factory=lambda: WheelCache(Store(default_cache_dir())))
 
     def __post_init__(self) -> None:
         """Set up what the builds share; no lockfile and no credentials are read yet."""
@@ -53,7 +53,7 @@ class ProjectBuild:
             console=self.console,
             cache=self.cache,
             access=access,
-            resolver=Resolver(self.layout, self.cache, self.console, access),
+            resolver=Resolver(self.layout, self.cache.store, self.console, access),
             project_wheel=self.project_wheel,
         )
 
@@ -65,7 +65,7 @@ class ProjectBuild:
         if warning := member.target.runtime.deprecation(_today()):
             self.console.warn_once(warning)
         alone = len(self.matrix.members) == 1
-        with locked(self._lock_paths(), self._say_waiting):
+        with self._locked(self.layout.dir_output):
             built = build_layer(self._context, member, self._name(member))
         # One table is what a person wants to see; the tables of a matrix are nearly the same.
         if built.rebuilt and (alone or self.console.verbose):
@@ -82,7 +82,7 @@ class ProjectBuild:
 
     def plan(self, member: Member) -> BuildPlan:
         """Return the inputs of a member; no wheel is fetched, and no layer is written."""
-        with locked(self._lock_paths(), self._say_waiting):
+        with self._locked():
             return plan_layer(self._context, member, self.zip_path(member))
 
     def zip_path(self, member: Member) -> Path:
@@ -115,16 +115,15 @@ class ProjectBuild:
 
     def clean(self) -> None:
         """Remove the layers of this project, and the work folder of its builds."""
-        with locked(self._lock_paths(), self._say_waiting):
+        with self._locked(self.layout.dir_output):
             for path in self.layout.built_paths():
                 path.unlink(missing_ok=True)
             shutil.rmtree(self.layout.dir_build_lambda_layer, ignore_errors=True)
 
-    def _lock_paths(self) -> list[Path]:
-        # In the cache, since the output folder may be uploaded as it is.
-        folders = {self.layout.dir_project_root.resolve(), self.layout.dir_output.resolve()}
-        names = sorted(hashlib.sha256(os.fsencode(folder)).hexdigest() for folder in folders)
-        return [self.cache.root / "locks" / name for name in names]
+    def _locked(self, *others: Path) -> AbstractContextManager[None]:
+        """Lock the project and `others` against other builds, whichever cache these use."""
+        folders = [self.layout.dir_project_root, *others]
+        return locked(folders, self.cache.store.locks, self._say_waiting)
 
     def _say_waiting(self) -> None:
         self.console.info("Waiting for another build of this project to end")

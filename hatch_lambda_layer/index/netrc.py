@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from .._internal.filelock import try_lock
+from .._internal.filelock import try_lock, try_lock_surely
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -118,5 +118,5 @@ def _sweep() -> None:
 
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError), (folder / _LOCK).open("r+b") as file:
-            if try_lock(file):
+            if try_lock_surely(file):
                 shutil.rmtree(folder, ignore_errors=True)

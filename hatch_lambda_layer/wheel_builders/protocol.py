@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .._internal.console import Console
     from ..index.auth import IndexAccess
     from ..targets.target import Target
-    from ..wheels.cache import Cache
+    from ..wheels.cache import WheelCache
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +41,7 @@ class BuildSession:
     folder: Path
     target: Target
     requirements: Requirements
-    cache: Cache
+    cache: WheelCache
     console: Console
 
 

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .._internal.console import Console
+    from .._internal.store import TemporaryFile
     from ..index.auth import IndexAccess
     from ..index.download import Downloader
-    from .cache import Cache, TemporaryFile
+    from .cache import WheelCache
     from .selection import LockedWheel
     from .wheel import Wheel
 
@@ -26,7 +27,7 @@ _WORKERS = 12
 
 def collect_wheels(
     selection: Sequence[LockedWheel],
-    cache: Cache,
+    cache: WheelCache,
     console: Console,
     access: IndexAccess | None = None,
 ) -> tuple[Wheel, ...]:
@@ -44,7 +45,7 @@ def collect_wheels(
 
 
 def _fetch(
-    missing: Sequence[LockedWheel], cache: Cache, console: Console, access: IndexAccess | None
+    missing: Sequence[LockedWheel], cache: WheelCache, console: Console, access: IndexAccess | None
 ) -> dict[LockedWheel, Wheel]:
     from .._internal.parallel import run_parallel
 
@@ -74,11 +75,14 @@ def _downloader(missing: Sequence[LockedWheel], access: IndexAccess | None) -> D
 
 
 def _fetch_wheel(
-    locked: LockedWheel, cache: Cache, downloader: Downloader | None, moved: Callable[[int], None]
+    locked: LockedWheel,
+    cache: WheelCache,
+    downloader: Downloader | None,
+    moved: Callable[[int], None],
 ) -> Wheel:
-    from .verify import MAX_UNPACKED_SIZE, prove
+    from .verify import MAX_UNPACKED_SIZE, verify_wheel
 
-    with cache.temporary() as temporary:
+    with cache.store.temporary() as temporary:
         if downloader is not None and "://" in locked.location:
             largest = locked.size or MAX_UNPACKED_SIZE
             downloader.fetch(
@@ -91,7 +95,7 @@ def _fetch_wheel(
         else:
             _copy(locked, temporary)
         _check_hash(locked, temporary)
-        wheel = prove(temporary.path, locked.filename, locked.sha256)
+        wheel = verify_wheel(temporary.path, locked.filename, locked.sha256)
         return cache.insert(temporary, wheel)
 
 
@@ -109,7 +113,7 @@ def _copy(locked: LockedWheel, temporary: TemporaryFile) -> None:
 def _check_hash(locked: LockedWheel, temporary: TemporaryFile) -> None:
     temporary.file.flush()
     temporary.file.seek(0)
-    got = hashlib.file_digest(temporary.file, "sha256").hexdigest()  # type: ignore[arg-type]
+    got = hashlib.file_digest(temporary.file, "sha256").hexdigest()
     if got == locked.sha256:
         return
     raise DownloadError(

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from .._internal.store import UNREADABLE
 from ..exceptions import LockfileError, SelectionError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 # To be raised when the same lock and target give a different selection.
 _SCHEMA = 3
+_HASH = re.compile("[0-9a-f]{64}")
 # How many tags an error lists for a package.
 _SHOWN = 6
 
@@ -81,6 +83,29 @@ class Selection(NamedTuple):
     def all(self) -> tuple[LockedWheel | LockedSource, ...]:
         """The wheels, then the sources."""
         return (*self.wheels, *self.sources)
+
+    def encode(self) -> bytes:
+        """Return the selection as bytes, to be kept."""
+        return json.dumps(self).encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Selection | None:
+        """Read what `encode` has made; `None` for anything else, or what no lock could select."""
+        try:
+            wheels, sources = json.loads(data)
+            selection = cls(
+                wheels=tuple(LockedWheel(*row) for row in wheels),
+                sources=tuple(LockedSource(*row) for row in sources),
+            )
+            sound = all(_is_sound(wheel) for wheel in selection.wheels)
+        except UNREADABLE:
+            return None
+        return selection if sound else None
+
+
+def _is_sound(wheel: LockedWheel) -> bool:
+    """Return whether the hash and the filename can become parts of a path."""
+    return _HASH.fullmatch(wheel.sha256) is not None and not set(wheel.filename) & set("/\\\0")
 
 
 def selection_key(lock: Lock, target: Target) -> str:
@@ -245,7 +270,7 @@ def _location(path: str | None, url: str | None, base: Path) -> str:
 
 def _sha256(hashes: Mapping[str, str], what: str) -> str:
     sha256 = hashes.get("sha256", "").lower()
-    if re.fullmatch("[0-9a-f]{64}", sha256) is None:
+    if _HASH.fullmatch(sha256) is None:
         found = "a malformed one" if sha256 else f"only {', '.join(hashes)}"
         raise LockfileError(
             f"{what} has no sha256 in the lockfile ({found}), so what an index serves could "

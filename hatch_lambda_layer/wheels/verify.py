@@ -44,7 +44,7 @@ _UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _SHOWN = 5
 
 
-def prove(file: Path, filename: str, sha256: str) -> Wheel:
+def verify_wheel(file: Path, filename: str, sha256: str) -> Wheel:
     """Read and verify the wheel `file`; raise `WheelError` with the first fault found.
 
     `filename` is the name under which the wheel was published, `sha256` the hash (hexadecimal) that
@@ -56,10 +56,10 @@ def prove(file: Path, filename: str, sha256: str) -> Wheel:
             entries = read_directory(stream)
         except ArchiveError as error:
             raise WheelError(filename, error.reason, member=error.member) from error
-        return _Proof(stream, filename, entries).wheel(file, sha256)
+        return _Verification(stream, filename, entries).wheel(file, sha256)
 
 
-class _Proof:
+class _Verification:
     """The verification of one wheel: a method for each check, on the same open file."""
 
     def __init__(self, stream: BinaryIO, filename: str, entries: list[ZipEntry]) -> None:
