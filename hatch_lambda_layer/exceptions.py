@@ -8,6 +8,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+def quoted(output: str) -> str:
+    """Return what another program wrote, each of its lines marked as not our own."""
+    lines = output.replace("\r\n", "\n").strip("\n").rstrip().split("\n")
+    return "\n".join(f"| {line}".rstrip() for line in lines) if any(lines) else ""
+
+
 class LambdaLayerError(Exception):
     """A failure that the user can act on.
 
@@ -46,7 +52,7 @@ class ToolError(LambdaLayerError):
     """A program that was called failed; `output` is what it printed, without credentials."""
 
     def __init__(self, program: str, output: str, *, hint: str | None = None) -> None:
-        super().__init__(f"`{program}` failed:\n{output.strip()}", hint=hint)
+        super().__init__(f"`{program}` failed:\n{quoted(output)}", hint=hint)
         self.program = program
         self.output = output
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ from hatch_lambda_layer.layer.manifest import LayerManifest, LayerPackage
 from hatch_lambda_layer.layer.pruning import PRESETS
 from hatch_lambda_layer.publishing import iam, outputs
 from hatch_lambda_layer.reports import diff as differences
+from hatch_lambda_layer.reports import outdated
 from tests.publishing.test_outputs import version
 from tests.reports.test_diff import NEW, OLD, difference
+from tests.reports.test_outdated import STATUS as OUTDATED
 from tests.wheels.test_verify import FAULTS
 
 ROOT = Path(__file__).parent.parent
@@ -135,6 +138,16 @@ def test_the_page_on_what_comes_next_describes_every_form_and_key(tmp_path: Path
 def test_the_mapping_that_is_shown_is_the_one_that_is_made() -> None:
     page = (ROOT / "docs" / "after-publishing.md").read_text(encoding="utf-8")
     assert f"```yaml\n{outputs.cloudformation([version()])}```" in page
+
+
+def test_the_page_on_outdated_releases_shows_what_is_printed_and_names_every_key() -> None:
+    page = (ROOT / "docs" / "outdated.md").read_text(encoding="utf-8")
+    status = replace(OUTDATED, unanswered=())
+    assert f"\n{outdated.as_text([status], verbose=False)}```" in page
+    (layer,) = json.loads(outdated.as_json([OUTDATED], verbose=False))["layers"]
+    lists = ("packages", "unanswered", "not_asked")
+    keys = {*layer, *(key for name in lists for key in layer[name][0])}
+    assert {key for key in keys if f"`{key}`" not in page} == set()
 
 
 def test_the_difference_that_is_shown_is_the_one_that_is_made() -> None:

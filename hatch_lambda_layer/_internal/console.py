@@ -7,6 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from .text import one_line, safe
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -66,11 +68,11 @@ class Console:
 
     def info(self, message: str) -> None:
         """Show a message."""
-        self._display.display_info(message)
+        self._display.display_info(safe(message))
 
     def warning(self, message: str) -> None:
         """Show a warning."""
-        self._display.display_warning(f"warning: {message}")
+        self._display.display_warning(safe(f"warning: {message}"))
 
     def warn_once(self, message: str) -> None:
         """Show a warning that several members of a matrix share, the first time only."""
@@ -80,7 +82,7 @@ class Console:
 
     def debug(self, message: str) -> None:
         """Show a detail."""
-        self._display.display_debug(message)
+        self._display.display_debug(safe(message))
 
     @contextmanager
     def progress(self, label: str, items: int) -> Iterator[Progress]:
@@ -127,7 +129,7 @@ class _Sign:
         now = time.monotonic()
         if now - self._last >= _SECONDS_BETWEEN_SIGNS:
             self._last = now
-            self._console.info(f"  {now - self._start:.0f} s: {_printable(said)}")
+            self._console.info(f"  {now - self._start:.0f} s: {one_line(said)}")
 
 
 class _Lines:
@@ -143,13 +145,17 @@ class _Lines:
 
     def moved(self, count: int) -> None:
         self._bytes += count
-        if (now := time.monotonic()) - self._last >= _SECONDS_BETWEEN_LINES:
-            self._last = now
-            so_far = f"{self._done} of {self._items} done, {megabytes(self._bytes)}"
-            self._console.info(f"{self._label}: {so_far}")
+        self._show()
 
     def done(self) -> None:
         self._done += 1
+        self._show()
+
+    def _show(self) -> None:
+        if (now := time.monotonic()) - self._last >= _SECONDS_BETWEEN_LINES:
+            self._last = now
+            moved = f", {megabytes(self._bytes)}" if self._bytes else ""
+            self._console.info(f"{self._label}: {self._done} of {self._items} done{moved}")
 
 
 class _Bar:
@@ -195,17 +201,12 @@ def _status() -> Iterator[Callable[[str], None]]:
 
     def show(said: str) -> None:
         # As plain text: the output of another program may look like markup by chance.
-        text = Text(f"{time.monotonic() - start:.0f} s: {_printable(said)}", style="dim")
+        text = Text(f"{time.monotonic() - start:.0f} s: {one_line(said)}", style="dim")
         text.truncate(max(terminal.width - 4, 10), overflow="ellipsis")
         status.update(text)
 
     with terminal.status("") as status:
         yield show
-
-
-def _printable(said: str) -> str:
-    """Return the output of another program without characters that control a terminal."""
-    return "".join(each if each.isprintable() else " " for each in said)
 
 
 def megabytes(size: int) -> str:

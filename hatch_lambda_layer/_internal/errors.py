@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 from ..exceptions import Interrupted, LambdaLayerError, OutputError
 from .console import Display
 from .process import redact
+from .text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,8 +47,8 @@ def reported(display: AbortingDisplay) -> Iterator[None]:
 def abort(display: AbortingDisplay, error: LambdaLayerError) -> NoReturn:
     """Show an error, with its traceback where details are wanted, and exit."""
     if display.verbosity > 0:
-        display.display_debug(redact("".join(traceback.format_exception(error))))
-    display.abort(f"error: {error}", code=error.exit_code)
+        display.display_debug(safe(redact("".join(traceback.format_exception(error)))))
+    display.abort(safe(f"error: {error}"), code=error.exit_code)
     # Hatch's `abort` is annotated to return `None`, although it never returns.
     raise SystemExit(error.exit_code)
 

@@ -15,7 +15,7 @@ from ..wheels.origins import check_origins
 from ..wheels.selection import Selection, select, selection_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from .._internal.console import Console
@@ -45,7 +45,7 @@ class Resolver:
 
         Raises `LockfileError`, `ToolError`, `SelectionError` and `OriginError`.
         """
-        lock = self._lock(config, target)
+        lock = self.lock(config, target)
         key = selection_key(lock, target)
         kept = self._store.get("selections", key)
         selection = None if kept is None else Selection.decode(kept)
@@ -57,16 +57,12 @@ class Resolver:
                 self._store.put("selections", key, selection.encode())
         return check_origins(selection, lock, self._access.own, self._ask_index)
 
-    def _lock(self, config: LayerConfig, target: Target) -> Lock:
-        """Read the lockfile for a layer, once for all members that share the request."""
-        request = LockRequest(
-            layout=self._layout,
-            groups=config.groups,
-            extras=config.extras,
-            requirements=config.requirements,
-            build=config.build != "never",
-            access=self._access,
-        )
+    def lock(self, config: LayerConfig, target: Target) -> Lock:
+        """Read the lockfile for a layer, once for all members that share the request.
+
+        Raises `LockfileError`, `ToolError` and `SelectionError`.
+        """
+        request = self._request(config)
         lockfile, path = find_lockfile(config.tool, request)
         key = (path, request, target if lockfile.per_target else None)
         if key not in self._locks:
@@ -74,6 +70,25 @@ class Resolver:
         for warning in self._locks[key].warnings:
             self._console.warn_once(warning)
         return self._locks[key]
+
+    def default_indexes(self, config: LayerConfig) -> Sequence[str]:
+        """Return the URLs of the indexes of packages for which the lockfile names none.
+
+        They may contain credentials. Raises `LockfileError` and `ToolError`.
+        """
+        request = self._request(config)
+        lockfile, path = find_lockfile(config.tool, request)
+        return lockfile.default_indexes(path, request)
+
+    def _request(self, config: LayerConfig) -> LockRequest:
+        return LockRequest(
+            layout=self._layout,
+            groups=config.groups,
+            extras=config.extras,
+            requirements=config.requirements,
+            build=config.build != "never",
+            access=self._access,
+        )
 
     def _read(self, lockfile: Lockfile, path: Path, request: LockRequest, target: Target) -> Lock:
         key = lockfile.key(path, request, target)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING
 
+from .._internal.toml import parse_toml
 from ..config.layer import Matrix
 from ..exceptions import ConfigError
 from ..layout import LayerPathLayout
@@ -32,11 +32,11 @@ def open_project(
     root = path.absolute()
     pyproject_path = root / "pyproject.toml"
     try:
-        pyproject = tomllib.loads(pyproject_path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"{pyproject_path} is not valid TOML: {error}"]) from error
+        pyproject = parse_toml(pyproject_path.read_bytes())
     except UnicodeDecodeError as error:
         raise ConfigError([f"{pyproject_path} is not UTF-8: {error}"]) from error
+    except ValueError as error:
+        raise ConfigError([f"{pyproject_path} is not valid TOML: {error}"]) from error
     except OSError as error:
         raise ConfigError([f"{pyproject_path} can't be read: {error.strerror}"]) from error
     return ProjectBuild(

@@ -57,6 +57,11 @@ class ProjectBuild:
             project_wheel=self.project_wheel,
         )
 
+    @property
+    def context(self) -> BuildContext:
+        """Everything that the builds of the project share."""
+        return self._context
+
     def build(self, member: Member) -> BuiltLayer:
         """Build one member of the matrix, unless it is up to date.
 

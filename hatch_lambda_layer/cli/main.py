@@ -11,12 +11,24 @@ import click
 from .. import __version__
 from .._internal.console import Console
 from .._internal.errors import reported
+from .._internal.text import safe
 from ..build.opening import open_project
 from ..exceptions import LambdaLayerError
 from ..layer.manifest import LayerManifest
 from ..reports import diff as differences
 from ..reports import text as report
-from .options import Terminal, chosen, of_layer, of_member, quietly, verbosely
+from .options import (
+    Terminal,
+    chosen,
+    of_architecture,
+    of_layer,
+    of_member,
+    of_runtime,
+    overridden,
+    quietly,
+    verbosely,
+    with_tool,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,20 +38,21 @@ _DIFFERENT = 3
 
 
 class _Commands(click.Group):
-    """The commands; those about publishing are imported when one of them is asked for."""
+    """The commands; those that no build needs are imported when one of them is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, sorted."""
-        return sorted([*super().list_commands(ctx), *self._publishing()])
+        return sorted([*super().list_commands(ctx), *self._others()])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of a name, or `None`."""
-        return super().get_command(ctx, cmd_name) or self._publishing().get(cmd_name)
+        return super().get_command(ctx, cmd_name) or self._others().get(cmd_name)
 
-    def _publishing(self) -> Mapping[str, click.Command]:
+    def _others(self) -> Mapping[str, click.Command]:
+        from .outdated import outdated
         from .publish import COMMANDS
 
-        return COMMANDS
+        return {**COMMANDS, "outdated": outdated}
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,16 +68,9 @@ def main() -> None:
 )
 @of_layer
 @of_member
-@click.option(
-    "--runtime", "runtimes", multiple=True, help="Instead of `runtimes`; may be repeated."
-)
-@click.option(
-    "--architecture",
-    "architectures",
-    multiple=True,
-    help="Instead of `architectures`; may be repeated.",
-)
-@click.option("--tool", help="Instead of `tool`.")
+@of_runtime
+@of_architecture
+@with_tool
 @click.option("-c", "--clean", is_flag=True, help="Remove existing layers first.")
 @verbosely
 @quietly
@@ -83,17 +89,12 @@ def build(
 ) -> None:
     """Build the layers of the project in PATH, and print the path of each."""
     terminal = Terminal(verbose - quiet)
-    overrides = {
-        "runtimes": list(runtimes),
-        "architectures": list(architectures),
-        "tool": tool,
-    }
     with reported(terminal):
         project = open_project(
             path,
             Console(terminal),
             output=output,
-            overrides={key: value for key, value in overrides.items() if value},
+            overrides=overridden(runtimes, architectures, tool),
         )
         if clean:
             project.clean()
@@ -111,12 +112,12 @@ def show(layer: Path) -> None:
         manifest_path = layer.with_suffix(".json")
         manifest = LayerManifest.read(manifest_path)
         click.echo(layer.absolute())
-        click.echo(report.layer_table(manifest))
+        click.echo(safe(report.layer_table(manifest)))
         click.echo(report.layer_totals(manifest))
         click.echo(f"content digest: {manifest.content_digest}")
         click.echo(f"code sha256: {manifest.code_sha256}")
         for finding in manifest.findings:
-            click.echo(f"warning: {finding.message}")
+            click.echo(safe(f"warning: {finding.message}"))
         if not manifest.describes(layer):
             raise LambdaLayerError(
                 f"{layer} is not the zip that {manifest_path.name} was written for",

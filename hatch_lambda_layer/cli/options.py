@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from .._internal.text import safe
 from ..exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Terminal:
 
     def display_failure(self, member: str, error: LambdaLayerError) -> None:
         """Show that one of several members has failed."""
-        click.echo(f"error: {member}: {error}", err=True)
+        click.echo(safe(f"error: {member}: {error}"), err=True)
 
     def abort(self, message: str = "", code: int = 1) -> NoReturn:
         """Show the message and exit with `code`."""
@@ -58,6 +59,24 @@ of_member = click.option(
     multiple=True,
     help="Only this member of the matrix, such as python3.13-arm64; may be repeated.",
 )
+of_runtime = click.option(
+    "--runtime", "runtimes", multiple=True, help="Instead of `runtimes`; may be repeated."
+)
+of_architecture = click.option(
+    "--architecture",
+    "architectures",
+    multiple=True,
+    help="Instead of `architectures`; may be repeated.",
+)
+with_tool = click.option("--tool", help="Instead of `tool`.")
+
+
+def overridden(
+    runtimes: tuple[str, ...], architectures: tuple[str, ...], tool: str | None
+) -> dict[str, object]:
+    """Return the keys of `[tool.lambda-layer]` that these options replace."""
+    given = {"runtimes": list(runtimes), "architectures": list(architectures), "tool": tool}
+    return {key: value for key, value in given.items() if value}
 
 
 def chosen(matrix: Matrix, layers: tuple[str, ...], members: tuple[str, ...]) -> tuple[Member, ...]:

@@ -11,6 +11,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 from .._internal.console import Console
 from .._internal.errors import reported
+from .._internal.text import safe
 from ..build.project import ProjectBuild
 from ..config.layer import Matrix
 from ..exceptions import ConfigError, LambdaLayerError, MissingLockfileError
@@ -43,7 +44,7 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
                 raise self._explained(error) from error
 
     def _say_failure(self, member: str, error: LambdaLayerError) -> None:
-        self.app.display_error(f"error: {member}: {error}")
+        self.app.display_error(safe(f"error: {member}: {error}"))
 
     def _explained(self, error: MissingLockfileError) -> LambdaLayerError:
         """Return the error; for a wheel built from an sdist, with a hint to put the lockfile in."""

@@ -12,6 +12,7 @@ from hatchling.plugin.manager import PluginManager
 
 from .._internal.console import Console
 from .._internal.errors import abort, reported
+from .._internal.text import safe
 from ..build.project import ProjectBuild, failures
 from ..config.layer import Matrix
 from ..exceptions import ConfigError, Interrupted, LambdaLayerError
@@ -57,7 +58,7 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                 except LambdaLayerError as error:
                     if len(versions) == 1 or isinstance(error, Interrupted):
                         raise
-                    self.app.display_error(f"error: {version}: {error}")
+                    self.app.display_error(safe(f"error: {version}: {error}"))
                     failed.append(version)
             yield from artifacts
         if failed:

@@ -9,6 +9,7 @@ from hatch.publish.plugin.interface import PublisherInterface
 
 from .._internal.console import Console
 from .._internal.errors import reported
+from .._internal.text import safe
 from ..build.opening import open_project
 from ..config.publish import PublishConfig
 from ..config.reader import listed, nearest
@@ -57,7 +58,7 @@ class LambdaLayerPublisher(PublisherInterface):
                 self.app.display(version.arn)
 
     def _tell(self, label: str, error: LambdaLayerError) -> None:
-        self.app.display_error(f"error: {label}: {error}")
+        self.app.display_error(safe(f"error: {label}: {error}"))
 
 
 def _read(options: Mapping[str, Any]) -> tuple[dict[str, bool], dict[str, str]]:

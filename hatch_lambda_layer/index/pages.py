@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 class Link(NamedTuple):
     """A file that a page lists; `yanked` is the reason why it is, else `None`.
 
-    The reason may be empty. `sha256` (hexadecimal) is `None` where the page has none.
+    The reason may be empty. `sha256` (hexadecimal) is `None` where the page has none, and so is
+    `requires_python`, version specifiers as the page has them.
     """
 
     filename: str
     url: str
     yanked: str | None
     sha256: str | None = None
+    requires_python: str | None = None
 
 
 def read_links(
@@ -53,8 +55,13 @@ def _in_json(url: str, body: bytes, filename: str | None) -> list[Link]:
         name, file_url, yanked = found["filename"], found["url"], found.get("yanked") or None
         if filename not in (None, name):
             return None
-        reason = "" if yanked is True else yanked
-        return Link(name, urljoin(url, file_url), reason, found.get("hashes", {}).get("sha256"))
+        if not isinstance(name, str):
+            raise TypeError("a file whose name is not a text")
+        reason = yanked if yanked is None or isinstance(yanked, str) else ""
+        sha256 = found.get("hashes", {}).get("sha256")
+        python = found.get("requires-python")
+        python = python if isinstance(python, str) else None
+        return Link(name, urljoin(url, file_url), reason, sha256, python)
 
     files = [file for file in json.loads(body, object_hook=kept)["files"] if file is not None]
     if not all(isinstance(file, Link) for file in files):
@@ -79,7 +86,8 @@ def _in_html(url: str, body: bytes, filename: str | None) -> list[Link]:
             if filename in (None, name):
                 reason = (found["data-yanked"] or "") if "data-yanked" in found else None
                 sha256 = fragment.partition("sha256=")[2].partition("&")[0] or None
-                links.append(Link(name, file_url, reason, sha256))
+                python = found.get("data-requires-python")
+                links.append(Link(name, file_url, reason, sha256, python))
 
     Anchors().feed(body.decode("utf-8", "replace"))
     return links

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import tomllib
 import unicodedata
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, NoReturn
 
+from .._internal.toml import parse_toml
 from .._internal.zip_format import DEFLATED
 from ..exceptions import ConfigError
 from ..wheels.wheel import UNPRINTABLE
@@ -84,7 +84,7 @@ def _enclosing(root: Path) -> Path:
 
 def _is_workspace(folder: Path) -> bool:
     try:
-        table = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+        table = parse_toml((folder / "pyproject.toml").read_bytes())
         return "workspace" in table["tool"]["uv"]
     except (OSError, ValueError, LookupError, TypeError):
         return False

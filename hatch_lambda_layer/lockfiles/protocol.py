@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from .._internal.store import UNREADABLE
+from .._internal.toml import parse_toml
 from ..exceptions import LockfileError
 from ..index.auth import IndexAccess
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from packaging.pylock import Pylock
@@ -75,6 +77,13 @@ class Lockfile(Protocol):
         """
         ...
 
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:
+        """Return the URLs of the indexes of packages for which the lock names none.
+
+        They may contain credentials. Raises `LockfileError` and `ToolError`.
+        """
+        ...
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lock:
@@ -115,8 +124,6 @@ class Lock:
 
     def parse(self) -> Pylock:
         """Parse the text (PEP 751); raise `LockfileError` where it is not valid."""
-        import tomllib
-
         from packaging.pylock import (
             Pylock,
             PylockUnsupportedVersionError,
@@ -124,13 +131,7 @@ class Lock:
         )
 
         try:
-            # Some Windows editors put a byte order mark in front; TOML itself has none.
-            return Pylock.from_dict(tomllib.loads(self.text.decode("utf-8-sig")))
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise LockfileError(
-                f"Lockfile `{self.path}` is not valid TOML: {error}",
-                hint=f"lock again with `{self.command}`",
-            ) from error
+            return Pylock.from_dict(parse_toml(self.text))
         except PylockUnsupportedVersionError as error:
             raise LockfileError(
                 f"Lockfile `{self.path}` has a version that is not supported: {error}",
@@ -141,16 +142,20 @@ class Lock:
                 f"Lockfile `{self.path}` is not valid: {self._explained(error)}",
                 hint=f"lock again with `{self.command}`",
             ) from error
+        except ValueError as error:
+            raise LockfileError(
+                f"Lockfile `{self.path}` is not valid TOML: {error}",
+                hint=f"lock again with `{self.command}`",
+            ) from error
 
     def _explained(self, error: Exception) -> str:
         """Return the text of a validation error with the package's name; it has only its number."""
         import re
-        import tomllib
 
         match = re.search(r"packages\[(\d+)\]", str(error))
         if match is None:
             return str(error)
-        package = tomllib.loads(self.text.decode("utf-8-sig"))["packages"][int(match[1])]
+        package = parse_toml(self.text)["packages"][int(match[1])]
         name = package.get("name", "?") if isinstance(package, dict) else "?"
         return f"{error} (package `{name}`)"
 

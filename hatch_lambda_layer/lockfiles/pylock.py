@@ -8,6 +8,7 @@ from ..exceptions import LockfileError
 from .protocol import Lock, read_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ..targets.target import Target
@@ -74,3 +75,9 @@ class PylockFile:
             groups=(*defaults, *(name for name in groups if name not in defaults)),
             extras=extras,
         )
+
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
+        """Return the URL of uv's default index, where packages without an index come from."""
+        from .default_index import default_index
+
+        return (default_index(path.parent),)

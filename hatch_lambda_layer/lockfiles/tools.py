@@ -6,10 +6,10 @@ import hashlib
 import json
 import shutil
 import sys
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._internal.toml import parse_toml
 from ..exceptions import LockfileError
 
 if TYPE_CHECKING:
@@ -53,9 +53,8 @@ def parsed(text: bytes, path: Path, command: str) -> dict[str, Any]:
     `command` is the tool's, with which the hint tells to lock again.
     """
     try:
-        # Some Windows editors put a byte order mark in front; TOML itself has none.
-        return tomllib.loads(text.decode("utf-8-sig"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return parse_toml(text)
+    except ValueError as error:
         raise LockfileError(
             f"Lockfile `{path}` is not valid TOML: {error}", hint=f"lock again with `{command}`"
         ) from error
@@ -64,8 +63,8 @@ def parsed(text: bytes, path: Path, command: str) -> dict[str, Any]:
 def read_pyproject(path: Path) -> dict[str, Any]:
     """Read the project's `pyproject.toml`; raise `LockfileError` where that is not possible."""
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return parse_toml(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise LockfileError(f"`{path}` can't be read: {error}") from error
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from .._internal.process import run
 from .._internal.uv import find_uv
-from ..exceptions import LockfileError, ToolError
+from ..exceptions import LockfileError, ToolError, quoted
 from .protocol import Lock, read_text
 from .tools import chosen, read_pyproject, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ..targets.target import Target
@@ -79,6 +80,12 @@ class UvLockfile:
         root = request.layout.dir_project_root
         return Lock(path=path, command=self.command, text=text, folder=root)
 
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
+        """Return the URL of uv's default index, where packages without an index come from."""
+        from .default_index import default_index
+
+        return (default_index(path.parent),)
+
 
 def _is_workspace(folder: Path) -> bool:
     """Return whether the project in `folder` is the root of a workspace; uv finds its members."""
@@ -117,7 +124,7 @@ def _check_choice(error: ToolError, path: Path, request: LockRequest) -> None:
 
 def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
     """Return the error of this project for uv's; uv's output stays in the message."""
-    said = error.output.strip()
+    said, shown = error.output.strip(), quoted(error.output)
     # uv breaks its lines at places that depend on the length of paths.
     line = " ".join(said.split())
     if stale := _staleness(error, line):
@@ -126,17 +133,17 @@ def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
         )
     if "compute missing hashes" in line:
         return LockfileError(
-            f"Lockfile `{path}` has no hashes for what it locks\n\n{said}",
+            f"Lockfile `{path}` has no hashes for what it locks\n\n{shown}",
             hint="lock again with an index that gives sha256 hashes",
         )
     if any(reason in line for reason in _NO_INTERPRETER):
         return LockfileError(
-            f"uv needs an interpreter that fits `requires-python` to read `{path}`\n\n{said}",
+            f"uv needs an interpreter that fits `requires-python` to read `{path}`\n\n{shown}",
             hint="install one with `uv python install`, or name one in UV_PYTHON; only uv needs it",
         )
     if any(reason in line for reason in _UNREADABLE):
         return LockfileError(
-            f"Lockfile `{path}` can't be read\n\n{said}", hint="lock again with `uv lock`"
+            f"Lockfile `{path}` can't be read\n\n{shown}", hint="lock again with `uv lock`"
         )
     return error
 

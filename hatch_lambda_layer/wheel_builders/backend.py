@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._internal.process import redact
-from ..exceptions import BuildError, ToolError
+from .._internal.toml import parse_toml
+from ..exceptions import BuildError, ToolError, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +40,6 @@ class BuildSystem:
 
         Raises `BuildError` where the table is not valid, or `project` is not the folder of one.
         """
-        import tomllib
-
         path = project / "pyproject.toml"
         if not path.is_file() and not (project / "setup.py").is_file():
             raise BuildError(
@@ -49,8 +48,8 @@ class BuildSystem:
                 hint="if the project is in a folder of the source, name that as its subdirectory",
             )
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            table = parse_toml(path.read_bytes()) if path.is_file() else {}
+        except ValueError as error:
             raise BuildError(f"`pyproject.toml` of {title} is not valid TOML: {error}") from error
         return cls._parse(table.get("build-system", {"requires": [*_LEGACY_REQUIRES]}), title)
 
@@ -155,7 +154,7 @@ def shown(log: Path) -> str:
                 said = head + f"\n[… {left_out:,} bytes …]\n".encode() + file.read(_SHOWN_TAIL)
     except OSError:
         return ""
-    return redact(said.decode("utf-8", "replace")).strip()
+    return quoted(redact(said.decode("utf-8", "replace")))
 
 
 def _strings(value: object) -> tuple[str, ...] | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from .._internal.process import run
 from .._internal.uv import find_uv
-from ..exceptions import BuildError, ToolError
+from ..exceptions import BuildError, ToolError, quoted
 from .stand_in import add_stand_in, without_own
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> No
     except ToolError as error:
         raise BuildError(
             f"The build requirements of {request.title} can't be installed: "
-            f"{', '.join(requires)}\n\n{error.output.strip()}",
+            f"{', '.join(requires)}\n\n{quoted(error.output)}",
             hint="uv installs them from the index that the project configures for uv, and takes "
             "wheels only: a source would run foreign code where credentials are",
         ) from error

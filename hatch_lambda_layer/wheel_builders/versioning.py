@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import TYPE_CHECKING
+
+from .._internal.toml import parse_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,8 @@ def reads_repository(project: Path) -> bool:
     path = project / "pyproject.toml"
     try:
         text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text).get("build-system")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        table = parse_toml(text).get("build-system")
+    except (OSError, ValueError):
         text, table = "", None
     table = table if isinstance(table, dict) else {}
     names = map(_name, _strings(table.get("requires")))

@@ -14,6 +14,7 @@ from ..exceptions import LockfileError, SelectionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from packaging.pylock import (
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         PackageSdist,
         PackageVcs,
         PackageWheel,
+        Pylock,
     )
     from packaging.tags import Tag
 
@@ -128,6 +130,7 @@ def select(lock: Lock, target: Target) -> Selection:
     Raises `LockfileError` for a lock that is not valid or not for this target, and
     `SelectionError`, which names every package with neither a wheel that fits nor a source.
     """
+    from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
     from packaging.pylock import PylockSelectError
 
     pylock = lock.parse()
@@ -149,6 +152,12 @@ def select(lock: Lock, target: Target) -> Selection:
             f"Lockfile `{lock.path}` does not fit {target.id}: {error}",
             hint="widen `requires-python` or `environments` to this runtime, then lock again",
         ) from error
+    except (UndefinedComparison, UndefinedEnvironmentName) as error:
+        raise LockfileError(
+            f"Lockfile `{lock.path}` has a marker that can't be evaluated: "
+            f"{_undefined(pylock, target, error)}",
+            hint=f"lock again with `{lock.command}`, or report it to the makers of that tool",
+        ) from error
     found = [_located(package, source, tags, lock.base) for package, source in chosen]
     if problems := [each for each in found if isinstance(each, str)]:
         raise no_wheels(problems, target)
@@ -156,6 +165,24 @@ def select(lock: Lock, target: Target) -> Selection:
         wheels=tuple(sorted(each for each in found if isinstance(each, LockedWheel))),
         sources=tuple(sorted(each for each in found if isinstance(each, LockedSource))),
     )
+
+
+def _undefined(pylock: Pylock, target: Target, error: Exception) -> str:
+    """Return the marker that can't be evaluated for a target, with the package that has it."""
+    from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
+
+    # Those of PEP 751, which the selection adds to those of the target.
+    environment: dict[str, str | AbstractSet[str]] = dict.fromkeys(
+        ("extras", "dependency_groups"), frozenset[str]()
+    )
+    environment |= {key: str(value) for key, value in target.marker_environment().items()}
+    for package in pylock.packages:
+        try:
+            if package.marker:
+                package.marker.evaluate(environment, "lock_file")
+        except (UndefinedComparison, UndefinedEnvironmentName):
+            return f"`{package.marker}` of package `{package.name}` ({error})"
+    return f"one of `environments` ({error})"
 
 
 def no_wheels(

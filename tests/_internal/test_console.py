@@ -170,6 +170,19 @@ def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(
     ]
 
 
+def test_where_no_bytes_are_counted_the_items_alone_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(console_module, "time", SimpleNamespace(monotonic=lambda: now))
+    display = Calls()
+    with Console(display).progress("Asking", 2) as progress:
+        progress.done()
+        now += 5.1
+        progress.done()
+    assert display.lines == ["info Asking", "info Asking: 2 of 2 done"]
+
+
 def test_on_a_terminal_a_bar_shows_the_progress_and_leaves_nothing_behind() -> None:
     output, code = on_a_terminal(_BAR.format(then="pass"))
     assert code == 0
@@ -221,7 +234,7 @@ sys.stderr.write("after\\n")
 def test_on_a_terminal_what_a_program_says_last_is_shown_in_one_line_and_goes() -> None:
     output, code = on_a_terminal(_STATUS)
     assert code == 0
-    assert "0 s: [bold]gcc[/bold] -c  [31mred.c xxx" in output
+    assert "0 s: [bold]gcc[/bold] -c \\x1b[31mred.c xxx" in output
     assert "\x1b[31m" not in output
     assert screen(output)[:2] == ["before", "Pulling it"]
     assert "after" in screen(output)[-2]
@@ -242,7 +255,7 @@ def test_without_a_terminal_what_a_program_says_is_a_line_now_and_then(
         said("three")
         now += 20
         said("four")
-    assert display.lines == ["info   31 s: two [2K", "info   71 s: four"]
+    assert display.lines == ["info   31 s: two\\x1b[2K", "info   71 s: four"]
 
 
 def test_quiet_work_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:

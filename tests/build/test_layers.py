@@ -43,6 +43,7 @@ VALUES = {
     "container": ("{ repair = true }", '{ engine = "podman" }'),
     "prune": ('["tests"]', '["stubs", "python/x/"]'),
     "force-include": ('{ a = "python/a", b = "python/b" }', '{ c = "python/c" }'),
+    "force-include-outside": ("true", "false"),
     "max-size": ('"100 MiB"', "5000"),
 }
 WRONG = {
@@ -59,6 +60,7 @@ WRONG = {
     "container": "true",
     "prune": '"tests"',
     "force-include": "[]",
+    "force-include-outside": "1",
     "max-size": '"1 TB"',
     "bytecode": "true",
 }

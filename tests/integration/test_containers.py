@@ -193,7 +193,8 @@ def test_a_native_folder_of_a_poetry_project_becomes_a_layer_that_imports(
 @pytest.fixture
 def slow(tmp_path: Path, engine: ContainerEngine) -> LayerProject:
     """A project with one source that is built in a container, in half a second."""
-    project = make_project(tmp_path / "app", TABLE + PODMAN)
+    # A build that is killed can't remove its temporary files; they go with this test's folder.
+    project = make_project(tmp_path / "app", TABLE + PODMAN, {"TMPDIR": str(tmp_path)})
     wheel = WheelSpec(name="lib", tag="cp311-abi3-linux_x86_64", root_is_purelib=False)
     files = copying_project(wheel)
     files["backend.py"] = b"import time\ntime.sleep(0.25)\n" + files["backend.py"]

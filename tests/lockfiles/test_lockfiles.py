@@ -16,6 +16,7 @@ from hatch_lambda_layer.cli.main import main
 from hatch_lambda_layer.exceptions import LambdaLayerError, LockfileError, MissingLockfileError
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, find_lockfile
+from hatch_lambda_layer.lockfiles.default_index import default_index
 from hatch_lambda_layer.lockfiles.protocol import Lock
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheels.selection import LockedWheel, select
@@ -178,6 +179,12 @@ def test_each_tool_finds_its_own_lockfile_and_no_other(tmp_path: Path, tool: str
             find_lockfile(other, requested(tmp_path))
         assert f"`{LOCKFILES[other].filename}` is missing" in caught.value.message
         assert f"`{LOCKFILES[other].command}`" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("tool", ["uv", "poetry", "pdm", "pylock"])
+def test_without_an_index_in_the_lock_the_default_is_that_of_uv(tmp_path: Path, tool: str) -> None:
+    found = LOCKFILES[tool].default_indexes(tmp_path / "x.lock", requested(tmp_path))
+    assert found == (default_index(tmp_path),)
 
 
 @pytest.mark.fault(8)

@@ -16,7 +16,9 @@ import packaging.requirements  # see `without_pip`
 import packaging.utils
 import platformdirs  # noqa: F401  # see `without_pip`
 import pytest
+from click.testing import CliRunner
 
+from hatch_lambda_layer.cli.main import main
 from hatch_lambda_layer.config.indexes import PrivateIndex
 from hatch_lambda_layer.exceptions import LambdaLayerError, LockfileError
 from hatch_lambda_layer.index.auth import IndexAccess
@@ -655,7 +657,7 @@ def test_what_the_index_answered_is_in_the_error(
         said = str(project.failure())
         page = f"{server.url}/simple/private/"
     assert "No matching distribution found for private==1.0" in said
-    assert f"What the indexes answered:\n- {page}: " in said
+    assert f"What the indexes answered:\n| - {page}: " in said
     assert str(status) in said
     assert hint in said
     assert CANARY not in said
@@ -1129,3 +1131,66 @@ def test_uv_resolves_the_same_for_the_target(
     project.write("deep\nnative\nextras[more]\n")
     # uv knows no release or version of the operating system, and takes a marker on it for true.
     assert project.names(target=target) == uv_resolved(target) - {"on-this-kernel"}
+
+
+# The indexes that pip searches
+
+
+def searched(project: PipProject) -> Sequence[str]:
+    request = project.request()
+    lockfile = PipLockfile()
+    return lockfile.default_indexes(lockfile.find(request)[0], request)
+
+
+def test_the_indexes_are_those_of_the_settings_of_pip(
+    project: PipProject, index: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write("alpha\n")
+    assert searched(project) == [index.simple_url]
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://a:b@extra.test/simple https://x.test")
+    extra = ["https://a:b@extra.test/simple", "https://x.test"]
+    assert searched(project) == [index.simple_url, *extra]
+    # A variable wins over a file, and `[install]` over `[global]`.
+    config = project.root / "pip.conf"
+    config.write_text("[install]\nindex-url = https://i.test\n[global]\nindex-url = https://g.test")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
+    assert searched(project) == [index.simple_url, *extra]
+    monkeypatch.delenv("PIP_INDEX_URL")
+    assert searched(project) == ["https://i.test", *extra]
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    project.write("--extra-index-url https://b.test\n")
+    assert searched(project) == []
+
+
+def test_options_in_the_files_change_the_indexes_as_in_pip(
+    project: PipProject, index: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "t0")
+    first = index.simple_url
+    for text, expected in (
+        ("--extra-index-url https://b.test\n", [first, "https://b.test"]),
+        ("--index-url=https://u:${TOKEN}@a.test\n", ["https://u:t0@a.test"]),
+        ("--extra-index-url https://b.test\n-i https://a.test\n", ["https://a.test"]),
+        ("--extra-index-url=https://b.test -ihttps://a.test", ["https://a.test", "https://b.test"]),
+        ("--no-index\n--extra-index-url https://b.test\n", []),
+        ("-r more.txt\n-c less.txt\n", [first, "https://m.test", "https://c.test"]),
+        ("--no-index\n--find-links wheels\n", []),
+        ("-i 'unclosed\n", [first]),
+    ):
+        project.write("--extra-index-url https://m.test\n", "more.txt")
+        project.write("--extra-index-url https://c.test\n", "less.txt")
+        project.write(text)
+        assert searched(project) == expected, text
+
+
+def test_a_layer_of_requirements_is_asked_about_where_pip_found_it(
+    project: PipProject, index: IndexServer
+) -> None:
+    project.write(hashed(index, "alpha-1.0-py3-none-any.whl"))
+    table = '[tool.lambda-layer]\nruntimes = ["python3.13"]\n'
+    project.write(table, "pyproject.toml")
+    before = len(index.requests_for("/simple/alpha/"))
+    done = CliRunner().invoke(main, ["outdated", str(project.root)])
+    assert done.stdout.splitlines()[2:] == ["alpha    1.0     2.0"], done.output
+    # Once by pip, once by us.
+    assert len(index.requests_for("/simple/alpha/")) == before + 2

@@ -142,7 +142,7 @@ def test_nothing_is_mounted_but_sources_to_read_and_an_empty_folder(
     assert f"refused {IN}/_driver.py" in said
     assert f"refused {IN}/x" in said
     own = {IN, OUT}
-    mounted = {line for line in said.splitlines() if line.startswith("/")}
+    mounted = {line[2:] for line in said.splitlines() if line.startswith("| /")}
     assert own <= mounted
     system = ("/proc", "/sys", "/dev", "/etc", "/run")
     assert {each for each in mounted - own - {"/"} if not each.startswith(system)} == set()
@@ -240,7 +240,7 @@ def test_root_runs_what_comes_before_and_the_user_builds(workshop: Workshop) -> 
         "raise SystemExit(1)",
     )
     said = workshop.refusal(source, target=TARGET)
-    assert f"0\nhello\n {os.getuid()} hello" in said
+    assert f"| 0\n| hello\n|  {os.getuid()} hello" in said
 
 
 def test_libraries_of_the_image_are_named_or_put_into_the_wheel(workshop: Workshop) -> None:

@@ -263,6 +263,39 @@ def test_a_package_without_a_fitting_wheel_is_a_source_with_its_reason() -> None
 
 
 @pytest.mark.fault(16, 19, 20, 21)
+@pytest.mark.fault(11)
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"marker": "extra == 'x'"}, '`extra == "x"` of package `alpha`'),
+        ({"marker": "os_name ~= '3'"}, '`os_name ~= "3"` of package `alpha`'),
+    ],
+)
+def test_a_marker_that_can_not_be_evaluated_is_named_with_its_package(
+    options: dict[str, str], said: str
+) -> None:
+    with pytest.raises(LockfileError, match="has a marker that can't be evaluated") as caught:
+        select(lock(package("beta"), package("alpha", **options)), TARGET)
+    assert said in caught.value.message
+    assert "relock" in str(caught.value.hint)
+
+
+@pytest.mark.fault(11)
+def test_an_environment_that_can_not_be_evaluated_is_an_error() -> None:
+    text = pylock(package("alpha")).replace(
+        "created-by", "environments = [\"extra == 'x'\"]\ncreated-by"
+    )
+    with pytest.raises(LockfileError, match="one of `environments`"):
+        select(Lock(path=Path("pylock.toml"), command="relock", text=text.encode()), TARGET)
+
+
+@pytest.mark.fault(1)
+def test_toml_that_is_nested_too_deeply_is_an_error() -> None:
+    text = b"x = " + b"[" * 5000 + b"]" * 5000
+    with pytest.raises(LockfileError, match="not valid TOML: it is nested too deeply"):
+        select(Lock(path=Path("pylock.toml"), command="relock", text=text), TARGET)
+
+
 def test_reasons_are_listed_in_one_error_by_name() -> None:
     sources = [each.reason for each in select(lock(*SOURCES), TARGET).sources]
     unfitting = [line.removeprefix("- ") for line in OF_UNFITTING]

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..._internal.process import run
-from ...exceptions import LockfileError, ToolError
+from ...exceptions import LockfileError, ToolError, quoted
 from ...targets.target import Architecture, Target, runtimes
 from ..protocol import Lock, read_text
 from ..tools import beside, chosen, key_of_files, on_path, parsed, read_pyproject, table
@@ -65,6 +65,12 @@ class PdmLockfile:
                 hint=f"lock again with `{self.command}`",
             ) from error
         return Lock(path=path, command=self.command, text=text)
+
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
+        """Return the URL of uv's default index, where packages without an index come from."""
+        from ..default_index import default_index
+
+        return (default_index(path.parent),)
 
 
 def _groups(project: Mapping[str, Any]) -> Iterable[str]:
@@ -172,10 +178,10 @@ def _says_what_it_needs(project: Mapping[str, Any]) -> bool:
 
 def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
     """Return the error of this project for pdm's; pdm's output stays in the message."""
-    said = error.output.strip()
+    said, shown = error.output.strip(), quoted(error.output)
     if "not compatible" in said:
         return LockfileError(
-            f"Lockfile `{path}` is of a version that the installed pdm does not read\n\n{said}",
+            f"Lockfile `{path}` is of a version that the installed pdm does not read\n\n{shown}",
             hint="update pdm, or lock again with `pdm lock`",
         )
     if re.search(_STALE, said):
@@ -185,7 +191,7 @@ def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
         )
     if re.search(_UNKNOWN_OPTION, said):
         return LockfileError(
-            f"The installed pdm is too old to read `{path}`\n\n{said}",
+            f"The installed pdm is too old to read `{path}`\n\n{shown}",
             hint="update it with `pdm self update`; it must be version 2.11 or newer",
         )
     return error

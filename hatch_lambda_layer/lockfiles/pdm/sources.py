@@ -7,11 +7,11 @@ pdm's documentation, "Specify index for individual packages", "Store credentials
 from __future__ import annotations
 
 import os
-import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..._internal.toml import parse_toml
 from .. import pylock_text as _text
 from ..tools import table
 
@@ -76,7 +76,7 @@ def _settings(folder: Path) -> Iterable[Path]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_bytes())
     except (OSError, ValueError):
         return {}  # `pdm lock --check` has read it before, and would have failed
 

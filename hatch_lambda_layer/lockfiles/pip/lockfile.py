@@ -14,7 +14,7 @@ from ...exceptions import LockfileError
 from ..protocol import Lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ...targets.target import Target
     from ..protocol import LockRequest
@@ -121,6 +121,12 @@ class PipLockfile:
             [index.url for index in request.access.own],
         ]
         return _digest(json.dumps(facts, sort_keys=True).encode())
+
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
+        """Return the URLs that pip searches, by its settings and the requirements files."""
+        from .call import configured_indexes
+
+        return self._files(request).indexes(configured_indexes())
 
     def _names(self, request: LockRequest) -> tuple[str, ...]:
         return request.requirements or (self.filename,)

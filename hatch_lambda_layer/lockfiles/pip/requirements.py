@@ -13,7 +13,7 @@ from ..._internal.process import redact
 from ..protocol import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _NESTED = {"-r": False, "--requirement": False, "-c": True, "--constraint": True}
 # Options that can't change a lock with hashes. Any other option is assumed to change it.
@@ -22,6 +22,7 @@ _HARMLESS = (
     *("--trusted-host", "--no-binary", "--only-binary", "--prefer-binary", "--pre"),
     *("--use-feature", "--require-hashes"),
 )
+_SEARCHED = ("-i", "--index-url", "--extra-index-url", "--no-index")
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF16_LE: "utf-16-le",
@@ -53,11 +54,21 @@ class RequirementsFiles:
         self.has_hashes = False
         self.is_settled = True
         self._environment = environment
+        self._searched: list[tuple[str, str]] = []
         self._seen: set[tuple[Path, bool]] = set()
         for name in names:
             self._read(root, name, constraint=False)
         for name in constraints:
             self._read(root, name, constraint=True)
+
+    def indexes(self, configured: Sequence[str]) -> list[str]:
+        """Return the URLs of the indexes that pip searches, where its settings are `configured`."""
+        found = [*configured]
+        for option, url in self._searched:
+            # As in pip, `--index-url` drops what came before it, and `--no-index` everything.
+            found = [*found, url] if option == "--extra-index-url" else [url]
+        is_off = not configured or "--no-index" in (option for option, _ in self._searched)
+        return [] if is_off else list(dict.fromkeys(found))
 
     def _read(self, folder: Path, name: str, *, constraint: bool) -> None:
         # As in pip, `..` after a link is the folder of the link, not of its destination.
@@ -83,10 +94,11 @@ class RequirementsFiles:
 
     def _read_option(self, path: Path, line: str, *, constraint: bool) -> None:
         try:
-            option, *values = shlex.split(line)
+            option, *values = words = shlex.split(line)
         except ValueError:
             self.is_settled = False
             return
+        self._searched += _search_options(words)
         if option.startswith("--"):
             option, _, attached = option.partition("=")
         else:
@@ -100,6 +112,22 @@ class RequirementsFiles:
 
     def _value(self, match: re.Match[str]) -> str:
         return self._environment.get(match[1]) or match[0]
+
+
+def _search_options(words: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the options of one line that change which indexes are searched, with their values."""
+    found = []
+    rest = iter(words)
+    for word in rest:
+        option, _, attached = word.partition("=")
+        if word.startswith("-i"):
+            option, attached = "-i", word[2:]
+        if option == "--no-index":
+            found.append((option, ""))
+        elif option in _SEARCHED:
+            found.append((option, attached or next(rest, "")))
+    # Within a line, pip reads `--extra-index-url` last.
+    return sorted(found, key=lambda each: each[0] == "--extra-index-url")
 
 
 def _lines(text: bytes) -> Iterator[str]:

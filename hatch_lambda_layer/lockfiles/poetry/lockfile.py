@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..._internal.process import run
-from ...exceptions import LockfileError, ToolError
+from ...exceptions import LockfileError, ToolError, quoted
 from ..protocol import Lock, read_text
 from ..tools import beside, chosen, key_of_files, on_path, parsed, read_pyproject, table, version_of
 
@@ -67,6 +67,12 @@ class PoetryLockfile:
                 hint=f"lock again with `{self.command}`",
             ) from error
         return Lock(path=path, command=self.command, text=text)
+
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
+        """Return the URL of uv's default index, where packages without an index come from."""
+        from ..default_index import default_index
+
+        return (default_index(path.parent),)
 
 
 def _groups(project: dict[str, Any]) -> Iterable[str]:
@@ -152,7 +158,7 @@ def _check_fresh(command: Sequence[str], folder: Path, env: Mapping[str, str]) -
 
 def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
     """Return the error of this project for poetry's; poetry's output stays in the message."""
-    said = error.output.strip()
+    said, shown = error.output.strip(), quoted(error.output)
     if re.search(_STALE, said):
         return LockfileError(
             f"Lockfile `{path}` is stale: pyproject.toml has changed since",
@@ -161,12 +167,12 @@ def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:
     if re.search(_NO_EXPORT, said):
         return LockfileError(
             f"`{path.name}` needs poetry with its plugin `poetry-plugin-export`, and the installed "
-            f"poetry does not have it\n\n{said}",
+            f"poetry does not have it\n\n{shown}",
             hint=_TWO_WAYS,
         )
     if re.search(_UNKNOWN_OPTION, said):
         return LockfileError(
-            f"The installed poetry is too old to read `{path}`\n\n{said}",
+            f"The installed poetry is too old to read `{path}`\n\n{shown}",
             hint="update it with `poetry self update`; it must be version 1.6 or newer",
         )
     return error

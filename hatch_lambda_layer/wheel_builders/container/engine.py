@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..._internal.process import run
 from ...config.container import ENGINES
-from ...exceptions import BuildError, ToolError
+from ...exceptions import BuildError, ToolError, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -89,7 +89,7 @@ class Engine:
             here = self._architecture(name)
             state = f"here for {here}, not for {architecture.oci}" if here else "not here"
             raise BuildError(
-                f"Image {name} is {state}, and {self.name} can't pull it\n\n{error.output.strip()}",
+                f"Image {name} is {state}, and {self.name} can't pull it\n\n{quoted(error.output)}",
                 hint="check the name in `image` of [tool.lambda-layer.container], and the network; "
                 f"log in with `{self.name} login` where the registry requires that",
             ) from error

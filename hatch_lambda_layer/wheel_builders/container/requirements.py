@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..._internal.process import run
 from ..._internal.uv import find_uv
-from ...exceptions import BuildError, SelectionError, ToolError
+from ...exceptions import BuildError, SelectionError, ToolError, quoted
 from ...lockfiles import Lock
 from ...wheels.fetch import collect_wheels
 from ...wheels.origins import check_origins
@@ -66,7 +66,7 @@ def _fetch(
         if access is not None:
             selection = check_origins(selection, lock, access.own, lambda: _asking(session))
     except (ToolError, SelectionError) as error:
-        said = error.output if isinstance(error, ToolError) else error.message
+        said = quoted(error.output) if isinstance(error, ToolError) else error.message
         raise BuildError(
             f"The build requirements of {request.title} are unavailable for {session.target.id}: "
             f"{', '.join(requires)}\n\n{said.strip()}",

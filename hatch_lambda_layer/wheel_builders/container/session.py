@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..._internal.process import Conversation, redact
-from ...exceptions import BuildError, ToolError
+from ...exceptions import BuildError, ToolError, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -130,7 +130,7 @@ class Container:
         threading.Thread(target=self._give_signs, daemon=True).start()
 
     def _no_start(self, code: int | None, said: str) -> BuildError:
-        name = self.image.name
+        name, shown = self.image.name, quoted(said)
         here = "of [tool.lambda-layer.container]"
         if code == _NO_PYTHON:
             found = self._printed or "no Python at all"
@@ -148,13 +148,13 @@ class Container:
         if "exec format error" in said.lower():
             arch = self._target.architecture.value
             return BuildError(
-                f"This machine can't run programs for {arch}, which image {name} is for\n\n{said}",
+                f"This machine can't run programs for {arch}, which image {name} is for\n\n{shown}",
                 hint=f"enable emulation: `apt-get install qemu-user-static` on Debian and Ubuntu, "
                 f"`{self.engine.name} run --privileged --rm tonistiigi/binfmt --install {arch}` "
                 "elsewhere; or build on a machine of that architecture",
             )
         return BuildError(
-            f"The container of image {name} could not be started\n\n{said}".rstrip(),
+            f"The container of image {name} could not be started\n\n{shown}".rstrip(),
             hint=f"check that `{self.engine.name} run --rm {name} true` works",
         )
 
@@ -165,7 +165,9 @@ class Container:
             raise self.failure(f"has been silent for {seconds:.0f} seconds") from None
         except EOFError:
             _, said = self._talk.end(_SECONDS_TO_END)
-            raise self.failure(f"has ended before its work was done\n\n{said}".rstrip()) from None
+            raise self.failure(
+                f"has ended before its work was done\n\n{quoted(said)}".rstrip()
+            ) from None
 
     def _heard(self, seconds: float) -> dict[str, Any]:
         """Return the next message of the driver; other lines are a shell's, the last is kept."""

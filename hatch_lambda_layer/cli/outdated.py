@@ -1,0 +1,81 @@
+"""The command `outdated`, which asks the indexes only when a person wants to know."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from .._internal.console import Console
+from .._internal.errors import reported
+from ..build.opening import open_project
+from ..reports import outdated as reports
+from .options import (
+    Terminal,
+    chosen,
+    of_architecture,
+    of_layer,
+    of_member,
+    of_runtime,
+    overridden,
+    quietly,
+    verbosely,
+    with_tool,
+)
+
+# Neither 1, a failure, nor 2, a wrong command line.
+_OUTDATED = 3
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path), default=Path())
+@of_layer
+@of_member
+@of_runtime
+@of_architecture
+@with_tool
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(reports.FORMATS)),
+    default="text",
+    help="Format of the output.",
+)
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help=f"Exit with {_OUTDATED} where a release is yanked, gone or outdated.",
+)
+@verbosely
+@quietly
+def outdated(
+    path: Path,
+    layers: tuple[str, ...],
+    members: tuple[str, ...],
+    runtimes: tuple[str, ...],
+    architectures: tuple[str, ...],
+    tool: str | None,
+    form: str,
+    *,
+    exit_code: bool,
+    verbose: int,
+    quiet: int,
+) -> None:
+    """Ask the indexes what is yanked or outdated in the layers of the project in PATH.
+
+    Nothing is built or changed. A package that could not be asked about makes the exit code 1.
+    """
+    from ..build.outdated import check_layers, failure
+
+    terminal = Terminal(verbose - quiet)
+    with reported(terminal):
+        overrides = overridden(runtimes, architectures, tool)
+        project = open_project(path, Console(terminal), overrides=overrides)
+        wanted = chosen(project.matrix, layers, members)
+        statuses = check_layers(project.context, wanted, terminal.display_failure)
+        click.echo(reports.FORMATS[form](statuses, verbose=terminal.verbosity > 0), nl=False)
+        if error := failure(statuses, wanted):
+            raise error
+        if exit_code and any(each.outdated for one in statuses for each in one.checked):
+            sys.exit(_OUTDATED)
