@@ -19,10 +19,12 @@ class LayerPathLayout:
     """The paths of one project's layers.
 
     `dir_output` is where the layers go: `dist`, or what the caller of the build asks for.
+    `build_name` tells the work folder of one build from those of others.
     """
 
     path_pyproject_toml: Path
     dir_output: Path
+    build_name: str = "build"
 
     @property
     def dir_project_root(self) -> Path:
@@ -36,23 +38,28 @@ class LayerPathLayout:
 
     @property
     def dir_build_lambda_layer(self) -> Path:
-        """The work folder of a build."""
+        """The folder of everything made for layers."""
         return self.dir_build_lambda / "layer"
 
     @property
     def dir_artifacts(self) -> Path:
-        """The folder in which the project's own wheel is built."""
+        """The folder in which every build has a work folder of its own."""
         return self.dir_build_lambda_layer / "artifacts"
+
+    @property
+    def dir_work(self) -> Path:
+        """The work folder of one build, in which all is made that goes into its layer."""
+        return self.dir_artifacts / self.build_name
 
     @property
     def dir_sources(self) -> Path:
         """The folder in which sources are built to wheels."""
-        return self.dir_artifacts / "sources"
+        return self.dir_work / "sources"
 
     @property
     def path_included_pack(self) -> Path:
         """The file that holds the compressed `force-include` files until the layer is written."""
-        return self.dir_artifacts / "included.pack"
+        return self.dir_work / "included.pack"
 
     @property
     def path_build_lambda_layer_zip(self) -> Path:

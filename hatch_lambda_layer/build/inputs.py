@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..layer.archive import archive_time
 from ..layer.manifest import input_digest
-from ..wheels.selection import no_wheels
+from ..wheels.unavailable import no_wheels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .._internal.filelock import locked
+from .._internal.ownership import sweep
 from .._internal.store import Store, default_cache_dir
 from ..exceptions import Interrupted, LambdaLayerError
 from ..index.auth import IndexAccess
@@ -119,11 +120,15 @@ class ProjectBuild:
             raise failures(failed, len(members))
 
     def clean(self) -> None:
-        """Remove the layers of this project, and the work folder of its builds."""
+        """Remove the layers of this project, and the work folders of builds that have ended."""
         with self._locked(self.layout.dir_output):
             for path in self.layout.built_paths():
                 path.unlink(missing_ok=True)
-            shutil.rmtree(self.layout.dir_build_lambda_layer, ignore_errors=True)
+            # Not what another build is working in, should it not have waited for this lock.
+            sweep(self.layout.dir_artifacts)
+            for folder in (self.layout.dir_artifacts, self.layout.dir_build_lambda_layer):
+                with suppress(OSError):
+                    folder.rmdir()
 
     def _locked(self, *others: Path) -> AbstractContextManager[None]:
         """Lock the project and `others` against other builds, whichever cache these use."""

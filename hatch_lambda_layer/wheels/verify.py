@@ -67,6 +67,7 @@ class _Verification:
 
         self._stream = stream
         self._filename = filename
+        self._packed_crc = 0  # of the compressed bytes of the member that was read last
         try:
             self._name, self._version, _, _ = parse_wheel_filename(filename)
         except InvalidWheelFilename as error:
@@ -233,6 +234,7 @@ class _Verification:
             crc=entry.crc,
             sha256=sha256.hexdigest(),
             executable=bool(entry.mode & 0o111),
+            packed_crc=self._packed_crc,
         )
         if not recorded:
             return member, None
@@ -264,11 +266,13 @@ class _Verification:
         inflate = zlib.decompressobj(-zlib.MAX_WBITS) if entry.method == DEFLATED else None
         self._stream.seek(entry.data_offset)
         left = entry.compressed_size
+        self._packed_crc = 0
         while left:
             chunk = self._stream.read(min(left, _CHUNK))
             if not chunk:
                 raise self._fault("the archive ends in the middle of it", entry.name)
             left -= len(chunk)
+            self._packed_crc = zlib.crc32(chunk, self._packed_crc)
             if inflate is None:
                 yield chunk
                 continue

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_lambda_layer._internal.ownership import owned
+from hatch_lambda_layer.build.inputs import find_inputs
 from hatch_lambda_layer.exceptions import ConfigError
 from tests.support.displays import Lines
 from tests.support.index_server import IndexServer
@@ -20,6 +22,10 @@ from tests.support.wheel_factory import WheelSpec
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from hatch_lambda_layer.build.inputs import BuildContext, BuildInputs
+    from hatch_lambda_layer.config.layer import Member
+    from hatch_lambda_layer.wheels.selection import Selection
 
 DEV = WheelSpec(name="dev-tool")
 
@@ -288,6 +294,46 @@ def test_a_date_that_is_none_is_an_error_before_anything_is_fetched(
         project.build()
     assert project.index.requests == []
     assert not project.zip.exists()
+
+
+@pytest.mark.fault(67)
+def test_a_build_leaves_the_work_folders_of_living_builds_and_removes_those_of_dead_ones(
+    project: Project,
+) -> None:
+    (project.root / "data.txt").write_text("data")
+    project.configure(force_include={"data.txt": "python/data.txt"})
+    layout = project.project_build(Lines()).layout
+    alive, dead = layout.dir_artifacts / "alive", layout.dir_artifacts / "dead"
+    layout.dir_artifacts.mkdir(parents=True)
+    with owned(alive):
+        for folder in (alive, dead):
+            folder.mkdir()
+            (folder / "included.pack").write_bytes(b"half of it")
+        project.build()
+        project.project_build(Lines()).clean()
+        assert (alive / "included.pack").read_bytes() == b"half of it"
+        assert not dead.exists()
+    project.build()
+    assert not layout.dir_artifacts.exists()
+
+
+@pytest.mark.fault(67)
+def test_builds_of_one_project_never_have_the_same_work_folder(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.root / "data.txt").write_text("data")
+    project.configure(force_include={"data.txt": "python/data.txt"})
+    seen: list[Path] = []
+
+    def find(context: BuildContext, member: Member, selection: Selection) -> BuildInputs:
+        seen.append(context.layout.dir_work)
+        return find_inputs(context, member, selection)
+
+    monkeypatch.setattr("hatch_lambda_layer.build.pipeline.find_inputs", find)
+    project.build()
+    project.build()
+    assert len({path.name for path in seen}) == 2
+    assert {path.parent for path in seen} == {project.project_build(Lines()).layout.dir_artifacts}
 
 
 @pytest.mark.fault(43)

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -114,7 +115,7 @@ def test_builds_of_one_project_wait_for_each_other(
     assert ["up to date" in text for text in said] == [False] + [True] * (builds - 1)
     assert project.packages() == NAMES
     assert project.leftovers() == []
-    assert len(server.requests) == 2 * len(WHEELS), "every wheel was fetched once"
+    assert len(server.requests) == len(WHEELS), "every wheel was fetched once"
 
 
 @pytest.mark.fault(43)
@@ -128,6 +129,43 @@ def test_builds_that_start_at_the_same_moment_all_succeed(project: LayerProject)
     finish([project.start(entrance=entrance) for entrance in ENTRANCES * 2])
     assert project.packages() == NAMES
     assert project.leftovers() == []
+
+
+@pytest.mark.fault(67)
+def test_builds_of_one_project_with_caches_of_their_own_wait_for_each_other(
+    project: LayerProject, server: GatedServer
+) -> None:
+    others = [LayerProject(project.directory, project.cache / f"own {each}") for each in "ab"]
+    said = meet(server, project.start, [each.start for each in others])
+    assert ["up to date" in text for text in said] == [False, True, True]
+    assert project.packages() == NAMES
+    assert project.leftovers() == []
+
+
+@pytest.mark.fault(67)
+@pytest.mark.parametrize("read_only", [False, True])
+def test_builds_with_caches_of_their_own_that_start_at_once_write_one_sound_layer(
+    project: LayerProject, *, read_only: bool
+) -> None:
+    pyproject = project.directory / "pyproject.toml"
+    noise = hashlib.shake_128(b"noise").digest(3_000_000)
+    (project.directory / "data.bin").write_bytes(noise)
+    table = '[tool.lambda-layer.force-include]\n"data.bin" = "python/data.bin"\n'
+    if read_only:
+        # Nothing has to be made for the layer, and the output lies elsewhere.
+        project.directory.chmod(0o555)
+    else:
+        pyproject.write_text(f"{pyproject.read_text()}\n{table}")
+    output = project.directory.parent / "out"
+    builds = [LayerProject(project.directory, project.cache / str(each)) for each in range(6)]
+    finish([each.start("--output", str(output)) for each in builds])
+    with zipfile.ZipFile(output / "layer.zip") as layer:
+        assert layer.testzip() is None
+        assert read_only or layer.read("python/data.bin") == noise
+    assert sorted(path.name for path in output.iterdir()) == ["layer.json", "layer.zip"]
+    left = {path.name for path in (project.directory / "build").rglob("*") if path.is_file()}
+    assert left == (set() if read_only else {".gitignore", "CACHEDIR.TAG"})
+    project.directory.chmod(0o755)
 
 
 @pytest.mark.fault(43, 48)

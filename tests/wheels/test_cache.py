@@ -13,10 +13,12 @@ import pytest
 
 from hatch_lambda_layer._internal.console import Console
 from hatch_lambda_layer._internal.store import Store
+from hatch_lambda_layer.exceptions import CacheError
 from hatch_lambda_layer.wheels.cache import WheelCache
 from hatch_lambda_layer.wheels.fetch import collect_wheels
 from hatch_lambda_layer.wheels.selection import LockedWheel
 from hatch_lambda_layer.wheels.verify import verify_wheel
+from hatch_lambda_layer.wheels.wheel import read_member
 from tests.support.displays import Lines
 from tests.support.index_server import IndexServer
 from tests.support.wheel_factory import EXECUTABLE_FILE, STORED, Member, WheelSpec
@@ -133,6 +135,10 @@ def _flip(path: Path) -> None:
     path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
 
 
+def _flip_all(path: Path) -> None:
+    path.write_bytes(bytes(each ^ 1 for each in path.read_bytes()))
+
+
 def _touch(path: Path) -> None:
     status = path.stat()
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
@@ -216,3 +222,16 @@ def test_processes_that_insert_one_wheel_at_once_never_show_half_of_it(
     assert seen > 0
     assert temporaries(cache) == []
     assert insert(cache) == cache.wheel(LOCKED)
+
+
+@pytest.mark.fault(68)
+@pytest.mark.parametrize("change", [_flip_all, lambda path: path.unlink()], ids=["bytes", "gone"])
+def test_a_member_of_a_wheel_that_has_changed_is_not_read(
+    cache: WheelCache, change: Callable[[Path], None]
+) -> None:
+    wheel = insert(cache)
+    (member,) = (each for each in wheel.members if each.path == "alpha/ünï.py")
+    assert read_member(wheel, member) == b"x = 1\n" * 1000
+    change(wheel.file)
+    with pytest.raises(CacheError, match=WHEEL.sha256):
+        read_member(wheel, member)

@@ -20,10 +20,10 @@ from hatch_lambda_layer.wheels.selection import (
     LockedSource,
     LockedWheel,
     Selection,
-    no_wheels,
     select,
     selection_key,
 )
+from hatch_lambda_layer.wheels.unavailable import no_wheels
 from tests.support.lock_factory import Hashes, LockedFile, LockedPackage, pylock
 from tests.support.wheel_factory import WheelSpec
 
