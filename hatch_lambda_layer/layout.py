@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._internal.toml import parse_toml
+from .exceptions import ConfigError
+
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
 # Layers, manifests, and the temporary files of both that a killed build leaves behind.
 _BUILT = r"layer(-.*python3\.\d+-(x86_64|arm64))?\.(zip|json)|\.layer.*\.(zip|json)\.\w+\.tmp"
 
+_REQUIREMENTS, _POETRY, _PDM = "requirements.txt", "poetry.lock", "pdm.lock"
+_UV, _PYLOCK = "uv.lock", "pylock.toml"
+_MANIFESTS = {"uv": _UV, "poetry": _POETRY, "pdm": _PDM, "pip": _REQUIREMENTS, "pylock": _PYLOCK}
+# Hatch's own, where no `directory` is configured.
+_OUTPUT = "dist"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, init=False)
 class LayerPathLayout:
     """The paths of one project's layers.
 
-    `dir_output` is where the layers go: `dist`, or what the caller of the build asks for.
+    `dir_output` is where the layers go: by default, where Hatch would put them.
     `build_name` tells the work folder of one build from those of others.
     """
 
@@ -26,10 +37,57 @@ class LayerPathLayout:
     dir_output: Path
     build_name: str = "build"
 
+    def __init__(
+        self,
+        path_pyproject_toml: Path | str,
+        dir_output: Path | str | None = None,
+        build_name: str = "build",
+    ) -> None:
+        path = Path(path_pyproject_toml)
+        # Without a folder, Hatch's is read from the files of the project; see `hatch_output`.
+        output = hatch_output(path.parent) if dir_output is None else Path(dir_output)
+        object.__setattr__(self, "path_pyproject_toml", path)
+        object.__setattr__(self, "dir_output", output)
+        object.__setattr__(self, "build_name", build_name)
+
     @property
     def dir_project_root(self) -> Path:
         """The folder of `pyproject.toml`."""
         return self.path_pyproject_toml.parent
+
+    @property
+    def path_requirements_txt(self) -> Path:
+        """The usual path of the requirements that pip reads."""
+        return self.manifest_path("pip")
+
+    @property
+    def path_poetry_lock(self) -> Path:
+        """The path of the lockfile of poetry."""
+        return self.manifest_path("poetry")
+
+    @property
+    def path_pdm_lock(self) -> Path:
+        """The path of the lockfile of pdm."""
+        return self.manifest_path("pdm")
+
+    @property
+    def path_uv_lock(self) -> Path:
+        """The path of the project's own lockfile of uv; that of a workspace lies further up."""
+        return self.manifest_path("uv")
+
+    @property
+    def path_pylock_toml(self) -> Path:
+        """The usual path of a lockfile after PEP 751."""
+        return self.manifest_path("pylock")
+
+    def manifest_path(self, tool: str) -> Path:
+        """Return the path of the file in which `tool` locks; raise `ConfigError` for another tool.
+
+        The tools are those of `tool` in `[tool.lambda-layer]`. The file need not exist.
+        """
+        if tool not in _MANIFESTS:
+            raise ConfigError([f"Tool {tool!r} is unknown: there are {', '.join(_MANIFESTS)}"])
+        return self.dir_project_root / _MANIFESTS[tool]
 
     @property
     def dir_build_lambda(self) -> Path:
@@ -80,6 +138,40 @@ class LayerPathLayout:
             return []
         found = self.dir_output.iterdir()
         return sorted(path for path in found if re.fullmatch(_BUILT, path.name))
+
+
+def hatch_output(root: Path, pyproject: Mapping[str, object] | None = None) -> Path:
+    """Return the folder into which Hatch puts the layers of the project in `root`.
+
+    That is `directory` of `[tool.hatch.build.targets.lambda-layer]`, else of `[tool.hatch.build]`,
+    else `dist`; the tables of `hatch.toml` replace those of `pyproject.toml`, as Hatch has it.
+    `pyproject` is the content of `pyproject.toml`, which is read if it is `None`. Raises
+    `ConfigError` if one of these files is not valid.
+    """
+    if pyproject is None:
+        pyproject = _toml(root / "pyproject.toml")
+    hatch = {**_table(_table(pyproject, "tool"), "hatch"), **_toml(root / "hatch.toml")}
+    build = _table(hatch, "build")
+    target = _table(_table(build, "targets"), "lambda-layer")
+    directory = target.get("directory", build.get("directory", _OUTPUT))
+    if not isinstance(directory, str):
+        raise ConfigError([f"Hatch's `directory` must be a path, not {directory!r}"])
+    return Path(os.path.normpath(root / directory))
+
+
+def _toml(path: Path) -> dict[str, object]:
+    """Return the content of a TOML file; an empty table where there is none."""
+    try:
+        return parse_toml(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError([f"{path} can't be read: {error}"]) from error
+
+
+def _table(parent: object, key: str) -> Mapping[str, object]:
+    value = parent.get(key) if isinstance(parent, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,9 @@ TESTS = Path(__file__).parent
 
 # A folder may import those of the lines above its own, and so may the modules beside the folders.
 ORDER = """
-    exceptions layout
+    exceptions
     _internal
+    layout
     targets
     config
     aws
@@ -38,10 +39,13 @@ ORDER = """
     reports
     build
     publishing
+    api
     hatch cli
-    hooks
+    hooks __main__
 """
 RANK = {room: rank for rank, line in enumerate(ORDER.splitlines()) for room in line.split()}
+# The package itself, whose names are those of the API.
+RANK_OF_PACKAGE = len(ORDER.splitlines())
 
 # Names that a signature needs and no call.
 TYPED = {("hooks", "hatch")}
@@ -54,7 +58,7 @@ DOORS = {
     "hatch": {"hatch"},
     "hatchling": {"hatch", "hooks"},
     "http": set(),
-    "importlib": set(),
+    "importlib": {""},
     "keyring": {"index"},
     "multiprocessing": set(),
     "netrc": {"index"},
@@ -68,6 +72,9 @@ DOORS = {
     "urllib3": {"index"},
     "zipfile": {"_internal", "wheel_builders"},
 }
+
+# What takes long to import.
+LIBRARIES = ("requests", "rich", "boto3", "botocore", "urllib3", "truststore", "packaging", "hatch")
 
 # Scripts that other interpreters run: nobody imports them, and they go through no door of ours.
 SCRIPTS = {
@@ -115,24 +122,27 @@ def imports(name: str, text: str, rooms: set[str]) -> Iterator[Edge]:
         for inner in ast.walk(statement)
     }
     room = _room(name)
-    is_folder = any(each.startswith(f"{name}.") for each in rooms)
-    package = [NAME, *name.split(".")] if is_folder else [NAME, *name.split(".")[:-1]]
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            targets = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) + 1 - node.level] if node.level else []
-            start = ".".join([*base, *filter(None, [node.module])])
-            targets = [f"{start}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for target in targets:
+        for target in _targets(name, node, rooms):
             first, _, rest = target.partition(".")
             inside = first == NAME
             known = rest.partition(".")[0] if inside else first
             # What is no room of the package is a value of its `__init__`.
             if not inside or (known != room and known in {_room(each) for each in rooms}):
                 yield Edge(room, known, inside, typing_only=id(node) in checking)
+
+
+def _targets(name: str, node: ast.AST, rooms: set[str]) -> list[str]:
+    """Return the full names that a statement of the module `name` imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    is_folder = any(each.startswith(f"{name}.") for each in rooms)
+    package = [NAME, *name.split(".")] if is_folder else [NAME, *name.split(".")[:-1]]
+    base = package[: len(package) + 1 - node.level] if node.level else []
+    start = ".".join([*base, *filter(None, [node.module])])
+    return [f"{start}.{alias.name}" for alias in node.names]
 
 
 def edges(sources: Mapping[str, str]) -> list[Edge]:
@@ -145,11 +155,12 @@ def real_edges() -> list[Edge]:
 
 
 def backward(sources: Mapping[str, str]) -> list[str]:
+    rank = {**RANK, "": RANK_OF_PACKAGE}
     return sorted(
         f"{edge.source} imports {edge.target}"
         for edge in edges(sources)
         if edge.inside
-        and RANK.get(edge.target, 0) >= RANK.get(edge.source, -1)
+        and rank.get(edge.target, 0) >= rank.get(edge.source, -1)
         and not (edge.typing_only and (edge.source, edge.target) in TYPED)
     )
 
@@ -165,9 +176,21 @@ def test_no_module_imports_one_that_comes_later() -> None:
 
 
 def test_only_the_entrances_are_imported_by_nobody() -> None:
-    # The entry points of pyproject.toml name these two; any other would be dead.
+    # An entry point of pyproject.toml names one, Python the other; any other would be dead.
     imported = {edge.target for edge in real_edges() if edge.inside}
-    assert set(RANK) - imported == {"cli", "hooks"}
+    assert set(RANK) - imported == {"hooks", "__main__"}
+
+
+def test_of_the_package_itself_modules_know_the_version_only() -> None:
+    # Its other names are those of the API: whoever imported them would load what lies above.
+    found = {
+        target.removeprefix(f"{NAME}.")
+        for name, text in modules().items()
+        for node in ast.walk(ast.parse(text))
+        for target in _targets(name, node, set(modules()))
+        if re.fullmatch(rf"{NAME}\.\w+", target)
+    }
+    assert found - set(RANK) == {"__version__"}
 
 
 @pytest.mark.parametrize(
@@ -240,6 +263,11 @@ def test_no_door_is_built_from_strings() -> None:
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
+        ("", {*LIBRARIES, "click", "importlib.metadata"} | {f"{NAME}.{room}" for room in RANK}),
+        ("api.build", {*LIBRARIES, "click", f"{NAME}.publishing", f"{NAME}.aws"}),
+        ("api.publish", {*LIBRARIES, "click", f"{NAME}.aws.session"}),
+        ("api.manifest_manager", {*LIBRARIES, "click", f"{NAME}.publishing"}),
+        ("api.compare", {*LIBRARIES, "click", f"{NAME}.publishing", f"{NAME}.aws.session"}),
         # A build that has nothing to do pays for every one of these.
         (
             "hatch.builder",
@@ -266,10 +294,11 @@ def test_no_door_is_built_from_strings() -> None:
 def test_importing_an_entrance_does_not_import_what_it_may_never_need(
     module: str, absent: set[str]
 ) -> None:
-    code = f"import sys, {NAME}.{module}; print(*sys.modules, sep='\\n')"
+    name = f"{NAME}.{module}".rstrip(".")
+    code = f"import sys, {name}; print(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     loaded = set(done.stdout.split())
-    assert f"{NAME}.{module}" in loaded
+    assert name in loaded
     assert loaded & absent == set()
 
 

@@ -15,7 +15,7 @@ from hatch_lambda_layer.config.layer import LayerConfig, Matrix
 from hatch_lambda_layer.config.publish import KEYS as PUBLISH_KEYS
 from hatch_lambda_layer.layer.manifest import LayerManifest, LayerPackage
 from hatch_lambda_layer.layer.pruning import PRESETS
-from hatch_lambda_layer.publishing import iam, outputs
+from hatch_lambda_layer.publishing import iam_policy, outputs
 from hatch_lambda_layer.reports import diff as differences
 from hatch_lambda_layer.reports import outdated
 from tests.publishing.test_outputs import version
@@ -132,7 +132,7 @@ def test_the_page_on_what_comes_next_describes_every_form_and_key(tmp_path: Path
     assert sorted(outputs.FORMATS) == sorted(
         set(_first_column(page.partition("## `--output`")[2].partition("###")[0]))
     )
-    assert f"{iam.MANAGED_POLICY_LIMIT:,} characters" in page
+    assert f"{iam_policy.MANAGED_POLICY_LIMIT:,} characters" in page
 
 
 def test_the_mapping_that_is_shown_is_the_one_that_is_made() -> None:

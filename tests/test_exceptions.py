@@ -59,7 +59,7 @@ def test_a_config_error_says_every_problem_and_keeps_them_apart() -> None:
 
 def test_a_tool_error_says_which_program_failed_and_all_that_it_said() -> None:
     error = ToolError("uv export", "first line\nsecond line\n", hint="lock again")
-    assert str(error) == "`uv export` failed:\nfirst line\nsecond line\n\nhint: lock again"
+    assert str(error) == "`uv export` failed:\n| first line\n| second line\n\nhint: lock again"
     assert (error.program, error.output) == ("uv export", "first line\nsecond line\n")
 
 

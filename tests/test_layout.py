@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hatchling.metadata.core import ProjectMetadata
+from hatchling.plugin.manager import PluginManager
 
+from hatch_lambda_layer.exceptions import ConfigError
+from hatch_lambda_layer.hatch.builder import LambdaLayerBuilder
 from hatch_lambda_layer.layout import LayerPathLayout
+from hatch_lambda_layer.lockfiles import LOCKFILES
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 
 if TYPE_CHECKING:
@@ -101,3 +106,74 @@ def test_an_output_folder_that_is_not_there_has_no_layers(tmp_path: Path) -> Non
     paths = layout(tmp_path)
     assert paths.built_paths() == []
     assert not paths.dir_output.exists()
+
+
+TARGET = "[tool.hatch.build.targets.lambda-layer]\n"
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "hatch_toml", "expected"),
+    [
+        ("", None, "dist"),
+        (f"{TARGET}directory = 'layers'\n", None, "layers"),
+        ("[tool.hatch.build]\ndirectory = 'out/./x/..'\n", None, "out"),
+        (f"[tool.hatch.build]\ndirectory = 'out'\n{TARGET}directory = '../l'\n", None, "../l"),
+        ("", "[build]\ndirectory = 'out'\n", "out"),
+        ("", "[build.targets.lambda-layer]\ndirectory = 'layers'\n", "layers"),
+        # A table of hatch.toml replaces that of pyproject.toml as a whole.
+        (f"{TARGET}directory = 'layers'\n", "[build]\ndirectory = 'out'\n", "out"),
+        (f"{TARGET}directory = 'layers'\n", "[build]\nsources = []\n", "dist"),
+        (f"{TARGET}directory = 'layers'\n", "[version]\npath = 'x'\n", "layers"),
+        (f"{TARGET}directory = '/somewhere'\n", None, "/somewhere"),
+    ],
+)
+def test_the_output_folder_is_the_one_that_hatch_uses(
+    tmp_path: Path, pyproject: str, hatch_toml: str | None, expected: str
+) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    path = root / "pyproject.toml"
+    path.write_text(f"[project]\nname = 'app'\nversion = '1'\n{pyproject}", encoding="utf-8")
+    if hatch_toml is not None:
+        (root / "hatch.toml").write_text(hatch_toml, encoding="utf-8")
+    found = LayerPathLayout(path).dir_output
+    assert found == (root / expected).resolve()
+    plugins = PluginManager()
+    metadata = ProjectMetadata(str(root), plugins)
+    builder = LambdaLayerBuilder(str(root), plugin_manager=plugins, metadata=metadata)
+    assert str(found) == builder.config.directory
+
+
+def test_a_layout_needs_no_project_and_takes_text(tmp_path: Path) -> None:
+    assert LayerPathLayout(str(tmp_path / "pyproject.toml")) == layout(tmp_path)
+    assert LayerPathLayout(tmp_path / "pyproject.toml", "out").dir_output.name == "out"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pyproject.toml", "[tool"),
+        ("hatch.toml", "build"),
+        ("hatch.toml", "[build]\ndirectory = 5\n"),
+    ],
+)
+def test_a_folder_that_cannot_be_known_is_an_error(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"can't be read|must be a path"):
+        LayerPathLayout(tmp_path / "pyproject.toml")
+
+
+def test_each_tool_has_its_manifest_where_its_lockfile_is(tmp_path: Path) -> None:
+    paths = layout(tmp_path)
+    for tool, lockfile in LOCKFILES.items():
+        assert paths.manifest_path(tool) == tmp_path / lockfile.filename
+    found = {
+        "pip": paths.path_requirements_txt,
+        "poetry": paths.path_poetry_lock,
+        "pdm": paths.path_pdm_lock,
+        "uv": paths.path_uv_lock,
+        "pylock": paths.path_pylock_toml,
+    }
+    assert {tool: paths.manifest_path(tool) for tool in LOCKFILES} == found
+    with pytest.raises(ConfigError, match="Tool 'conda' is unknown: there are uv, poetry, pdm"):
+        paths.manifest_path("conda")

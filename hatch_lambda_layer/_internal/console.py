@@ -55,10 +55,14 @@ class Progress(Protocol):
 
 
 class Console:
-    """Messages and progress over a `Display`."""
+    """Messages and progress over a `Display`.
 
-    def __init__(self, display: Display) -> None:
+    Where standard error is a terminal, progress is drawn there, unless `draws` is false.
+    """
+
+    def __init__(self, display: Display, *, draws: bool = True) -> None:
         self._display = display
+        self._draws = draws
         self._warned: set[str] = set()
 
     @property
@@ -89,7 +93,7 @@ class Console:
         """Yield a display of the progress through `items`, and of the bytes moved for them."""
         if self._display.verbosity < 0:
             yield _Silent()
-        elif sys.stderr.isatty():
+        elif self._draws and sys.stderr.isatty():
             with _bar(label, items) as bar:
                 yield bar
         else:
@@ -103,7 +107,7 @@ class Console:
             self.info(label)
         if self._display.verbosity < 0:
             yield lambda _: None
-        elif sys.stderr.isatty():
+        elif self._draws and sys.stderr.isatty():
             with _status() as show:
                 yield show
         else:

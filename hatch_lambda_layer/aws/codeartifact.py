@@ -29,6 +29,8 @@ def authorization_token(place: CodeArtifact) -> str:
             BotoCoreError,
             ClientError,
         )
+
+        from .errors import UNREADABLE
     except ImportError as error:
         raise CredentialsError(
             f"CodeArtifact's domain `{place.domain}` needs a token, but boto3 is not installed",
@@ -42,6 +44,7 @@ def authorization_token(place: CodeArtifact) -> str:
             domainOwner=place.domain_owner,
             durationSeconds=_TOKEN_SECONDS,
         )
+        return str(answer["authorizationToken"])
     except (BotoCoreError, ClientError) as error:
         raise CredentialsError(
             f"CodeArtifact returned no token for domain `{place.domain}` of {place.domain_owner} "
@@ -49,4 +52,10 @@ def authorization_token(place: CodeArtifact) -> str:
             hint="check the AWS credentials (`aws sts get-caller-identity`); they need the "
             f"permissions {', '.join(_PERMISSIONS)}",
         ) from error
-    return str(answer["authorizationToken"])
+    except UNREADABLE as error:
+        # Not chained: the error may quote the response, and with it the token.
+        raise CredentialsError(
+            f"CodeArtifact's response for domain `{place.domain}` of {place.domain_owner} in "
+            f"{place.region} can't be read ({type(error).__name__})",
+            hint="check whether a proxy changes or cuts responses, then run it again",
+        ) from None

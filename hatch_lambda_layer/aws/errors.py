@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from botocore import exceptions as aws
+from botocore.parsers import ResponseParserError
 
 from .._internal.process import redact
 from ..exceptions import PublishError
@@ -52,6 +53,16 @@ _NO_CREDENTIALS = (
     aws.SSOError,
     aws.TokenRetrievalError,
 )
+# What botocore, and whoever reads a response of it, raise where its body is cut or something else.
+# A response with the status of success is read without a check: what does not parse is left out.
+UNREADABLE = (
+    AttributeError,
+    LookupError,
+    RecursionError,
+    ResponseParserError,
+    TypeError,
+    ValueError,
+)
 _SERVER_ERROR = 500
 
 
@@ -68,11 +79,16 @@ def throttled(error: Exception) -> bool:
 
 
 def answer_lost(error: Exception) -> bool:
-    """Return whether the call may have succeeded: no response came, or a server's error."""
+    """Return whether the call may have succeeded.
+
+    That is so if no response came, one that can't be read, or a server's error.
+    """
     if isinstance(error, aws.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= _SERVER_ERROR
-    return isinstance(error, _NO_ANSWER)
+    if isinstance(error, aws.BotoCoreError):
+        return isinstance(error, _NO_ANSWER)
+    return isinstance(error, UNREADABLE)
 
 
 @contextmanager
@@ -80,7 +96,7 @@ def explained(action: str, where: str) -> Iterator[None]:
     """Raise `PublishError` for every failure of an AWS call in the block.
 
     `action` is the IAM action of the call, such as `s3:PutObject`. `where` names the Region, and
-    the bucket or the layer.
+    the bucket or the layer. The response is to be read in the block as well, since it may be cut.
     """
     try:
         yield
@@ -104,6 +120,21 @@ def explained(action: str, where: str) -> Iterator[None]:
         ) from error
     except aws.BotoCoreError as error:
         raise PublishError(f"{where}: `{action}` failed: {_plain(error)}") from error
+    except UNREADABLE as error:
+        # Not chained: the error quotes the response, which may hold the credentials of a role.
+        raise PublishError(
+            f"{where}: AWS's response to `{action}` can't be read ({type(error).__name__})",
+            hint="check whether a proxy changes or cuts responses, then run it again",
+        ) from None
+
+
+def bucket_elsewhere(where: str, region: str | None = None) -> PublishError:
+    """Return the error for a bucket in another Region than the layer; `region`, if it is known."""
+    return PublishError(
+        f"{where}: the bucket is in {region or 'another Region'}",
+        hint="Lambda takes a zip only from a bucket in its own Region: put `{region}` in the "
+        "bucket's name in `s3-dir`, or set `s3-dir` by Region",
+    )
 
 
 def _refused(  # noqa: PLR0911  # a return for each kind of refusal
@@ -125,7 +156,8 @@ def _refused(  # noqa: PLR0911  # a return for each kind of refusal
         )
     if name in _INVALID:
         return PublishError(
-            f"{where}: AWS does not know the credentials: {message}", hint=CREDENTIALS_HINT
+            f"{where}: AWS does not know the credentials: {message}",
+            hint=f"{CREDENTIALS_HINT}; a Region that the account has not enabled knows none",
         )
     if name in {"NoSuchBucket", "404"}:
         return PublishError(
@@ -133,11 +165,7 @@ def _refused(  # noqa: PLR0911  # a return for each kind of refusal
             hint="create it, or correct `s3-dir` in `[tool.lambda-layer.publish]`",
         )
     if name in _OTHER_REGION:
-        return PublishError(
-            f"{where}: the bucket is in another Region",
-            hint="Lambda takes a zip only from a bucket in its own Region: put `{region}` in the "
-            "bucket's name in `s3-dir`, or give `s3-dir` by Region",
-        )
+        return bucket_elsewhere(where)
     if throttled(error):
         return PublishError(
             f"{where}: AWS is still refusing `{action}` because of too many calls: {message}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from dataclasses import dataclass, replace
 from itertools import count
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .errors import answer_lost, code, explained, throttled
+from .errors import UNREADABLE, answer_lost, code, explained, throttled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,11 +56,11 @@ class LayerPermission:
     organization: str | None = None
 
 
-class Publication(NamedTuple):
+class PublishedLayerVersion(NamedTuple):
     """A version that was published, as Lambda has it; `code_sha256` is base64.
 
     `answer_was_lost` is true where the version was found in the list, after a call whose response
-    was lost.
+    was lost or can't be read.
     """
 
     version: LayerVersion
@@ -87,13 +88,13 @@ class LayerRegistry:
         with explained("lambda:ListLayerVersions", self._where(name)):
             found = [
                 LayerVersion(
-                    number=item["Version"],
-                    arn=item["LayerVersionArn"],
-                    description=item.get("Description", ""),
-                    created=item.get("CreatedDate", ""),
+                    number=int(item["Version"]),
+                    arn=str(item["LayerVersionArn"]),
+                    description=str(item.get("Description", "")),
+                    created=str(item.get("CreatedDate", "")),
                     runtimes=frozenset(item.get("CompatibleRuntimes", [])),
                     architectures=frozenset(item.get("CompatibleArchitectures", [])),
-                    license=item.get("LicenseInfo", ""),
+                    license=str(item.get("LicenseInfo", "")),
                 )
                 for page in pages.paginate(LayerName=name)
                 for item in page["LayerVersions"]
@@ -103,16 +104,17 @@ class LayerRegistry:
     def code(self, name: str, number: int) -> tuple[str, int]:
         """Return the CodeSha256 (base64) of a version, and the size of its zip in bytes."""
         with explained("lambda:GetLayerVersion", self._where(name)):
-            content = self._client.get_layer_version(LayerName=name, VersionNumber=number)[
-                "Content"
-            ]
-        return content["CodeSha256"], content["CodeSize"]
+            version = self._client.get_layer_version(LayerName=name, VersionNumber=number)
+            return str(version["Content"]["CodeSha256"]), int(version["Content"]["CodeSize"])
 
-    def publish(self, wanted: LayerVersion, name: str, zip_file: StoredZip | Path) -> Publication:
+    def publish(
+        self, wanted: LayerVersion, name: str, zip_file: StoredZip | Path
+    ) -> PublishedLayerVersion:
         """Publish a version once.
 
         `wanted` is the version as it will be, with the number of the newest version so far. A call
-        whose response was lost is repeated only if the list of versions shows that it made none.
+        whose response was lost, or can't be read, is repeated only if the list of versions shows
+        that it made none.
         """
         request: Any = {
             "LayerName": name,
@@ -127,8 +129,10 @@ class LayerRegistry:
             for attempt in count():
                 try:
                     answer = self._once.publish_layer_version(**request)
+                    number, arn = int(answer["Version"]), str(answer["LayerVersionArn"])
+                    code_sha256 = str(answer["Content"]["CodeSha256"])
                     break
-                except (ClientError, BotoCoreError) as error:
+                except (ClientError, BotoCoreError, *UNREADABLE) as error:
                     lost = answer_lost(error)
                     if not lost and not throttled(error):
                         raise
@@ -136,11 +140,11 @@ class LayerRegistry:
                     found = self._look_up(wanted, name) if lost else None
                     if found is not None:
                         code_sha256, _ = self.code(name, found.number)
-                        return Publication(found, code_sha256, answer_was_lost=True)
+                        return PublishedLayerVersion(found, code_sha256, answer_was_lost=True)
                     if attempt == _ATTEMPTS - 1:
                         raise
-        made = replace(wanted, number=answer["Version"], arn=answer["LayerVersionArn"])
-        return Publication(made, answer["Content"]["CodeSha256"], answer_was_lost=False)
+        made = replace(wanted, number=number, arn=arn)
+        return PublishedLayerVersion(made, code_sha256, answer_was_lost=False)
 
     def permissions(self, name: str, number: int) -> set[str]:
         """Return the ids of the statements in a version's policy; none if it has no policy."""
@@ -153,7 +157,7 @@ class LayerRegistry:
                 if code(error) == _MISSING:
                     return set()
                 raise
-        return {statement["Sid"] for statement in json.loads(policy)["Statement"]}
+            return {statement["Sid"] for statement in json.loads(policy)["Statement"]}
 
     def permit(self, name: str, number: int, permission: LayerPermission) -> None:
         """Add a permission to a version, unless it has one with the same id."""
@@ -210,7 +214,10 @@ class LayerRegistry:
         if isinstance(error, ClientError):
             headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         asked = headers.get("retry-after", "")
-        seconds = float(asked) if asked.isdigit() else random.uniform(0.5, 1) * 2**attempt  # noqa: S311
+        if re.fullmatch(r"[0-9]+", asked):
+            seconds = float(asked)
+        else:
+            seconds = random.uniform(0.5, 1) * 2**attempt  # noqa: S311  # no secret
         self._pause(min(seconds, _LONGEST_PAUSE))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ _TAKEN = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 # A manifest's version, in the metadata of its object.
 _VERSION = "layer-version"
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,33 @@ class StoredZip:
     bucket: str
     key: str
     version_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredObject:
+    """An object as HEAD shows it; `layer_version` is 0 where its metadata have no valid number.
+
+    `checksum` is the SHA-256 (base64) of its bytes, or of its parts' checksums.
+    """
+
+    etag: str
+    checksum: str | None
+    version_id: str | None
+    layer_version: int
+
+    @classmethod
+    def from_response(cls, response: Mapping[str, Any]) -> _StoredObject:
+        """Parse the response to HEAD."""
+        number = response.get("Metadata", {}).get(_VERSION, "")
+        # S3 adds the number of parts, as in "…=-3"; imitations of S3 may leave it out.
+        checksum = response.get("ChecksumSHA256", "").partition("-")[0]
+        version_id = response.get("VersionId")
+        return cls(
+            etag=response["ETag"],
+            checksum=checksum or None,
+            version_id=version_id if version_id != "null" else None,
+            layer_version=int(number) if _NUMBER.fullmatch(number) else 0,
+        )
 
 
 class LayerBucket:
@@ -83,12 +112,12 @@ class LayerBucket:
             with suppress(ClientError, BotoCoreError):
                 self._uploads.pop()()
 
-    def region(self) -> str:
+    def find_region(self) -> str:
         """Return the Region of the bucket; raise `PublishError` where it can't be used."""
         with explained("s3:ListBucket", f"{self._where} (of account {self._owner})"):
             answer = self._client.head_bucket(Bucket=self.name, ExpectedBucketOwner=self._owner)
-        headers = answer["ResponseMetadata"]["HTTPHeaders"]
-        return headers.get("x-amz-bucket-region") or "us-east-1"
+            headers = answer["ResponseMetadata"]["HTTPHeaders"]
+            return headers.get("x-amz-bucket-region") or "us-east-1"
 
     def exists(self, key: str) -> bool:
         """Return whether there is an object under `key`."""
@@ -97,15 +126,16 @@ class LayerBucket:
     def first_text(self, prefix: str) -> str | None:
         """Return the text of the first object below a prefix, `None` if there is none."""
         with explained("s3:ListBucket", self._where):
-            listed = self._client.list_objects_v2(
+            page = self._client.list_objects_v2(
                 Bucket=self.name, Prefix=prefix, MaxKeys=1, ExpectedBucketOwner=self._owner
             )
-        for found in listed.get("Contents", []):
-            with explained("s3:GetObject", self._where):
-                return S3Path(self.name, found["Key"]).read_text(
-                    expected_bucket_owner=self._owner, s3_client=self._client
-                )
-        return None
+            keys = [each["Key"] for each in page.get("Contents", [])]
+        if not keys:
+            return None
+        with explained("s3:GetObject", self._where):
+            return S3Path(self.name, keys[0]).read_text(
+                expected_bucket_owner=self._owner, s3_client=self._client
+            )
 
     def put_zip(self, key: str, path: Path, code_sha256: str, progress: Progress) -> StoredZip:
         """Put the zip, unless it is there already, and check that S3 has the checksum of its bytes.
@@ -128,16 +158,14 @@ class LayerBucket:
                     self._put(key, data, _ZIP, if_none_match="*")
                     progress.moved(size)
             found = self._head(key)
-        # S3 adds the number of parts, as in "…=-3"; imitations of S3 may leave it out.
-        there = found.get("ChecksumSHA256", "none").partition("-")[0] if found else "none"
-        if found is None or there != checksum:
+        if found is None or found.checksum != checksum:
+            there = found.checksum if found else None
             raise PublishError(
                 f"{self._where}: the object `{key}` is not the zip {path.name}: its SHA-256 "
-                f"is {there}, not {checksum}",
+                f"is {there or 'missing'}, not {checksum}",
                 hint="remove the object, or choose another `s3-dir`",
             )
-        version = found.get("VersionId")
-        return StoredZip(self.name, key, version if version != "null" else None)
+        return StoredZip(self.name, key, found.version_id)
 
     def put_manifest(self, key: str, text: str) -> None:
         """Put the manifest of a version, unless one is there: the first to write it is right."""
@@ -147,14 +175,15 @@ class LayerBucket:
     def put_last_manifest(self, key: str, text: str, version: int) -> bool:
         """Put the manifest of a version as the newest; return whether that was needed.
 
-        The manifest of the same or a newer version is left alone, even one that comes meanwhile.
+        The manifest of the same or a newer version is left alone, even one that comes meanwhile. An
+        object whose metadata don't have the number of a version counts as older than all.
         """
         for _ in range(_TRIES):
             found = self._head(key)
-            if found is not None and int(found["Metadata"].get(_VERSION, 0)) >= version:
+            if found is not None and found.layer_version >= version:
                 return False
             held: dict[str, Any] = (
-                {"if_match": found["ETag"]} if found is not None else {"if_none_match": "*"}
+                {"if_match": found.etag} if found is not None else {"if_none_match": "*"}
             )
             with self._written() as written:
                 self._put(key, text.encode(), _JSON, metadata={_VERSION: str(version)}, **held)
@@ -165,14 +194,16 @@ class LayerBucket:
             hint="run it again when they have ended",
         )
 
-    def _head(self, key: str) -> Mapping[str, Any] | None:
+    def _head(self, key: str) -> _StoredObject | None:
         with explained("s3:GetObject", self._where):
             try:
-                return self._client.head_object(
-                    Bucket=self.name,
-                    Key=key,
-                    ChecksumMode="ENABLED",
-                    ExpectedBucketOwner=self._owner,
+                return _StoredObject.from_response(
+                    self._client.head_object(
+                        Bucket=self.name,
+                        Key=key,
+                        ChecksumMode="ENABLED",
+                        ExpectedBucketOwner=self._owner,
+                    )
                 )
             except ClientError as error:
                 if code(error) in _MISSING:
@@ -211,12 +242,12 @@ class LayerBucket:
         )
 
     def _put_parts(self, key: str, path: Path, checksums: list[str], progress: Progress) -> None:
-        place: Any = {"Bucket": self.name, "Key": key, "ExpectedBucketOwner": self._owner}
+        target: Any = {"Bucket": self.name, "Key": key, "ExpectedBucketOwner": self._owner}
         options: Any = {"Tagging": urlencode(self._tags)} if self._tags else {}
         if self._kms:
             options |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._kms}
         upload = self._client.create_multipart_upload(
-            **place,
+            **target,
             ChecksumAlgorithm="SHA256",
             ChecksumType="COMPOSITE",
             ContentType=_ZIP,
@@ -230,7 +261,7 @@ class LayerBucket:
             # S3 compares the checksum with what it got: a zip that changes meanwhile is refused.
             checksum = checksums[number - 1]
             answer = self._client.upload_part(
-                **place,
+                **target,
                 UploadId=upload,
                 PartNumber=number,
                 Body=data,
@@ -240,13 +271,13 @@ class LayerBucket:
             progress.moved(len(data))
             return {"ETag": answer["ETag"], "PartNumber": number, "ChecksumSHA256": checksum}
 
-        self._uploads.append(lambda: self._client.abort_multipart_upload(**place, UploadId=upload))
+        self._uploads.append(lambda: self._client.abort_multipart_upload(**target, UploadId=upload))
         try:
             numbers = range(1, len(checksums) + 1)
             parts = [part for _, part in run_parallel(put_part, numbers, _UPLOADS)]
             parts.sort(key=lambda part: part["PartNumber"])
             self._client.complete_multipart_upload(
-                **place, UploadId=upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
+                **target, UploadId=upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
             )
             self._uploads.clear()
         except BaseException:

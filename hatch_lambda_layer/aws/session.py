@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import threading
-from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 from botocore.config import Config
 
 from .. import __version__
+from ..exceptions import PublishError
+from .arns import account_of
 from .errors import explained
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
 
+# The Region whose STS is asked where none is configured: every account has it enabled.
+STS_REGION = "us-east-1"
 _SECONDS_TO_CONNECT = 10
 # Lambda responds when it has copied the zip: for 250 MB that takes longer than other calls.
 _SECONDS_FOR_ANSWER = 60
@@ -26,43 +31,49 @@ _ATTEMPTS = 5
 _SESSION_NAME = "hatch-lambda-layer"
 
 
-class AwsSession:
-    """The credentials of one account, and its clients, which threads may share.
+class _Identity(NamedTuple):
+    """An account, and the credentials of the role in it as boto3 takes them; none without one."""
 
-    `profile` is one of AWS's own configuration; `role_arn` is a role to assume with it; `region`
-    is the Region of STS, by default that of AWS's own settings. `timeout` is the time to wait for
-    a response, in seconds. Raises `PublishError` where there are no credentials, or they are
-    refused.
+    account: str
+    credentials: Mapping[str, str]
+
+
+class AwsSession:
+    """The credentials of a profile, or of a role assumed with it, and clients that use them.
+
+    `profile` is one of AWS's own configuration; `timeout` is the time to wait for a response, in
+    seconds. Threads may share a session. Creating one sends nothing to AWS; it raises
+    `PublishError` if there is no such profile. Every method may raise `PublishError`: without
+    credentials, or where AWS refuses them.
+
+    Each Region has an STS of its own, which is asked for what is done in that Region: one that the
+    account has not enabled, or that can't be reached, does not keep others from being used.
     """
 
     def __init__(
         self,
         profile: str | None = None,
         role_arn: str | None = None,
-        region: str | None = None,
         timeout: float | None = None,
     ) -> None:
-        self._identity_region = region
+        self._role_arn = role_arn
         self._timeout = timeout
         with explained("sts:GetCallerIdentity", "credentials"):
             self._session = boto3.Session(profile_name=profile)
         # Threads may share the clients of a session, but not the session (guide of boto3).
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._clients: dict[tuple[str, str, bool], object] = {}
-        if role_arn:
-            self._take_on(role_arn)
+        self._asking: dict[str, threading.Lock] = {}
+        self._identities: dict[str, _Identity | PublishError] = {}
 
     @property
     def region(self) -> str | None:
         """The Region that AWS's own settings name."""
         return self._session.region_name
 
-    @cached_property
-    def identity(self) -> tuple[str, str]:
-        """The number of the account, and the ARN of the user or role."""
-        with explained("sts:GetCallerIdentity", "credentials"):
-            answer = self._sts().get_caller_identity()
-        return answer["Account"], answer["Arn"]
+    def find_account(self, region: str) -> str:
+        """Ask the STS of a Region, at most once, for the account; return its 12-digit id."""
+        return self._identity(region).account
 
     def layers(self, region: str) -> LambdaClient:
         """Return a client for Lambda in a Region."""
@@ -84,10 +95,40 @@ class AwsSession:
         """Return a client for the parameters of Systems Manager in a Region."""
         return self._client("ssm", region)  # type: ignore[return-value]
 
-    def _sts(self) -> STSClient:
-        return self._client("sts", self._identity_region or self.region or "us-east-1")  # type: ignore[return-value]
+    def _identity(self, region: str) -> _Identity:
+        with self._lock:
+            asking = self._asking.setdefault(region, threading.Lock())
+        with asking:
+            if region not in self._identities:
+                try:
+                    self._identities[region] = self._ask(region)
+                except PublishError as error:
+                    # The layers that go to this Region would all wait for the same answer.
+                    self._identities[region] = error
+        found = self._identities[region]
+        if isinstance(found, PublishError):
+            raise found
+        return found
+
+    def _ask(self, region: str) -> _Identity:
+        sts: STSClient = self._client("sts", region)  # type: ignore[assignment]
+        if self._role_arn is None:
+            with explained("sts:GetCallerIdentity", f"{region}, credentials"):
+                return _Identity(sts.get_caller_identity()["Account"], {})
+        with explained("sts:AssumeRole", f"{region}, {self._role_arn}"):
+            given = sts.assume_role(RoleArn=self._role_arn, RoleSessionName=_SESSION_NAME)
+            return _Identity(
+                account_of(self._role_arn),
+                {
+                    "aws_access_key_id": given["Credentials"]["AccessKeyId"],
+                    "aws_secret_access_key": given["Credentials"]["SecretAccessKey"],
+                    "aws_session_token": given["Credentials"]["SessionToken"],
+                },
+            )
 
     def _client(self, service: str, region: str, *, once: bool = False) -> object:
+        with_role = self._role_arn is not None and service != "sts"
+        credentials: Any = self._identity(region).credentials if with_role else {}
         with self._lock:
             if (service, region, once) not in self._clients:
                 usual = _SECONDS_FOR_PUBLISH if once else _SECONDS_FOR_ANSWER
@@ -99,18 +140,6 @@ class AwsSession:
                 )
                 with explained(f"{service}:*", region):
                     self._clients[service, region, once] = self._session.client(  # type: ignore[call-overload]
-                        service, region_name=region, config=config
+                        service, region_name=region, config=config, **credentials
                     )
             return self._clients[service, region, once]
-
-    def _take_on(self, role_arn: str) -> None:
-        with explained("sts:AssumeRole", role_arn):
-            answer = self._sts().assume_role(RoleArn=role_arn, RoleSessionName=_SESSION_NAME)
-        given = answer["Credentials"]
-        self._session = boto3.Session(
-            aws_access_key_id=given["AccessKeyId"],
-            aws_secret_access_key=given["SecretAccessKey"],
-            aws_session_token=given["SessionToken"],
-            region_name=self.region,
-        )
-        self._clients.clear()

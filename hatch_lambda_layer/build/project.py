@@ -19,7 +19,7 @@ from .lock_selection import Resolver
 from .pipeline import build_layer, plan_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date
     from pathlib import Path
@@ -29,6 +29,22 @@ if TYPE_CHECKING:
     from ..config.layer import Matrix, Member
     from ..layout import LayerPathLayout
     from .pipeline import BuildPlan, BuiltLayer
+
+
+class BuildFailures(LambdaLayerError):  # noqa: N818  # they are several
+    """Some of several layers could not be built.
+
+    `errors` has the error of each member of the matrix that failed, by its id; `built` has the
+    layers of the others.
+    """
+
+    def __init__(self, errors: Mapping[str, LambdaLayerError], built: Sequence[BuiltLayer]) -> None:
+        super().__init__(
+            f"{len(errors)} of {len(errors) + len(built)} layers failed: {', '.join(errors)}; "
+            f"{len(built)} built"
+        )
+        self.errors = dict(errors)
+        self.built = list(built)
 
 
 @dataclass
@@ -104,20 +120,23 @@ class ProjectBuild:
         """Yield the layers of several members, each when it is built.
 
         A member that fails does not keep the others from being built: `on_failure` is called with
-        its id and the error. `LambdaLayerError` is raised at the end if any member failed, but at
-        once if it is the only member, or a signal came.
+        its id and the error, and `BuildFailures` is raised at the end. The error itself is raised,
+        at once, if it is that of the only member, or a signal came.
         """
-        failed = []
+        errors: dict[str, LambdaLayerError] = {}
+        built: list[BuiltLayer] = []
         for member in members:
             try:
-                yield self.build(member)
+                built.append(self.build(member))
             except LambdaLayerError as error:
                 if len(members) == 1 or isinstance(error, Interrupted):
                     raise
                 on_failure(member.id, error)
-                failed.append(member.id)
-        if failed:
-            raise failures(failed, len(members))
+                errors[member.id] = error
+            else:
+                yield built[-1]
+        if errors:
+            raise BuildFailures(errors, built)
 
     def clean(self) -> None:
         """Remove the layers of this project, and the work folders of builds that have ended."""
@@ -137,14 +156,6 @@ class ProjectBuild:
 
     def _say_waiting(self) -> None:
         self.console.info("Waiting for another build of this project to end")
-
-
-def failures(failed: Sequence[str], members: int) -> LambdaLayerError:
-    """Return the error for a matrix of which the members `failed` could not be built."""
-    return LambdaLayerError(
-        f"{len(failed)} of {members} layers failed: {', '.join(failed)}; "
-        f"{members - len(failed)} built"
-    )
 
 
 def _codeartifact_token(place: CodeArtifact) -> str:

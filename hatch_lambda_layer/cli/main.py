@@ -12,6 +12,9 @@ from .. import __version__
 from .._internal.console import Console
 from .._internal.errors import reported
 from .._internal.text import safe
+from ..api.arguments import choose_members
+from ..api.build import built_as_json
+from ..api.compare import compare_layers
 from ..build.opening import open_project
 from ..exceptions import LambdaLayerError
 from ..layer.manifest import LayerManifest
@@ -19,7 +22,6 @@ from ..reports import diff as differences
 from ..reports import text as report
 from .options import (
     Terminal,
-    chosen,
     of_architecture,
     of_layer,
     of_member,
@@ -64,13 +66,23 @@ def main() -> None:
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path), default=Path())
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Folder for the layers [dist]."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder for the layers [Hatch's `directory`, or dist].",
 )
 @of_layer
 @of_member
 @of_runtime
 @of_architecture
 @with_tool
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="How to print the layers [text: their paths].",
+)
 @click.option("-c", "--clean", is_flag=True, help="Remove existing layers first.")
 @verbosely
 @quietly
@@ -82,12 +94,16 @@ def build(
     runtimes: tuple[str, ...],
     architectures: tuple[str, ...],
     tool: str | None,
+    form: str,
     *,
     clean: bool,
     verbose: int,
     quiet: int,
 ) -> None:
-    """Build the layers of the project in PATH, and print the path of each."""
+    """Build the layers of the project in PATH, and print the path of each.
+
+    With `--format json` they are printed at the end, and only if all of them were built.
+    """
     terminal = Terminal(verbose - quiet)
     with reported(terminal):
         project = open_project(
@@ -98,8 +114,13 @@ def build(
         )
         if clean:
             project.clean()
-        wanted = chosen(project.matrix, layers, members)
-        for built in project.build_all(wanted, terminal.display_failure):
+        wanted = choose_members(project.matrix, layers, members)
+        layers_built = project.build_all(wanted, terminal.display_failure)
+        if form == "json":
+            click.echo(built_as_json(layers_built), nl=False)
+            return
+        # Each path is printed when its layer is there.
+        for built in layers_built:
             click.echo(built.zip_path)
 
 
@@ -146,18 +167,7 @@ def diff(old: str, new: str, output: str, *, exit_code: bool) -> None:
     its ARN.
     """
     with reported(Terminal(0)):
-        sides = (differences.read_side(each, _published_manifest) for each in (old, new))
-        difference = differences.LayerDifference(*sides)
+        difference = compare_layers(old, new)
         click.echo(differences.FORMATS[output](difference), nl=False)
         if exit_code and not difference.equal:
             sys.exit(_DIFFERENT)
-
-
-def _published_manifest(version: str) -> LayerManifest:
-    from ..aws import needed
-    from ..config.publish import PublishConfig
-
-    with needed():
-        from ..publishing.inventory import published_manifest
-    pyproject = open_project(Path(), Console(Terminal(0))).pyproject
-    return published_manifest(version, PublishConfig.from_pyproject(pyproject).values())

@@ -1,4 +1,4 @@
-"""The parts that the commands share: terminal, options, and the choice of members."""
+"""The parts that the commands share: the terminal, and options."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from .._internal.text import safe
-from ..exceptions import ConfigError
 
 if TYPE_CHECKING:
-    from ..config.layer import Matrix, Member
     from ..exceptions import LambdaLayerError
 
 
@@ -77,31 +75,3 @@ def overridden(
     """Return the keys of `[tool.lambda-layer]` that these options replace."""
     given = {"runtimes": list(runtimes), "architectures": list(architectures), "tool": tool}
     return {key: value for key, value in given.items() if value}
-
-
-def chosen(matrix: Matrix, layers: tuple[str, ...], members: tuple[str, ...]) -> tuple[Member, ...]:
-    """Return the members of the matrix that the command line names, or all of them.
-
-    Raises `ConfigError` for names that the matrix does not have.
-    """
-    known_layers = [layer.name for layer in matrix.layers if layer.name]
-    known_members = [member.id for member in matrix.members]
-    problems = [
-        f"{kind} `{name}` is not in `[tool.lambda-layer]`, which has: {', '.join(known) or 'none'}"
-        for kind, names, known in (
-            ("Layer", layers, known_layers),
-            ("Member", members, known_members),
-        )
-        for name in names
-        if name not in known
-    ]
-    found = tuple(
-        member
-        for member in matrix.members
-        if (not layers or member.config.name in layers) and (not members or member.id in members)
-    )
-    if not found and not problems:
-        problems.append(f"No member of layer {', '.join(layers)} is {' or '.join(members)}")
-    if problems:
-        raise ConfigError(problems)
-    return found

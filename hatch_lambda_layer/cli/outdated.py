@@ -9,11 +9,11 @@ import click
 
 from .._internal.console import Console
 from .._internal.errors import reported
+from ..api.arguments import choose_members
 from ..build.opening import open_project
 from ..reports import outdated as reports
 from .options import (
     Terminal,
-    chosen,
     of_architecture,
     of_layer,
     of_member,
@@ -72,7 +72,7 @@ def outdated(
     with reported(terminal):
         overrides = overridden(runtimes, architectures, tool)
         project = open_project(path, Console(terminal), overrides=overrides)
-        wanted = chosen(project.matrix, layers, members)
+        wanted = choose_members(project.matrix, layers, members)
         statuses = check_layers(project.context, wanted, terminal.display_failure)
         click.echo(reports.FORMATS[form](statuses, verbose=terminal.verbosity > 0), nl=False)
         if error := failure(statuses, wanted):

@@ -9,13 +9,14 @@ import click
 
 from .._internal.console import Console
 from .._internal.errors import reported
+from ..api.arguments import choose_members, publish_overrides
 from ..aws import needed
 from ..build.opening import open_project
 from ..config.publish import PublishConfig
 from ..publishing import outputs
-from ..publishing.project import Publication
+from ..publishing.project import ProjectPublication
 from ..publishing.rollout import Rollout, RolloutOptions
-from .options import Terminal, chosen, of_layer, of_member, quietly, verbosely
+from .options import Terminal, of_layer, of_member, quietly, verbosely
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,21 +81,23 @@ def publish(
             raise click.UsageError("ZIP can't be combined with --build, --layer or --member")
         console = Console(terminal)
         build = open_project(project, console)
-        overrides = _overrides(regions, profile)
+        overrides = publish_overrides(regions, profile)
         configs = PublishConfig.from_pyproject(build.pyproject, overrides)
-        wanted = chosen(build.matrix, layers, members)
+        wanted = choose_members(build.matrix, layers, members)
         if policy:
-            from ..publishing.policy import needed_policy
+            from ..publishing.iam_policy import needed_policy
 
             click.echo(needed_policy(wanted, configs), nl=False)
             return
         options = RolloutOptions(force=force, take_over=take_over)
         rollout = Rollout(console=console, on_failure=terminal.display_failure, options=options)
-        publication = Publication(build=build, configs=configs, rollout=rollout, dry_run=dry_run)
+        publication = ProjectPublication(
+            build=build, configs=configs, rollout=rollout, dry_run=dry_run
+        )
         try:
             # Each ARN is printed when its version is live, the other formats once at the end.
             for version in publication.run(wanted, zips, builds=builds):
-                if form == "text":
+                if form == "text" and not dry_run:
                     click.echo(version.arn)
         finally:
             if form != "text" and not dry_run:
@@ -116,14 +119,9 @@ def versions(
         with needed():
             from ..publishing.inventory import inventory
         pyproject = open_project(project, Console(terminal)).pyproject
-        configs = PublishConfig.from_pyproject(pyproject, _overrides(regions, profile))
+        configs = PublishConfig.from_pyproject(pyproject, publish_overrides(regions, profile))
         for text in inventory(name, configs.values(), count):
             click.echo(text)
-
-
-def _overrides(regions: tuple[str, ...], profile: str | None) -> Mapping[str, object]:
-    given = {"regions": list(regions), "profile": profile}
-    return {key: value for key, value in given.items() if value}
 
 
 COMMANDS: Mapping[str, click.Command] = {"publish": publish, "versions": versions}

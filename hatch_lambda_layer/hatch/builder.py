@@ -13,7 +13,7 @@ from hatchling.plugin.manager import PluginManager
 from .._internal.console import Console
 from .._internal.errors import abort, reported
 from .._internal.text import safe
-from ..build.project import ProjectBuild, failures
+from ..build.project import BuildFailures, ProjectBuild
 from ..config.layer import Matrix
 from ..exceptions import ConfigError, Interrupted, LambdaLayerError
 from ..layout import LayerPathLayout
@@ -21,6 +21,7 @@ from ..layout import LayerPathLayout
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from ..build.pipeline import BuiltLayer
     from ..config.layer import Member
 
 
@@ -47,7 +48,8 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                         for version in unknown
                     ]
                 )
-        failed = []
+        errors: dict[str, LambdaLayerError] = {}
+        self._built: list[BuiltLayer] = []
         for number, version in enumerate(versions):
             artifacts: list[str] = []
             with reported(self.app):
@@ -59,10 +61,10 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                     if len(versions) == 1 or isinstance(error, Interrupted):
                         raise
                     self.app.display_error(safe(f"error: {version}: {error}"))
-                    failed.append(version)
+                    errors[version] = error
             yield from artifacts
-        if failed:
-            abort(self.app, failures(failed, len(versions)))
+        if errors:
+            abort(self.app, BuildFailures(errors, self._built))
 
     def clean(self, directory: str, versions: list[str]) -> None:  # noqa: ARG002
         """Remove the layers from `directory`."""
@@ -70,7 +72,9 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
             self._project_build(directory).clean()
 
     def _build_member(self, member: Member, directory: str, **_build_data: Any) -> str:
-        return str(self._project_build(directory).build(member).zip_path)
+        built = self._project_build(directory).build(member)
+        self._built.append(built)
+        return str(built.zip_path)
 
     @cached_property
     def _matrix(self) -> Matrix:

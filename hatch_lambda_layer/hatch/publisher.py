@@ -14,7 +14,7 @@ from ..build.opening import open_project
 from ..config.publish import PublishConfig
 from ..config.reader import listed, nearest
 from ..exceptions import ConfigError
-from ..publishing.project import Publication
+from ..publishing.project import ProjectPublication
 from ..publishing.rollout import Rollout, RolloutOptions
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class LambdaLayerPublisher(PublisherInterface):
             if "profile" in texts:
                 overrides["profile"] = texts["profile"]
             build = open_project(Path(self.root), Console(self.app))
-            publication = Publication(
+            publication = ProjectPublication(
                 build=build,
                 configs=PublishConfig.from_pyproject(build.pyproject, overrides),
                 rollout=Rollout(
@@ -55,7 +55,8 @@ class LambdaLayerPublisher(PublisherInterface):
             )
             zips = [Path(each) for each in artifacts]
             for version in publication.run(build.matrix.members, zips, builds=flags["build"]):
-                self.app.display(version.arn)
+                if not flags["dry-run"]:
+                    self.app.display(version.arn)
 
     def _tell(self, label: str, error: LambdaLayerError) -> None:
         self.app.display_error(safe(f"error: {label}: {error}"))

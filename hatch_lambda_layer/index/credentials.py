@@ -56,7 +56,7 @@ class Credentials:
     index_url: str
     username: str = field(repr=False)
     password: str = field(repr=False)
-    source: str
+    source: str = "the program"
 
     @property
     def uppercase_index_name(self) -> str:
@@ -74,7 +74,12 @@ class Credentials:
         return basic(self.username, self.password)
 
     def environment(self, tool: str) -> dict[str, str]:
-        """Return the variables that hand these to uv or poetry; no other tool has any."""
+        """Return the variables that hand these to uv or poetry, none for another tool.
+
+        Builds read them as well, for an index of that name in `[[tool.lambda-layer.indexes]]`.
+        """
+        if tool not in _OF_TOOLS:
+            return {}
         names = variables(tool, self.index_name)
         return dict(zip(names, (self.username, self.password), strict=True))
 

@@ -1,4 +1,4 @@
-"""Destinations whose account, Region and bucket have been looked up."""
+"""Destinations of the configuration with their sessions and Regions."""
 
 from __future__ import annotations
 
@@ -17,35 +17,34 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A destination with the session for it, and its Region."""
+class ResolvedDestination:
+    """A destination as it is configured, with the session for it, and its Region."""
 
-    destination: Destination
+    configured: Destination
     session: AwsSession
     region: str
 
     @classmethod
-    def of(cls, destination: Destination, session: AwsSession) -> Place:
+    def of(cls, configured: Destination, session: AwsSession) -> ResolvedDestination:
         """Find the Region of a destination; raise `PublishError` if none is configured."""
-        region = destination.region or session.region
+        region = configured.region or session.region
         if region is None:
             raise PublishError(
                 "No Region to publish to is configured",
                 hint="set `regions` in `[tool.lambda-layer.publish]`, `--region`, or AWS_REGION",
             )
-        return cls(destination, session, region)
-
-    @property
-    def account(self) -> str:
-        """The 12-digit id of the account."""
-        return self.session.identity[0]
+        return cls(configured, session, region)
 
     @property
     def label(self) -> str:
         """The name in messages, such as `eu-west-1` or `production, eu-west-1`."""
-        return ", ".join(filter(None, [self.destination.account, self.region]))
+        return ", ".join(filter(None, [self.configured.account, self.region]))
 
-    def storage(
+    def find_account(self) -> str:
+        """Return the 12-digit id of the account, from this Region's STS; raise `PublishError`."""
+        return self.session.find_account(self.region)
+
+    def find_storage(
         self,
         layer_name: str,
         architectures: Iterable[str],
@@ -53,15 +52,16 @@ class Place:
     ) -> tuple[LayerS3Layout, LayerBucket] | None:
         """Return the keys of a layer's objects, and their bucket; `None` without `s3-dir`.
 
-        Objects that are put there get `tags`. Whether the bucket exists, and is in this Region, is
-        not checked here.
+        Objects that are put there get `tags`. AWS is asked only for the account that must own the
+        bucket: whether the bucket exists, and is in this Region, is not checked here. Raises
+        `PublishError` if AWS does not know the credentials.
         """
-        destination = self.destination
-        storage = destination.storage(layer_name, architectures, self.region)
+        configured = self.configured
+        storage = configured.storage(layer_name, architectures, self.region)
         if storage is None:
             return None
         name, layout = storage
-        owner = destination.bucket_owner or self.account
+        owner = configured.bucket_owner or self.find_account()
         return layout, LayerBucket(
-            self.session, self.region, name, owner, kms=destination.kms, tags=tags
+            self.session, self.region, name, owner, kms=configured.kms, tags=tags
         )

@@ -11,12 +11,11 @@ from ..aws.session import AwsSession
 from ..exceptions import PublishError
 from ..layer.manifest import LayerManifest
 from .descriptions import VersionTag
-from .destination import Place
+from .destination import ResolvedDestination
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..aws.layers import LayerVersion
     from ..config.publish import PublishConfig
 
 # How many digits of a digest are shown, enough to tell layers apart.
@@ -28,19 +27,24 @@ _HEADER = ("version", "date", "digest", "runtimes", "size", "used by")
 def inventory(name: str, configs: Iterable[PublishConfig], count: int) -> Iterator[str]:
     """Yield a table of the newest `count` versions of the layer `name` for each destination.
 
-    Raises `PublishError` if the layer is at none of them.
+    Raises `PublishError` if the layer is at none of them, and at the end for those that failed.
     """
-    places = _places(configs)
-    tables = {
-        place.label: _table(name, LayerRegistry(place.session, place.region), count)
-        for place in places
-    }
-    for label, text in tables.items():
+    found = False
+    failed: list[PublishError] = []
+    destinations = _destinations(configs)
+    for each in destinations:
+        try:
+            text = _table(name, LayerRegistry(each.session, each.region), count)
+        except PublishError as error:
+            failed.append(error)
+            continue
         if text:
-            yield f"{label}: {name}\n{text}"
-    if not any(tables.values()):
+            found = True
+            yield f"{each.label}: {name}\n{text}"
+    _raise(failed)
+    if not found:
         raise PublishError(
-            f"There is no layer `{name}` in {' and '.join(tables)}",
+            f"There is no layer `{name}` in {' and '.join(each.label for each in destinations)}",
             hint="check the name, `--region` and `--profile`",
         )
 
@@ -50,17 +54,21 @@ def published_manifest(version: str, configs: Iterable[PublishConfig]) -> LayerM
 
     It is read from the bucket of a destination, of one in the Region and account of the ARN if an
     ARN is given. If several members share the version, it is that of the first. Raises
-    `PublishError` if there is none.
+    `PublishError` if there is none, or none was found where a destination failed.
     """
     *arn, name, number = version.split(":")
-    region, account = (arn[3], arn[4]) if arn else (None, None)
-    for place in _places(configs):
-        if region not in (None, place.region) or account not in (None, place.account):
+    failed: list[PublishError] = []
+    for destination in _destinations(configs):
+        if arn and arn[3] != destination.region:
             continue
-        versions = LayerRegistry(place.session, place.region).versions(name)
-        found = next((each for each in versions if each.number == int(number)), None)
-        if found and (text := _stored_manifest(place, name, found)):
-            return LayerManifest.from_json(text)
+        try:
+            if arn and arn[4] != destination.find_account():
+                continue
+            if text := _stored_manifest(destination, name, int(number)):
+                return LayerManifest.from_json(text)
+        except PublishError as error:
+            failed.append(error)
+    _raise(failed)
     raise PublishError(
         f"There is no manifest of {version} in the buckets of this project",
         hint="manifests are kept only of layers that are published through S3: set `s3-dir` in "
@@ -68,19 +76,30 @@ def published_manifest(version: str, configs: Iterable[PublishConfig]) -> LayerM
     )
 
 
-def _stored_manifest(place: Place, name: str, version: LayerVersion) -> str | None:
-    storage = place.storage(name, version.architectures)
-    if storage is None:
-        return None
-    layout, bucket = storage
-    return bucket.first_text(layout.key_manifest(version.number, ""))
+def _stored_manifest(destination: ResolvedDestination, name: str, number: int) -> str | None:
+    versions = LayerRegistry(destination.session, destination.region).versions(name)
+    for version in versions:
+        if version.number == number:
+            storage = destination.find_storage(name, version.architectures)
+            if storage is not None:
+                layout, bucket = storage
+                return bucket.first_text(layout.key_manifest(number, ""))
+    return None
 
 
-def _places(configs: Iterable[PublishConfig]) -> list[Place]:
+def _destinations(configs: Iterable[PublishConfig]) -> list[ResolvedDestination]:
     return [
-        Place.of(each, AwsSession(each.profile, each.role_arn, each.region))
-        for each in {place: None for config in configs for place in config.destinations}
+        ResolvedDestination.of(each, AwsSession(each.profile, each.role_arn))
+        for each in {each: None for config in configs for each in config.destinations}
     ]
+
+
+def _raise(failed: list[PublishError]) -> None:
+    """Raise the errors of the destinations that failed, as one; do nothing where none has."""
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:
+        raise PublishError("\n".join(map(str, failed)))
 
 
 def _table(name: str, registry: LayerRegistry, count: int) -> str:

@@ -1,10 +1,10 @@
 """Published layer versions in the forms that other tools read.
 
-Everything here is made from the list of `PublishedVersion` alone, in a fixed order, so that equal
+Everything here is made from the list of `PublishedVersion`, in a fixed order, so that equal
 versions give equal text. Each form has its own use:
 
 - `layer-versions.json` lists what is live. It has neither a date nor what this run did, so that it
-  can be committed and changes only when a layer does.
+  can be committed and changes only when a layer does. What a run does not publish stays in it.
 - `json` lists the same and what this run did, for scripts.
 - `terraform` is a `.tf.json` of local values: it works as it is, whereas a `.tfvars` needs
   variables to be declared.
@@ -32,19 +32,50 @@ if TYPE_CHECKING:
 
     from .published_version import PublishedVersion
 
+    # Layer, account, Region: each has one live version.
+    _Key = tuple[str, str, str]
+
 SCHEMA = 1
 FILE_NAME = "layer-versions.json"
 _UNCHANGED = "unchanged"
 
 
+def read_layer_versions(path: Path) -> dict[_Key, dict[str, object]]:
+    """Return the facts about each version in `layer-versions.json`; none if there is no file.
+
+    Raises `OutputError` if the file can't be read, or is not one that this module wrote.
+    """
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        if table["schema"] != SCHEMA:
+            raise ValueError(f"its schema is {table['schema']!r}, only {SCHEMA} is known")
+        return {
+            (str(each["layer_name"]), str(each["account"]), str(each["region"])): dict(each)
+            for each in table["versions"]
+        }
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise OutputError(f"{path} can't be read: {error.strerror}") from error
+    except (LookupError, RecursionError, TypeError, ValueError) as error:
+        raise OutputError(
+            f"{path} is not a valid `{FILE_NAME}`: {error}",
+            hint="correct it, or remove it: the next run lists in it what it publishes or finds",
+        ) from error
+
+
 def write_layer_versions(path: Path, versions: Iterable[PublishedVersion]) -> None:
     """Write `layer-versions.json` to `path`, atomically.
 
-    Raises `OutputError` if that fails; the file that was at `path` is then left as it is.
+    Versions of other layers, accounts and Regions stay in it as they are. Raises `OutputError` if
+    that fails; the file that was at `path` is then left as it is.
     """
-    facts = [
-        {**_facts(each), "zip": _relative(each.zip_path, path.parent)} for each in _sorted(versions)
-    ]
+    found = read_layer_versions(path)
+    found |= {
+        _key(each): {**_facts(each), "zip": _relative(each.zip_path, path.parent)}
+        for each in versions
+    }
+    facts = [found[key] for key in sorted(found)]
     archive.write_text(path, _json({"schema": SCHEMA, "versions": facts}))
 
 
@@ -146,7 +177,11 @@ FORMATS: Mapping[str, Callable[[Iterable[PublishedVersion]], str]] = {
 
 
 def _sorted(versions: Iterable[PublishedVersion]) -> list[PublishedVersion]:
-    return sorted(versions, key=lambda each: (each.layer_name, each.account, each.region))
+    return sorted(versions, key=_key)
+
+
+def _key(version: PublishedVersion) -> _Key:
+    return version.layer_name, version.account, version.region
 
 
 def _by_account(

@@ -33,8 +33,12 @@ _SOME_TAG = VersionTag(
 
 
 @dataclass
-class Publication:
-    """The publication of one project's layers; `versions` are those that are live so far."""
+class ProjectPublication:
+    """The publication of one project's layers; `versions` are those that are live so far.
+
+    With `dry_run` nothing is published: each step that would be taken is a message, and the
+    versions that would be live are yielded. What has not been published then has no number.
+    """
 
     build: ProjectBuild
     configs: Mapping[str | None, PublishConfig]
@@ -51,9 +55,11 @@ class Publication:
         """Publish `zip_paths`, or else the layers of `members`; `builds` builds these first.
 
         Yields each version when it is live. The files for other programs (`layer-versions.json`,
-        GitHub's outputs) are written at the end, also if something fails.
+        GitHub's outputs) are written at the end, also if something fails. Raises
+        `LambdaLayerError`, before anything is sent, where `layer-versions.json` is damaged.
         """
         paths = zip_paths or [self.build.zip_path(member) for member in members]
+        outputs.read_layer_versions(self._path_versions)
         try:
             yield from self.with_build(members) if builds else self.from_zips(paths)
         finally:
@@ -104,21 +110,23 @@ class Publication:
         self.rollout.raise_failures()
 
     def _write_outputs(self) -> None:
-        """Write the versions that are live for other programs."""
+        """Write the versions that this run found or made, for other programs."""
         if not self.versions:
             return
-        path = self.build.layout.dir_output / outputs.FILE_NAME
-        path.parent.mkdir(parents=True, exist_ok=True)
-        outputs.write_layer_versions(path, self.versions)
+        self._path_versions.parent.mkdir(parents=True, exist_ok=True)
+        outputs.write_layer_versions(self._path_versions, self.versions)
         if github := os.environ.get("GITHUB_OUTPUT"):
             outputs.append_github_output(Path(github), self.versions)
+
+    @property
+    def _path_versions(self) -> Path:
+        return self.build.layout.dir_output / outputs.FILE_NAME
 
     def _publish(self, candidates: Sequence[Candidate]) -> Iterator[PublishedVersion]:
         if not candidates:
             return
         if self.dry_run:
-            for line in self.rollout.preview(candidates):
-                self.rollout.console.info(line)
+            yield from self.rollout.preview(candidates)
             return
         for version in self.rollout.publish(candidates):
             self.versions.append(version)

@@ -1,4 +1,4 @@
-"""One release at one place: the version that is live there, and the steps to a new one.
+"""One release at one destination: what is live there, and the steps to a new version.
 
 The steps are: upload the zip, publish, compare, permissions, manifests, parameter. Each begins by
 looking at what is there, so that a run which was interrupted is completed by the next one.
@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..aws.arns import layer_arn
+from ..aws.errors import bucket_elsewhere
 from ..aws.layers import LayerPermission, LayerRegistry, LayerVersion
 from ..aws.parameters import read_parameter, write_parameter
 from ..config.layer import LAMBDA_DIRECT_UPLOAD_LIMIT
 from ..config.publish import fill
 from ..exceptions import PublishError
-from ..layout import LayerS3Layout
-from .descriptions import VersionTag, code_mark
+from .history import LayerHistory, LiveVersion
 from .published_version import PublishedVersion
 
 if TYPE_CHECKING:
@@ -24,101 +25,90 @@ if TYPE_CHECKING:
 
     from .._internal.console import Progress
     from ..aws.s3 import LayerBucket, StoredZip
-    from .destination import Place
+    from ..config.publish import Permissions
+    from ..layout import LayerS3Layout
+    from .descriptions import VersionTag
+    from .destination import ResolvedDestination
     from .published_version import Status
     from .releases import Candidate, Release
 
 
-@dataclass(frozen=True, slots=True)
-class LiveVersion:
-    """The version that functions should use, and the CodeSha256 of its zip."""
-
-    version: LayerVersion
-    tag: VersionTag
-    code_sha256: str
-
-
+@dataclass(frozen=True, eq=False, slots=True)
 class RegionalRelease:
-    """A release at a place, as it is found there; creating this object changes nothing there.
+    """A release at a destination, with what was found there.
 
-    Raises `PublishError` if the release can't be published there: without credentials or the
-    bucket, or if a layer of that name is not this project's, unless `take_over` is true.
+    `account` is the 12-digit id of the account. `storage` is the keys of the layer's objects with
+    their bucket, `None` where the zip is uploaded to Lambda directly.
     """
 
-    def __init__(
-        self,
+    release: Release
+    destination: ResolvedDestination
+    account: str
+    storage: tuple[LayerS3Layout, LayerBucket] | None
+    history: LayerHistory
+
+    @classmethod
+    def look(
+        cls,
         release: Release,
-        place: Place,
+        destination: ResolvedDestination,
         *,
         take_over: bool = False,
         pause: Callable[[float], None],
-    ) -> None:
-        self.release = release
-        self.place = place
-        self.account = place.account
-        self._registry = LayerRegistry(place.session, place.region, pause)
-        self._layout, self._bucket = self._find_bucket()
-        self._versions = self._registry.versions(release.layer_name)
-        self._codes: dict[int, str] = {}
+    ) -> RegionalRelease:
+        """Look at what is there; nothing is changed.
+
+        Raises `PublishError` if the release can't be published there: without credentials or the
+        bucket, or if a layer of that name is not this project's, unless `take_over` is true.
+        """
+        registry = LayerRegistry(destination.session, destination.region, pause)
+        found = cls(
+            release=release,
+            destination=destination,
+            account=destination.find_account(),
+            storage=_find_storage(release, destination),
+            history=LayerHistory.read(release, registry),
+        )
         if not take_over:
-            self._refuse_foreign()
+            found.history.refuse_foreign(found.label)
+        return found
 
     @property
     def label(self) -> str:
-        """The name in messages: the place, and the name of the layer."""
-        return f"{self.place.label}: {self.release.layer_name}"
+        """The name in messages: the destination, and the name of the layer."""
+        return f"{self.destination.label}: {self.release.layer_name}"
 
     def abandon(self) -> None:
         """Abort the uploads that are under way, for a run that ends here."""
-        if self._bucket is not None:
-            self._bucket.abandon()
+        if self.storage is not None:
+            self.storage[1].abandon()
 
     def check_size(self, zipped_size: int) -> None:
         """Raise `PublishError` for a size, in bytes, that Lambda does not take directly."""
-        if self._bucket is None and zipped_size > LAMBDA_DIRECT_UPLOAD_LIMIT:
+        if self.storage is None and zipped_size > LAMBDA_DIRECT_UPLOAD_LIMIT:
             raise PublishError(
                 f"{self.label}: the zip has {zipped_size:,} bytes, Lambda takes at most "
                 f"{LAMBDA_DIRECT_UPLOAD_LIMIT:,} directly, and there is no bucket in "
-                f"{self.place.region}",
+                f"{self.destination.region}",
                 hint="name a bucket in every Region with `s3-dir` in `[tool.lambda-layer.publish]`",
             )
 
-    def live(self, is_wanted: Callable[[VersionTag], bool]) -> LiveVersion | None:
-        """Return the live version if the newest version is a wanted one, else `None`.
-
-        Publishers that race make several versions of the same content. All of them take the oldest
-        in the unbroken row of wanted versions that ends with the newest, so they agree; a forced
-        version begins a row. A version with other bytes than its Description was written for does
-        not count.
-        """
-        row: list[tuple[LayerVersion, VersionTag]] = []
-        for version in self._versions:
-            tag = VersionTag.of(version.description)
-            if tag is None or not self._is_ours(version, tag) or not is_wanted(tag):
-                break
-            row.append((version, tag))
-            if tag.forced:
-                break
-        for version, tag in reversed(row):
-            if code_mark(code_sha256 := self._code(version.number)) == tag.code:
-                return LiveVersion(version, tag, code_sha256)
-        return None
-
     def has_manifests(self, number: int) -> bool:
         """Return whether the bucket has all manifests of a version; true without a bucket."""
-        if self._bucket is None:
+        if self.storage is None:
             return True
+        layout, bucket = self.storage
         names = [self.release.manifest_name(member) for member in self.release.members]
-        keys = [self._layout.key_manifest(number, name) for name in names]
-        keys += [self._layout.key_last_manifest(name) for name in names]
-        return all(self._bucket.exists(key) for key in keys)
+        keys = [layout.key_manifest(number, name) for name in names]
+        keys += [layout.key_last_manifest(name) for name in names]
+        return all(bucket.exists(key) for key in keys)
 
     def publish(
         self, candidate: Candidate, progress: Progress, *, force: bool = False
     ) -> PublishedVersion:
         """Take every step that is still to be taken, and return the version that is live then."""
         wanted = candidate.tag(forced=force)
-        live = None if force else self.live(lambda tag: _same(tag, wanted))
+        live = None if force else self.history.live_with_content(wanted)
         status: Status = "unchanged"
         if live is None:
             status, live = self._publish(candidate, wanted, progress)
@@ -131,31 +121,89 @@ class RegionalRelease:
         self._permit(live)
         return self._end(live, zip_path, "unchanged")
 
+    def preview(
+        self, candidate: Candidate, *, force: bool = False
+    ) -> tuple[PublishedVersion, list[str]]:
+        """Return the version that `publish` would return, and a line for each step it would take.
+
+        A version that is still to be published has no number. Raises `PublishError` for a zip that
+        is too large.
+        """
+        manifest = candidate.first.manifest
+        self.check_size(manifest.zipped_size)
+        wanted = candidate.tag(forced=force)
+        live = None if force else self.history.live_with_content(wanted)
+        steps = list(self._steps(candidate.first.zip_path, live))
+        if live is not None:
+            return self._version(live, candidate.first.zip_path, "unchanged"), steps
+        would_be = PublishedVersion(
+            layer_name=self.release.layer_name,
+            region=self.destination.region,
+            account=self.account,
+            version=None,
+            arn=layer_arn(self.destination.region, self.account, self.release.layer_name),
+            status="published",
+            content_digest=wanted.content_digest,
+            code_sha256=manifest.code_sha256,
+            runtimes=self.release.runtimes,
+            architectures=self.release.architectures,
+            zip_path=candidate.first.zip_path,
+        )
+        return would_be, steps
+
+    def _steps(self, zip_path: Path, live: LiveVersion | None) -> Iterator[str]:
+        name = self.release.layer_name
+        if live is None:
+            target = f"s3://{self.storage[1].name}" if self.storage else "Lambda"
+            yield f"upload {zip_path.name} to {target}"
+            newest = self.history.newest
+            after = f" after version {newest.number}" if newest else ", the first one"
+            yield f"publish a version of {name}{after}"
+        else:
+            yield f"leave version {live.version.number} as it is: {live.version.arn}"
+        number = live.version.number if live else None
+        for permission in self._missing_permissions(number):
+            yield f"grant its use: {permission.statement}"
+        if self.storage is not None and (number is None or not self.has_manifests(number)):
+            layout, bucket = self.storage
+            yield f"put its manifest into s3://{bucket.name}/{layout.folder}"
+        if parameter := self._parameter:
+            value = self._parameter_value(parameter)
+            if live is None or value != live.version.arn:
+                yield f"set the parameter {parameter}, now {value or 'missing'}"
+        for version in self.history.expired(number):
+            yield f"delete version {version.number} of {version.created}, which no function uses"
+
     def _permit(self, live: LiveVersion) -> None:
-        for permission in self._missing_permissions(live.version.number):
-            self._registry.permit(self.release.layer_name, live.version.number, permission)
+        number = live.version.number
+        for permission in self._missing_permissions(number):
+            self.history.registry.permit(self.release.layer_name, number, permission)
 
     def _keep_manifests(self, live: LiveVersion, texts: Mapping[str, str]) -> None:
-        if self._bucket is None:
+        if self.storage is None:
             return
+        layout, bucket = self.storage
         number = live.version.number
         for name, text in texts.items():
-            if not self._bucket.exists(key := self._layout.key_manifest(number, name)):
-                self._bucket.put_manifest(key, text)
-            self._bucket.put_last_manifest(self._layout.key_last_manifest(name), text, number)
+            if not bucket.exists(key := layout.key_manifest(number, name)):
+                bucket.put_manifest(key, text)
+            bucket.put_last_manifest(layout.key_last_manifest(name), text, number)
 
     def _end(self, live: LiveVersion, zip_path: Path, status: Status) -> PublishedVersion:
         """Set the parameter, delete expired versions, and return the version that is live."""
-        number = live.version.number
         if (name := self._parameter) and self._parameter_value(name) != live.version.arn:
-            write_parameter(self.place.session, self.place.region, name, live.version.arn)
-        for version in self.expired(number):
-            self._registry.delete(self.release.layer_name, version.number)
+            where = self.destination
+            write_parameter(where.session, where.region, name, live.version.arn)
+        for version in self.history.expired(live.version.number):
+            self.history.registry.delete(self.release.layer_name, version.number)
+        return self._version(live, zip_path, status)
+
+    def _version(self, live: LiveVersion, zip_path: Path, status: Status) -> PublishedVersion:
         return PublishedVersion(
             layer_name=self.release.layer_name,
-            region=self.place.region,
+            region=self.destination.region,
             account=self.account,
-            version=number,
+            version=live.version.number,
             arn=live.version.arn,
             status=status,
             content_digest=live.tag.content_digest,
@@ -165,52 +213,6 @@ class RegionalRelease:
             zip_path=zip_path,
         )
 
-    def preview(self, candidate: Candidate, *, force: bool = False) -> Iterator[str]:
-        """Yield a line for each step that `publish` would take."""
-        wanted = candidate.tag(forced=force)
-        live = None if force else self.live(lambda tag: _same(tag, wanted))
-        zip_path = candidate.first.zip_path
-        if live is None:
-            place = f"s3://{self._bucket.name}" if self._bucket else "Lambda"
-            yield f"upload {zip_path.name} to {place}"
-            newest = self._versions[0].number if self._versions else None
-            after = f" after version {newest}" if newest else ", the first one"
-            yield f"publish a version of {self.release.layer_name}{after}"
-        else:
-            yield f"leave version {live.version.number} as it is: {live.version.arn}"
-        number = live.version.number if live else None
-        for permission in self._missing_permissions(number):
-            yield f"grant its use: {permission.statement}"
-        if self._bucket is not None and (number is None or not self.has_manifests(number)):
-            yield f"put its manifest into s3://{self._bucket.name}/{self._layout.folder}"
-        if name := self._parameter:
-            value = self._parameter_value(name)
-            if live is None or value != live.version.arn:
-                yield f"set the parameter {name}, now {value or 'missing'}"
-        for version in self.expired(number):
-            yield f"delete version {version.number} of {version.created}, which no function uses"
-
-    def expired(self, live: int | None) -> list[LayerVersion]:
-        """Return the versions beyond `retain` that no function of this account and Region uses.
-
-        `live` is the number of the version that functions should use, `None` for one that is still
-        to be published. Versions of other projects don't count. Functions of other accounts that
-        use a version can't be found.
-        """
-        retain = self.release.config.retain
-        if retain is None:
-            return []
-        own = [
-            version
-            for version in self._versions
-            if (tag := VersionTag.of(version.description)) and tag.project == self.release.project
-        ]
-        old = own[retain - (live is None) :]
-        newest = self._versions[0].number if self._versions else None
-        old = [each for each in old if each.number not in {live, newest}]
-        users = self._registry.users() if old else {}
-        return [version for version in old if version.arn not in users]
-
     def _publish(
         self, candidate: Candidate, tag: VersionTag, progress: Progress
     ) -> tuple[Status, LiveVersion]:
@@ -218,7 +220,7 @@ class RegionalRelease:
         manifest = candidate.first.manifest
         self.check_size(manifest.zipped_size)
         wanted = LayerVersion(
-            number=self._versions[0].number if self._versions else 0,
+            number=self.history.newest.number if self.history.newest else 0,
             arn="",
             description=tag.describe(release.config.description),
             created="",
@@ -226,106 +228,36 @@ class RegionalRelease:
             architectures=frozenset(release.architectures),
             license=release.config.license,
         )
-        made = self._registry.publish(wanted, name, self._sent(candidate, progress))
+        made = self.history.registry.publish(wanted, name, self._sent(candidate, progress))
         if made.code_sha256 != manifest.code_sha256:
             raise PublishError(
                 f"{self.label}: version {made.version.number} has other bytes than the zip: "
                 f"CodeSha256 is {made.code_sha256}, not {manifest.code_sha256}",
                 hint="don't use that version; publish again, which makes another one",
             )
-        self._codes[made.version.number] = made.code_sha256
-        listed = self._registry.versions(name)
-        # The list may lack the new version for a moment.
-        others = [each for each in listed if each.number != made.version.number]
-        self._versions = sorted([made.version, *others], key=lambda each: -each.number)
-        live = None if tag.forced else self.live(lambda each: _same(each, tag))
+        self.history.add(made)
+        live = None if tag.forced else self.history.live_with_content(tag)
         if live is None or live.version.number == made.version.number:
             status: Status = "adopted" if made.answer_was_lost else "published"
             return status, LiveVersion(made.version, tag, made.code_sha256)
         return "adopted", live
 
     def _sent(self, candidate: Candidate, progress: Progress) -> StoredZip | Path:
-        """Upload the zip to S3 and return its place there; without a bucket, return its path."""
+        """Upload the zip to S3 and return where it is; without a bucket, return its path."""
         artifact = candidate.first
-        if self._bucket is None:
+        if self.storage is None:
             return artifact.zip_path
+        layout, bucket = self.storage
         manifest = artifact.manifest
-        key = self._layout.key_layer_zip(manifest.content_digest, manifest.code_sha256)
-        return self._bucket.put_zip(key, artifact.zip_path, manifest.code_sha256, progress)
-
-    def _find_bucket(self) -> tuple[LayerS3Layout, LayerBucket | None]:
-        """Return the keys of the layer's objects, and the bucket if there is one in this Region."""
-        release, place = self.release, self.place
-        storage = place.storage(
-            release.layer_name, release.architectures, dict(release.config.tags)
-        )
-        if storage is None:
-            return LayerS3Layout(""), None
-        layout, bucket = storage
-        found = bucket.region()
-        if found == place.region:
-            return layout, bucket
-        # One bucket for several Regions: in the others, zips are uploaded to Lambda directly.
-        if len(release.config.destinations) > 1 and not place.destination.regional_bucket:
-            return layout, None
-        raise PublishError(
-            f"{place.region}: the bucket `{bucket.name}` is in {found}",
-            hint="Lambda takes a zip only from a bucket in its own Region: put `{region}` in the "
-            "bucket's name in `s3-dir`, or set `s3-dir` by Region",
-        )
-
-    def _refuse_foreign(self) -> None:
-        if not self._versions:
-            return
-        newest = self._versions[0]
-        tag = VersionTag.of(newest.description)
-        if tag is not None and tag.project == self.release.project:
-            return
-        whose = "another project" if tag else "something other than this tool"
-        raise PublishError(
-            f"{self.label}: version {newest.number} was published by {whose}: its Description is "
-            f"{newest.description!r}",
-            hint="set another `layer-name`, or publish with `--take-over` if the layer is yours",
-        )
-
-    def _is_ours(self, version: LayerVersion, tag: VersionTag) -> bool:
-        """Return whether a version is this project's, with the metadata that is wanted now."""
-        release = self.release
-        return (
-            tag.project == release.project
-            and version.runtimes == set(release.runtimes)
-            and version.architectures == set(release.architectures)
-            and version.license == release.config.license
-        )
-
-    def _wanted_permissions(self) -> list[LayerPermission]:
-        wanted = self.release.config.permissions
-        found = [
-            LayerPermission(statement=f"account-{each}", principal=each) for each in wanted.accounts
-        ]
-        if wanted.organization:
-            found.append(
-                LayerPermission(
-                    statement=f"organization-{wanted.organization}",
-                    principal="*",
-                    organization=wanted.organization,
-                )
-            )
-        if wanted.public:
-            found.append(LayerPermission(statement="public", principal="*"))
-        return found
-
-    def _code(self, number: int) -> str:
-        if number not in self._codes:
-            self._codes[number], _ = self._registry.code(self.release.layer_name, number)
-        return self._codes[number]
+        key = layout.key_layer_zip(manifest.content_digest, manifest.code_sha256)
+        return bucket.put_zip(key, artifact.zip_path, manifest.code_sha256, progress)
 
     def _missing_permissions(self, number: int | None) -> list[LayerPermission]:
         """Return the permissions that a version lacks; `None` stands for one not yet published."""
-        wanted = self._wanted_permissions()
+        wanted = _wanted_permissions(self.release.config.permissions)
         if number is None or not wanted:
             return wanted
-        there = self._registry.permissions(self.release.layer_name, number)
+        there = self.history.registry.permissions(self.release.layer_name, number)
         return [each for each in wanted if each.statement not in there]
 
     @property
@@ -334,8 +266,40 @@ class RegionalRelease:
         return template and fill(template, {"layer-name": self.release.layer_name})
 
     def _parameter_value(self, name: str) -> str | None:
-        return read_parameter(self.place.session, self.place.region, name)
+        return read_parameter(self.destination.session, self.destination.region, name)
 
 
-def _same(tag: VersionTag, wanted: VersionTag) -> bool:
-    return (tag.content_digest, tag.project) == (wanted.content_digest, wanted.project)
+def _find_storage(
+    release: Release, destination: ResolvedDestination
+) -> tuple[LayerS3Layout, LayerBucket] | None:
+    """Return the keys of the layer's objects and their bucket, if there is one in this Region."""
+    storage = destination.find_storage(
+        release.layer_name, release.architectures, dict(release.config.tags)
+    )
+    if storage is None:
+        return None
+    _, bucket = storage
+    found = bucket.find_region()
+    if found == destination.region:
+        return storage
+    # One bucket for several Regions: in the others, zips are uploaded to Lambda directly.
+    if len(release.config.destinations) > 1 and not destination.configured.regional_bucket:
+        return None
+    raise bucket_elsewhere(f"{destination.region}, bucket `{bucket.name}`", found)
+
+
+def _wanted_permissions(wanted: Permissions) -> list[LayerPermission]:
+    found = [
+        LayerPermission(statement=f"account-{each}", principal=each) for each in wanted.accounts
+    ]
+    if wanted.organization:
+        found.append(
+            LayerPermission(
+                statement=f"organization-{wanted.organization}",
+                principal="*",
+                organization=wanted.organization,
+            )
+        )
+    if wanted.public:
+        found.append(LayerPermission(statement="public", principal="*"))
+    return found

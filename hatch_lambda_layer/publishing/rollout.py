@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from ..aws.session import AwsSession
     from ..build.pipeline import BuildPlan
     from ..config.publish import Destination
+    from .history import LiveVersion
     from .published_version import PublishedVersion
-    from .regional_release import LiveVersion, RegionalRelease
+    from .regional_release import RegionalRelease
     from .releases import Candidate, Release
 
 _AT_ONCE = 8
@@ -44,7 +45,8 @@ class Rollout:
     """Releases at all their destinations; one that fails does not keep the others from it.
 
     `on_failure` is called with the label of each destination that fails, and the error. `sessions`
-    are those that the caller has already, by profile and role.
+    are those that the caller has already, by profile and role. Where there is only one destination
+    its error is raised instead.
     """
 
     console: Console
@@ -64,45 +66,53 @@ class Rollout:
     def look(self, releases: Sequence[Release]) -> None:
         """Find what is live at every destination, and check that it can be published there.
 
-        Raises `LambdaLayerError` if all destinations fail, or two of them are the same place.
+        Raises `LambdaLayerError` if all destinations fail, or two of them are the same Region of
+        the same account.
         """
         from ..aws import needed
 
         with needed():
-            from .destination import Place
+            from .destination import ResolvedDestination
             from .regional_release import RegionalRelease
 
-        def regional(place: tuple[Release, Destination]) -> RegionalRelease:
-            release, destination = place
-            return RegionalRelease(
+        def look(target: tuple[Release, Destination]) -> RegionalRelease:
+            release, destination = target
+            return RegionalRelease.look(
                 release,
-                Place.of(destination, self._session(destination)),
+                ResolvedDestination.of(destination, self._session(destination)),
                 take_over=self.options.take_over,
                 pause=self.pause,
             )
 
-        def label(place: tuple[Release, Destination]) -> str:
-            return f"{place[1].label}: {place[0].layer_name}"
+        def label(target: tuple[Release, Destination]) -> str:
+            return f"{target[1].label}: {target[0].layer_name}"
 
-        places = [(each, place) for each in releases for place in each.config.destinations]
-        self._wanted = len(places)
-        found = dict(self._each(regional, places, label))
-        self.found = [found[place] for place in places if place in found]
+        targets = [(each, target) for each in releases for target in each.config.destinations]
+        self._wanted = len(targets)
+        found = dict(self._each(look, targets, label))
+        self.found = [found[target] for target in targets if target in found]
         if not self.found:
             raise PublishError("Nothing can be published: every destination failed")
-        self._refuse_twice()
+        self._refuse_duplicates()
 
     def unchanged(self, release: Release, plans: Mapping[str, BuildPlan]) -> bool:
-        """Return whether what would be built is live everywhere, so that no build is needed."""
+        """Return whether what would be built is live everywhere, so that no build is needed.
+
+        A destination that fails is left out from here on.
+        """
         mark = inputs_mark([plan.input_digest for plan in plans.values()])
         if self.options.force:
             return False
-        for regional in self._of(release):
-            live = regional.live(lambda tag: tag.inputs == mark)
-            if live is None or not regional.has_manifests(live.version.number):
-                return False
-            self._live[regional] = live
-        return True
+
+        def find_live(regional: RegionalRelease) -> LiveVersion | None:
+            live = regional.history.live(lambda tag: tag.inputs == mark)
+            return live if live and regional.has_manifests(live.version.number) else None
+
+        wanted = self._of(release)
+        live = dict(self._each(find_live, wanted, lambda each: each.label))
+        self.found = [each for each in self.found if each not in wanted or each in live]
+        self._live |= {each: version for each, version in live.items() if version is not None}
+        return all(live.values())
 
     def complete(self, release: Release, zip_path: Path) -> Iterator[PublishedVersion]:
         """Yield the versions of a release that is `unchanged` everywhere; its zip is not read."""
@@ -110,7 +120,7 @@ class Rollout:
         def complete(regional: RegionalRelease) -> PublishedVersion:
             return regional.complete(self._live[regional], zip_path)
 
-        yield from self._told(complete, self._of(release))
+        yield from self._announced(complete, self._of(release))
 
     def publish(self, candidates: Sequence[Candidate]) -> Iterator[PublishedVersion]:
         """Publish candidates, and yield each version when it is live.
@@ -133,20 +143,27 @@ class Rollout:
                 return version
 
             try:
-                yield from self._told(publish, list(candidate_of))
+                yield from self._announced(publish, list(candidate_of))
             except BaseException:
                 # The threads end with the process, wherever they are.
                 for regional in candidate_of:
                     regional.abandon()
                 raise
 
-    def preview(self, candidates: Sequence[Candidate]) -> Iterator[str]:
-        """Yield a line for each step that `publish` would take."""
-        for candidate in candidates:
-            for regional in self._of(candidate.release):
-                regional.check_size(candidate.first.manifest.zipped_size)
-                for line in regional.preview(candidate, force=self.options.force):
-                    yield f"{regional.label}: would {line}"
+    def preview(self, candidates: Sequence[Candidate]) -> Iterator[PublishedVersion]:
+        """Yield each version that would be live then, after a message for each step to it."""
+        work = {regional: each for each in candidates for regional in self._of(each.release)}
+
+        def preview(regional: RegionalRelease) -> tuple[PublishedVersion, list[str]]:
+            return regional.preview(work[regional], force=self.options.force)
+
+        previews = dict(self._each(preview, list(work), lambda each: each.label))
+        for regional in work:
+            if regional in previews:
+                version, steps = previews[regional]
+                for step in steps:
+                    self.console.info(f"{regional.label}: would {step}")
+                yield version
 
     def raise_failures(self) -> None:
         """Raise `PublishError` if any destination has failed."""
@@ -161,7 +178,7 @@ class Rollout:
     def _of(self, release: Release) -> list[RegionalRelease]:
         return [regional for regional in self.found if regional.release == release]
 
-    def _told(
+    def _announced(
         self,
         work: Callable[[RegionalRelease], PublishedVersion],
         releases: Sequence[RegionalRelease],
@@ -203,13 +220,15 @@ class Rollout:
         key = (destination.profile, destination.role_arn)
         with self._lock:
             if key not in self.sessions:
-                self.sessions[key] = AwsSession(*key, region=destination.region)
+                self.sessions[key] = AwsSession(*key)
             return self.sessions[key]
 
-    def _refuse_twice(self) -> None:
-        """Raise `PublishError` if two destinations are the same place, where they would race."""
-        places = [(each.account, each.place.region, each.release.layer_name) for each in self.found]
-        for account, region, name in {place for place in places if places.count(place) > 1}:
+    def _refuse_duplicates(self) -> None:
+        """Raise `PublishError` if two destinations are the same, where they would race."""
+        targets = [
+            (each.account, each.destination.region, each.release.layer_name) for each in self.found
+        ]
+        for account, region, name in {each for each in targets if targets.count(each) > 1}:
             raise PublishError(
                 f"`{name}` would be published twice in {region} of the account {account}",
                 hint="check `accounts` and `regions` in `[tool.lambda-layer.publish]`",

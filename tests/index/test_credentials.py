@@ -251,7 +251,6 @@ def test_credentials_have_the_names_and_forms_that_tools_want() -> None:
         index_url="HTTPS://Host.test:443/simple/",
         username="me",
         password="pass:wörd",
-        source="a test",
     )
     assert found.uppercase_index_name == "MY_INDEX_1"
     assert found.normalized_index_url == "https://host.test/simple"
@@ -264,6 +263,8 @@ def test_credentials_have_the_names_and_forms_that_tools_want() -> None:
         "POETRY_HTTP_BASIC_MY.INDEX_1_USERNAME",
         "POETRY_HTTP_BASIC_MY.INDEX_1_PASSWORD",
     }
+    assert found.environment("pip") == found.environment("pdm") == {}
+    assert found.source == "the program"
     assert "wörd" not in repr(found)
     assert "'me'" not in repr(found)
     assert variables(None, "x").password == "HATCH_LAMBDA_LAYER_INDEX_X_PASSWORD"

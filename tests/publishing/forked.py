@@ -33,13 +33,13 @@ def _read_models() -> None:
 _read_models()
 
 
-def publish_alone(root: Path, name: str, region: str, environment: Mapping[str, str]) -> None:
+def publish_alone(root: Path, name: str, environment: Mapping[str, str]) -> None:
     """Publish and end with code 0, or 1 after a failure; the ARNs go to a file beside the root."""
     os.environ.update(environment)
     for module in (botocore.loaders, botocore.session):
         module.create_loader = lambda *_: _LOADER  # type: ignore[attr-defined]
     run = Run(root, name)
-    versions = run.publish(AwsSession(region=region))
+    versions = run.publish(AwsSession())
     said = [*(version.arn for version in versions), *run.errors]
     (root.parent / f"{name}-{os.getpid()}").write_text("\n".join(said), encoding="utf-8")
     os._exit(0 if versions and not run.errors else 1)

@@ -11,7 +11,7 @@ from hatch_lambda_layer.aws.session import AwsSession
 from hatch_lambda_layer.build.opening import open_project
 from hatch_lambda_layer.config.publish import PublishConfig
 from hatch_lambda_layer.exceptions import LambdaLayerError
-from hatch_lambda_layer.publishing.project import Publication
+from hatch_lambda_layer.publishing.project import ProjectPublication
 from hatch_lambda_layer.publishing.rollout import Rollout
 from tests.support.displays import Lines
 
@@ -33,6 +33,7 @@ class Run:
     name: str
     errors: list[str] = field(default_factory=list)
     pause: Callable[[float], None] = lambda _seconds: None
+    dry_run: bool = False
 
     def publish(self, session: AwsSession) -> list[PublishedVersion]:
         """Publish in this thread; what fails is kept in `errors`."""
@@ -40,7 +41,7 @@ class Run:
         pyproject = tomllib.loads(text)
         pyproject["tool"]["lambda-layer"]["publish"]["layer-name"] = self.name
         console = Console(Lines())
-        publication = Publication(
+        publication = ProjectPublication(
             build=open_project(self.root, console),
             configs=PublishConfig.from_pyproject(pyproject),
             rollout=Rollout(
@@ -49,6 +50,7 @@ class Run:
                 pause=self.pause,
                 sessions={(None, None): session},
             ),
+            dry_run=self.dry_run,
         )
         try:
             return list(publication.from_zips([self.root / "dist" / "layer.zip"]))
@@ -59,8 +61,8 @@ class Run:
 
 def warm_session(region: str, timeout: float | None = _SECONDS_FOR_ANSWER) -> AwsSession:
     """Make a session whose clients all exist: they ask where AWS_ENDPOINT_URL leads now."""
-    session = AwsSession(region=region, timeout=timeout)
-    assert session.identity
+    session = AwsSession(timeout=timeout)
+    assert session.find_account(region)
     for client in (session.layers, session.layers_once, session.s3, session.ssm):
         client(region)
     return session

@@ -13,8 +13,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..aws.arns import account_of, partition_of
+from ..config.publish import fill
+from ..exceptions import PublishError
+from .releases import Release
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+
+    from ..config.layer import Member
+    from ..config.publish import Destination, PublishConfig
 
     _Condition = Mapping[str, Mapping[str, object]]
 
@@ -22,6 +30,9 @@ if TYPE_CHECKING:
 _LANGUAGE = "2012-10-17"
 # Characters in a managed policy, white space not counted (IAM's page of quotas, as of 2026-11).
 MANAGED_POLICY_LIMIT = 6_144
+
+# Stands in an ARN for an account or Region that is not known.
+_ANY = "*"
 
 _ON_LAYER = (
     # Make the version.
@@ -106,7 +117,24 @@ class Grant:
     tag: bool = False
 
 
-def policy(grants: Collection[Grant]) -> str:
+def needed_policy(members: Iterable[Member], configs: Mapping[str | None, PublishConfig]) -> str:
+    """Return the smallest policy for publishing members of the matrix, as JSON.
+
+    The account is that of the role, or else of the current credentials. It is `*` if there are
+    none, as is a Region that is not configured. Raises `LambdaLayerError` where the extra `aws` is
+    missing.
+    """
+    grants = []
+    known: dict[Destination, tuple[str, str]] = {}
+    for release in Release.of_members(members, configs):
+        for destination in release.config.destinations:
+            if destination not in known:
+                known[destination] = _account_and_region(destination)
+            grants.append(_grant(release, destination, *known[destination]))
+    return policy_document(grants)
+
+
+def policy_document(grants: Collection[Grant]) -> str:
     """Return the policy document, as JSON, for everything that one role or user publishes.
 
     Equal grants in any order give equal text.
@@ -126,7 +154,7 @@ def policy(grants: Collection[Grant]) -> str:
     return document.to_json()
 
 
-def size(text: str) -> int:
+def policy_size(text: str) -> int:
     """Return the size of a policy as IAM counts it, in characters without white space."""
     return len("".join(text.split()))
 
@@ -196,3 +224,45 @@ def _add_kms(document: _Document, grant: Grant, kms: str) -> None:
 
 def _arn(grant: Grant, service: str, resource: str) -> str:
     return f"arn:{grant.partition}:{service}:{grant.region}:{grant.account}:{resource}"
+
+
+def _account_and_region(destination: Destination) -> tuple[str, str]:
+    """Return the account and Region of a destination, `*` for what is not known."""
+    from ..aws import needed
+
+    with needed():
+        from ..aws.session import STS_REGION, AwsSession
+
+    region = destination.region
+    if destination.role_arn:
+        account = account_of(destination.role_arn)
+        return account, region or AwsSession(destination.profile).region or _ANY
+    try:
+        session = AwsSession(destination.profile)
+        region = region or session.region
+        return session.find_account(region or STS_REGION), region or _ANY
+    except PublishError:
+        return _ANY, region or _ANY
+
+
+def _grant(release: Release, destination: Destination, account: str, region: str) -> Grant:
+    config = release.config
+    storage = destination.storage(release.layer_name, release.architectures, region)
+    parameter = config.ssm_parameter
+    return Grant(
+        account=account,
+        region=region,
+        layer_name=release.layer_name,
+        partition=partition_of(region),
+        bucket=storage[0] if storage else None,
+        prefix=storage[1].folder if storage else "",
+        kms=destination.kms,
+        ssm_parameter=parameter and fill(parameter, {"layer-name": release.layer_name}),
+        permit=bool(
+            config.permissions.accounts
+            or config.permissions.organization
+            or config.permissions.public
+        ),
+        retain=config.retain is not None,
+        tag=bool(config.tags),
+    )

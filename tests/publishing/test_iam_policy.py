@@ -15,7 +15,12 @@ import pytest
 from cfnlint import lint_all
 
 from hatch_lambda_layer import aws
-from hatch_lambda_layer.publishing.iam import MANAGED_POLICY_LIMIT, Grant, policy, size
+from hatch_lambda_layer.publishing.iam_policy import (
+    MANAGED_POLICY_LIMIT,
+    Grant,
+    policy_document,
+    policy_size,
+)
 
 ACCOUNT = "123456789012"
 LAYER = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:layer:orders"
@@ -26,7 +31,7 @@ ALL = replace(S3, kms=KEY, ssm_parameter="/layers/orders", permit=True, retain=T
 
 
 def statements(*grants: Grant) -> list[dict[str, Any]]:
-    document = json.loads(policy(grants))
+    document = json.loads(policy_document(grants))
     assert document["Version"] == "2012-10-17"
     assert all(each["Effect"] == "Allow" for each in document["Statement"])
     return list(document["Statement"])
@@ -182,7 +187,7 @@ def test_another_partition_is_in_every_arn() -> None:
 
     assert len(resources) > 10
     assert all(each.startswith("arn:aws-cn:") for each in resources)
-    assert "ViaService" not in policy([grant])
+    assert "ViaService" not in policy_document([grant])
 
 
 def test_layers_and_regions_are_gathered_in_few_statements() -> None:
@@ -195,7 +200,7 @@ def test_layers_and_regions_are_gathered_in_few_statements() -> None:
     assert len(statements(*grants)) == 5
     assert len(allowed(*grants)["lambda:PublishLayerVersion"]) == 6
     for one in permutations(grants[:3]):
-        assert policy(one) == policy(grants[:3])
+        assert policy_document(one) == policy_document(grants[:3])
 
 
 def test_a_layer_gets_no_more_because_of_another() -> None:
@@ -215,7 +220,7 @@ def test_every_call_that_is_made_is_allowed() -> None:
     modules -= {each for each in modules if each.name == "codeartifact.py"}
     sources = [each.read_text("utf-8") for each in modules]
     called = {name for text in sources for name in re.findall(r'"([a-z0-9]+:[A-Z]\w+)"', text)}
-    # Neither is in the policy, see iam.py.
+    # Neither is in the policy, see iam_policy.py.
     called -= {"sts:GetCallerIdentity", "sts:AssumeRole"}
 
     assert len(called) > 8
@@ -223,8 +228,8 @@ def test_every_call_that_is_made_is_allowed() -> None:
 
 
 def test_the_size_is_counted_as_iam_counts_it() -> None:
-    assert size('{"a":\n  [1, 2]\t}') == len('{"a":[1,2]}')
-    assert size(policy([ALL])) < MANAGED_POLICY_LIMIT / 3
+    assert policy_size('{"a":\n  [1, 2]\t}') == len('{"a":[1,2]}')
+    assert policy_size(policy_document([ALL])) < MANAGED_POLICY_LIMIT / 3
 
 
 def test_every_action_and_its_resource_are_in_the_service_authorization_reference() -> None:
@@ -237,7 +242,7 @@ def test_every_action_and_its_resource_are_in_the_service_authorization_referenc
         reference = services[service]["Actions"][name.lower()]
         kinds = [each.lower() for each in reference.get("Resources", [])]
         if not kinds:
-            # See iam.py for the one that can be restricted though the reference denies it.
+            # See iam_policy.py for the one that can be restricted though the reference denies it.
             assert resources == ["*"] or name == "ListLayerVersions"
             continue
         forms = [
@@ -254,7 +259,7 @@ def test_every_action_and_its_resource_are_in_the_service_authorization_referenc
 
 @pytest.mark.parametrize("grant", [DIRECT, S3, ALL, replace(ALL, kms="alias/layers")])
 def test_a_linter_of_policies_finds_no_fault_with_it(grant: Grant) -> None:
-    properties = {"PolicyDocument": json.loads(policy([grant]))}
+    properties = {"PolicyDocument": json.loads(policy_document([grant]))}
     template = {"Resources": {"P": {"Type": "AWS::IAM::ManagedPolicy", "Properties": properties}}}
 
     matches = lint_all(json.dumps(template))
