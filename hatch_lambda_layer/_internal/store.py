@@ -12,6 +12,7 @@ import platform
 import sys
 import threading
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,8 @@ class Store:
     """The store below one folder, which is made when something is first put in.
 
     A method that moves a file into it raises `CacheError` where that fails. What is put in as bytes
-    is kept if it can be: a cache that can't be written is slower, and nothing else.
+    is kept if it can be: a cache that can't be written is slower, and nothing else. From a store
+    that is not `trusted` no bytes are read.
     """
 
     def __init__(self, root: Path) -> None:
@@ -86,11 +88,11 @@ class Store:
 
     def file(self, kind: str, key: str) -> Path:
         """Return the path of a file that was moved into the store, whether or not it is there."""
-        return self._path(kind, key) / _FILE
+        return self._path(kind, f"{key}/{_FILE}")
 
     def note(self, kind: str, key: str) -> bytes | None:
         """Return what is known of a file; `None` if that is nothing, or it was changed."""
-        return self._read(self._path(kind, key) / _NOTE, f"{kind}/{key}")
+        return self._read(self._path(kind, f"{key}/{_NOTE}"), f"{kind}/{key}")
 
     def put_note(self, kind: str, key: str, content: bytes) -> None:
         """Replace what is known of a file, if the store can be written."""
@@ -156,6 +158,18 @@ class Store:
                 for temporary in list(store._open):
                     remove(temporary.folder)
 
+    @cached_property
+    def trusted(self) -> bool:
+        """Whether only this user, or root, can have written what is in the store."""
+        if sys.platform == "win32":
+            return True  # its modes say nothing of other users
+        for folder in (self.root, self._version):
+            with suppress(FileNotFoundError):
+                status = folder.stat()
+                if status.st_mode & 0o022 or status.st_uid not in (0, os.geteuid()):
+                    return False
+        return True
+
     @property
     def id(self) -> str:
         """A name that stores of other users and machines do not have; it reveals no path."""
@@ -182,7 +196,7 @@ class Store:
         sweep(self._temporary_dir)
 
     def _path(self, kind: str, key: str) -> Path:
-        return self._version / kind / key[:2] / key
+        return self._version / f"{kind}/{key[:2]}/{key}"
 
     @contextmanager
     def _owned_path(self) -> Iterator[Path]:
@@ -194,12 +208,15 @@ class Store:
             yield path
 
     def _read(self, path: Path, name: str) -> bytes | None:
+        if not self.trusted:
+            return None
         try:
-            sealed = path.read_bytes()
+            with open(path, "rb", buffering=0) as file:
+                sealed = file.read()
         except (OSError, ValueError):
             return None
-        content = sealed.partition(b"\n")[2]
-        return content if sealed == _sealed(name, content) else None
+        seal, _, content = sealed.partition(b"\n")
+        return content if seal == _seal(name, content) else None
 
     def _write(self, path: Path, name: str, content: bytes) -> None:
         with suppress(CacheError), self.temporary() as temporary:
@@ -210,10 +227,14 @@ class Store:
 
 
 def _sealed(name: str, content: bytes) -> bytes:
-    """Put a checksum before `content`, which also says what it is the content of."""
+    return _seal(name, content) + b"\n" + content
+
+
+def _seal(name: str, content: bytes) -> bytes:
+    """Return a checksum of `content` which also says what it is the content of."""
     digest = hashlib.sha256(f"{name}\n".encode())
     digest.update(content)
-    return digest.hexdigest().encode() + b"\n" + content
+    return digest.hexdigest().encode()
 
 
 def _make_private(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -79,16 +79,21 @@ class ProjectBuild:
         """Everything that the builds of the project share."""
         return self._context
 
-    def build(self, member: Member) -> BuiltLayer:
+    def build(self, member: Member, *, hash_wheels: bool = False) -> BuiltLayer:
         """Build one member of the matrix, unless it is up to date.
 
-        Raises `LambdaLayerError`; the layer that was built before is then left as it is.
+        With `hash_wheels`, every wheel of the cache is hashed before it is used. Raises
+        `LambdaLayerError`; the layer that was built before is then left as it is.
         """
         if warning := member.target.runtime.deprecation(_today()):
             self.console.warn_once(warning)
+        self._warn_of_cache()
+        context = self._context
+        if hash_wheels:
+            context = replace(context, cache=WheelCache(self.cache.store, hash_all=True))
         alone = len(self.matrix.members) == 1
         with self._locked(self.layout.dir_output):
-            built = build_layer(self._context, member, self._name(member))
+            built = build_layer(context, member, self._name(member))
         # One table is what a person wants to see; the tables of a matrix are nearly the same.
         if built.rebuilt and (alone or self.console.verbose):
             self.console.info(report.layer_table(built.manifest))
@@ -104,6 +109,7 @@ class ProjectBuild:
 
     def plan(self, member: Member) -> BuildPlan:
         """Return the inputs of a member; no wheel is fetched, and no layer is written."""
+        self._warn_of_cache()
         with self._locked():
             return plan_layer(self._context, member, self.zip_path(member))
 
@@ -115,9 +121,13 @@ class ProjectBuild:
         return None if len(self.matrix.members) == 1 else member.id
 
     def build_all(
-        self, members: Sequence[Member], on_failure: Callable[[str, LambdaLayerError], None]
+        self,
+        members: Sequence[Member],
+        on_failure: Callable[[str, LambdaLayerError], None],
+        *,
+        hash_wheels: bool = False,
     ) -> Iterator[BuiltLayer]:
-        """Yield the layers of several members, each when it is built.
+        """Yield the layers of several members, each when it is built as by `build`.
 
         A member that fails does not keep the others from being built: `on_failure` is called with
         its id and the error, and `BuildFailures` is raised at the end. The error itself is raised,
@@ -127,7 +137,7 @@ class ProjectBuild:
         built: list[BuiltLayer] = []
         for member in members:
             try:
-                built.append(self.build(member))
+                built.append(self.build(member, hash_wheels=hash_wheels))
             except LambdaLayerError as error:
                 if len(members) == 1 or isinstance(error, Interrupted):
                     raise
@@ -153,6 +163,14 @@ class ProjectBuild:
         """Lock the project and `others` against other builds, whichever cache these use."""
         folders = [self.layout.dir_project_root, *others]
         return locked(folders, self.cache.store.locks, self._say_waiting)
+
+    def _warn_of_cache(self) -> None:
+        if not self.cache.store.trusted:
+            self.console.warn_once(
+                f"Other users can write to the cache {self.cache.store.root}, so nothing in it is "
+                "trusted: wheels are verified again, lockfiles read again, sources built again. "
+                "Remove it, or name a folder of your own in HATCH_LAMBDA_LAYER_CACHE_DIR"
+            )
 
     def _say_waiting(self) -> None:
         self.console.info("Waiting for another build of this project to end")

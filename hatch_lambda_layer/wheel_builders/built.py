@@ -28,7 +28,8 @@ class BuiltWheels:
             name, version, filename, sha256 = json.loads(kept or b"null")
         except UNREADABLE:
             return None
-        return self.cache.wheel(LockedWheel(name, version, filename, sha256, None, "", None))
+        locked = LockedWheel(name, version, filename, sha256, None, "", None)
+        return self.cache.wheel(locked) or self.cache.recheck(locked)
 
     def insert(self, key: str, temporary: TemporaryFile, wheel: Wheel) -> Wheel:
         """Move a verified wheel that was built here into the cache, and keep it under `key`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from .._internal.process import redact
 from ..exceptions import DownloadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .._internal.console import Console
     from .._internal.store import TemporaryFile
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Enough to hide the latency of an index, few enough not to be taken for an attack.
 _WORKERS = 12
+_CHUNK = 1 << 20
 
 
 def collect_wheels(
@@ -33,15 +34,25 @@ def collect_wheels(
 ) -> tuple[Wheel, ...]:
     """Return the verified wheels of `selection`, in its order.
 
-    Wheels that the cache does not have are fetched in parallel, with the credentials of `access`.
+    Wheels that the cache does not have are fetched in parallel, with the credentials of `access`;
+    those that have changed there, or seem to have, are hashed first.
     Raises `DownloadError` for a wheel that can't be fetched or is not the file that was locked, and
     `WheelError` for one that is not sound; the cache keeps neither.
     """
     found = {locked: cache.wheel(locked) for locked in selection}
+    if doubtful := [each for each, wheel in found.items() if wheel is None and cache.holds(each)]:
+        found |= _recheck(doubtful, cache)
     missing = [locked for locked, wheel in found.items() if wheel is None]
     if missing:
         found |= _fetch(missing, cache, console, access)
     return tuple(wheel for locked in selection if (wheel := found[locked]) is not None)
+
+
+def _recheck(doubtful: Sequence[LockedWheel], cache: WheelCache) -> dict[LockedWheel, Wheel | None]:
+    from .._internal.parallel import run_parallel
+
+    with cache.for_threads() as own_cache:
+        return dict(run_parallel(own_cache.recheck, doubtful, os.cpu_count() or 1))
 
 
 def _fetch(
@@ -100,9 +111,16 @@ def _fetch_wheel(
 
 
 def _copy(locked: LockedWheel, temporary: TemporaryFile) -> None:
+    # Only what goes wrong with the source is told of it: the disk of the cache may be full.
+    for chunk in _chunks(locked):
+        temporary.file.write(chunk)
+
+
+def _chunks(locked: LockedWheel) -> Iterator[bytes]:
     try:
         with Path(locked.location).open("rb") as source:
-            shutil.copyfileobj(source, temporary.file)
+            while chunk := source.read(_CHUNK):
+                yield chunk
     except OSError as error:
         raise DownloadError(
             f"`{locked.filename}` can't be copied from {locked.location}: {error.strerror}",

@@ -111,7 +111,7 @@ class _Verification:
         folded: dict[str, str] = {}
         for entry in entries:
             name = entry.name
-            if reason := _unsafe_name(name) or _unsafe_mode(entry):
+            if reason := unsafe_name(name) or _unsafe_mode(entry):
                 raise self._fault(reason, name)
             if name in seen:
                 raise self._fault("it is in the archive twice", name)
@@ -303,7 +303,8 @@ def _equal(text: str, version: Version) -> bool:
         return False
 
 
-def _unsafe_name(name: str) -> str | None:
+def unsafe_name(name: str) -> str | None:
+    """Return why no file of a layer can have this name in an archive; `None` if one can."""
     parts = name.removesuffix("/").split("/")
     characters = set(name)
     reasons = {

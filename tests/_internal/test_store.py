@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import stat
 import subprocess
@@ -152,13 +153,46 @@ def test_what_is_known_of_a_file_is_of_the_file_that_was_inserted(store: Store) 
     )
 
 
-def test_our_folders_are_private(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.fault(74)
+def test_our_folders_are_private(store: Store) -> None:
     nested = Store(store.root / "made" / "on the way")
     nested.put("kind", "key", b"")
     insert(nested, b"content")
     folders = [path for path in [nested.root, *nested.root.rglob("*")] if path.is_dir()]
     assert len(folders) > 5
     assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
+
+
+@pytest.mark.fault(74)
+@pytest.mark.parametrize(
+    ("mode", "trusted"), [(0o700, True), (0o755, True), (0o775, False), (0o777, False)]
+)
+@pytest.mark.parametrize("part", [".", "v2"])
+def test_nothing_is_read_where_others_can_write(
+    store: Store, part: str, mode: int, *, trusted: bool
+) -> None:
+    assert store.trusted
+    store.put("kind", "key", b"value")
+    insert(store, b"content")
+    (store.root / part).chmod(mode)
+    again = Store(store.root)
+    assert again.trusted is trusted
+    assert again.get("kind", "key") == (b"value" if trusted else None)
+    assert again.note("files", "key") == (b"7 bytes" if trusted else None)
+
+
+@pytest.mark.fault(75)
+def test_what_can_not_be_kept_is_not_kept(store: Store) -> None:
+    store.put("kind", "key", b"value")
+    # A file where a folder should be: what holds even for root, whom no permission keeps out.
+    shutil.rmtree(store.root / "v2" / "tmp")
+    (store.root / "v2" / "tmp").touch()
+    store.put("kind", "key", b"another")
+    store.put_note("files", "key", b"another")
+    store.sweep()
+    assert store.get("kind", "key") == b"value"
+    with pytest.raises(CacheError):
+        insert(store, b"content")
 
 
 def test_a_temporary_file_goes_with_its_block(store: Store) -> None:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_lambda_layer._internal.ownership import owned
+from hatch_lambda_layer._internal.store import Store
 from hatch_lambda_layer.build.inputs import find_inputs
 from hatch_lambda_layer.exceptions import ConfigError
+from hatch_lambda_layer.wheels.selection import Selection
 from tests.support.displays import Lines
 from tests.support.index_server import IndexServer
 from tests.support.layer_project import ALPHA, BETA, Project, names, stamps
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
     from hatch_lambda_layer.build.inputs import BuildContext, BuildInputs
     from hatch_lambda_layer.config.layer import Member
-    from hatch_lambda_layer.wheels.selection import Selection
 
 DEV = WheelSpec(name="dev-tool")
 
@@ -49,6 +50,63 @@ def test_a_layer_holds_the_locked_wheels_and_its_manifest_tells_of_them(project:
     assert [each["name"] for each in manifest["packages"]] == ["alpha", "beta"]
     assert manifest["zipped_size"] == project.zip.stat().st_size
     assert manifest["findings"] == []
+
+
+def _without_layer(project: Project) -> None:
+    shutil.rmtree(project.zip.parent)
+    project.index.requests.clear()
+
+
+@pytest.mark.fault(73)
+def test_a_restored_cache_is_used_without_an_index(project: Project, cache_dir: Path) -> None:
+    project.build()
+    _without_layer(project)
+    before = cache_dir.with_name("before")
+    cache_dir.rename(before)
+    shutil.copytree(before, cache_dir, copy_function=shutil.copyfile)
+    display = Lines()
+    assert project.build(display).rebuilt
+    assert project.index.requests == []
+    assert "Fetching" not in display.text
+
+
+@pytest.mark.fault(74)
+def test_in_a_cache_that_others_can_write_a_selection_is_not_believed_and_one_warning_says_so(
+    project: Project, cache_dir: Path
+) -> None:
+    project.configure(runtimes=["python3.13", "python3.12"])
+    cache_dir.mkdir()
+    project.build_all()
+    expected = [path.read_bytes() for path in sorted(project.zip.parent.glob("*.zip"))]
+    # Somebody who knows of the checksum makes the lock select nothing but alpha.
+    store = Store(cache_dir)
+    for path in (cache_dir / "v2" / "selections").glob("*/*"):
+        selection = Selection.decode(store.get("selections", path.name) or b"")
+        assert selection is not None
+        forged = selection._replace(wheels=selection.wheels[:1])
+        store.put("selections", path.name, forged.encode())
+    cache_dir.chmod(0o777)
+    _without_layer(project)
+    display = Lines()
+    project.build_all(display)
+    assert [path.read_bytes() for path in sorted(project.zip.parent.glob("*.zip"))] == expected
+    assert project.index.requests == []
+    assert display.text.count("Other users can write to the cache") == 1
+
+
+@pytest.mark.fault(75)
+def test_a_warm_cache_that_can_not_be_written_is_used(project: Project, cache_dir: Path) -> None:
+    project.build()
+    first = project.zip.read_bytes()
+    _without_layer(project)
+    # Files where folders should be: what holds even for root, whom no permission keeps out.
+    for name in ("tmp", "locks"):
+        shutil.rmtree(cache_dir / "v2" / name, ignore_errors=True)
+        (cache_dir / "v2" / name).touch()
+    shutil.rmtree(cache_dir / "v2" / "selections")
+    project.build()
+    assert project.zip.read_bytes() == first
+    assert project.index.requests == []
 
 
 def test_a_second_build_does_nothing_and_says_so(project: Project) -> None:

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_lambda_layer._internal.store import Store
+from hatch_lambda_layer.wheels.cache import WheelCache
+from hatch_lambda_layer.wheels.selection import LockedWheel
 from tests.integration import (
     COMMAND,
     ENTRANCE_NAMES,
@@ -211,11 +214,11 @@ def test_a_clean_build_beside_another_one_harms_neither(
     assert project.leftovers() == []
 
 
-@pytest.mark.fault(43)
+@pytest.mark.fault(43, 71)
 def test_projects_with_one_cold_cache_do_not_disturb_each_other(
     tmp_path: Path, server: GatedServer
 ) -> None:
-    names = ("one", "two", "three")
+    names = ("one", "two", "three", "four", "five", "six")
     projects = [
         LayerProject(make_project(tmp_path / name).directory, tmp_path / "cache") for name in names
     ]
@@ -224,6 +227,12 @@ def test_projects_with_one_cold_cache_do_not_disturb_each_other(
     said = finish([each.start() for each in projects])
     assert not any(WAITS in text for text in said)
     assert len({each.zip.read_bytes() for each in projects}) == 1
+    cache = WheelCache(Store(tmp_path / "cache"))
+    for wheel in WHEELS:
+        kept = cache.wheel(
+            LockedWheel(wheel.name, wheel.version, wheel.filename, wheel.sha256, None, "", None)
+        )
+        assert kept is not None, "the verification is of the file that is there"
     for each in projects:
         assert each.packages() == NAMES
         assert each.leftovers() == []

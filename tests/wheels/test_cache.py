@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from tests.support.index_server import IndexServer
 from tests.support.wheel_factory import EXECUTABLE_FILE, STORED, Member, WheelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from hatch_lambda_layer.wheels.wheel import Wheel
@@ -85,17 +86,33 @@ def temporaries(cache: WheelCache) -> list[Path]:
     return list((cache.store.root / "v2" / "tmp").iterdir())
 
 
-def verification(cache: WheelCache) -> list[list[object]]:
-    """Return the result of the verification as it is kept."""
+def verification(cache: WheelCache) -> tuple[list[object], list[object]]:
+    """Return the facts and the fields of the verification as it is kept."""
     note = cache.store.note("wheels", WHEEL.sha256)
     assert note is not None
-    facts, fields = json.loads(note)
-    return [facts, fields]
+    *facts, fields = json.loads(note)
+    return facts, fields
 
 
-def keep(cache: WheelCache, verification: object) -> None:
-    """Replace the result of the verification, as somebody who knows of the checksum could."""
-    cache.store.put_note("wheels", WHEEL.sha256, json.dumps(verification).encode())
+def keep(cache: WheelCache, facts: list[object], fields: list[object]) -> None:
+    """Replace the verification, as somebody who knows of the checksum could."""
+    cache.store.put_note("wheels", WHEEL.sha256, json.dumps([*facts, fields]).encode())
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexServer]:
+    monkeypatch.setenv("NO_PROXY", "*")
+    with IndexServer() as running:
+        running.add(WHEEL)
+        yield running
+
+
+def collect(cache: WheelCache, server: IndexServer) -> Wheel:
+    wanted = LOCKED._replace(location=server.file_url(WHEEL.filename))
+    (wheel,) = collect_wheels([wanted], cache, Console(Lines()))
+    assert wheel.file.read_bytes() == WHEEL.data
+    assert wheel == verify_wheel(wheel.file, WHEEL.filename, WHEEL.sha256)
+    return wheel
 
 
 def test_what_was_verified_is_read_again_as_it_was(cache: WheelCache) -> None:
@@ -139,28 +156,147 @@ def _flip_all(path: Path) -> None:
     path.write_bytes(bytes(each ^ 1 for each in path.read_bytes()))
 
 
+def _flip_and_keep_the_time(path: Path) -> None:
+    status = path.stat()
+    _flip(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_mtime_ns == status.st_mtime_ns
+
+
 def _touch(path: Path) -> None:
     status = path.stat()
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
 
 
+def _restore(path: Path) -> None:
+    """Put a copy with the same time in its place, as a backup does."""
+    copy = path.with_name("copy")
+    shutil.copy2(path, copy)
+    copy.replace(path)
+
+
+@pytest.mark.fault(69)
 @pytest.mark.parametrize(
-    "change", [_grow, _flip, _touch, lambda path: path.unlink()], ids=["size", "bytes", "mtime", ""]
+    "change", [_grow, _flip, _flip_and_keep_the_time, lambda path: path.unlink()]
 )
 def test_a_wheel_that_was_changed_counts_as_absent_and_is_fetched_again(
-    cache: WheelCache, change: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+    cache: WheelCache, server: IndexServer, change: Callable[[Path], None]
 ) -> None:
-    monkeypatch.setenv("NO_PROXY", "*")
-    with IndexServer() as server:
-        server.add(WHEEL)
-        wanted = LOCKED._replace(location=server.file_url(WHEEL.filename))
-        (first,) = collect_wheels([wanted], cache, Console(Lines()))
-        change(first.file)
-        assert cache.wheel(wanted) is None
-        (second,) = collect_wheels([wanted], cache, Console(Lines()))
-        assert len(server.requests) == 2
-    assert second == first
-    assert second.file.read_bytes() == WHEEL.data
+    first = collect(cache, server)
+    change(first.file)
+    assert cache.wheel(LOCKED) is None
+    assert collect(cache, server) == first
+    assert len(server.requests) == 2
+    assert cache.wheel(LOCKED) == first
+
+
+@pytest.mark.fault(73)
+@pytest.mark.parametrize("change", [_touch, _restore, lambda path: path.chmod(0o400)])
+def test_a_wheel_whose_status_alone_was_changed_is_hashed_again_and_not_fetched(
+    cache: WheelCache, server: IndexServer, change: Callable[[Path], None]
+) -> None:
+    first = collect(cache, server)
+    change(first.file)
+    assert cache.wheel(LOCKED) is None
+    assert collect(cache, server) == first
+    assert len(server.requests) == 1
+    # And only once: what is known of it is true again.
+    assert cache.wheel(LOCKED) == first
+
+
+@pytest.mark.fault(73)
+def test_a_wheel_whose_verification_is_lost_is_verified_again_and_not_fetched(
+    cache: WheelCache, server: IndexServer
+) -> None:
+    first = collect(cache, server)
+    first.file.with_name("note").unlink()
+    assert collect(cache, server) == first
+    assert len(server.requests) == 1
+    assert cache.wheel(LOCKED) == first
+
+
+def _rot(cache: WheelCache, file: Path) -> None:
+    """Change the file, and let the cache believe that it was so when it was verified."""
+    _flip(file)
+    (schema, filename, _), fields = verification(cache)
+    status = file.stat()
+    now = [status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns]
+    keep(cache, [schema, filename, now], fields)
+    assert cache.wheel(LOCKED) is not None
+
+
+@pytest.mark.fault(69)
+def test_where_all_wheels_are_hashed_nothing_that_a_disk_has_changed_is_used(
+    cache: WheelCache, server: IndexServer
+) -> None:
+    first = collect(cache, server)
+    hashing = WheelCache(cache.store, hash_all=True)
+    assert collect(hashing, server) == first
+    assert len(server.requests) == 1
+    _rot(cache, first.file)
+    assert collect(hashing, server) == first
+    assert len(server.requests) == 2
+
+
+@pytest.mark.fault(74)
+@pytest.mark.parametrize("part", [".", "v2"])
+@pytest.mark.parametrize("how", ["mode", "owner"])
+def test_in_a_cache_that_others_can_write_no_verification_is_believed(
+    cache: WheelCache, server: IndexServer, part: str, how: str
+) -> None:
+    first = collect(cache, server)
+    facts, (*fields, members) = verification(cache)
+    assert isinstance(members, list)
+    members[0][0] = "another/name.py"
+    keep(cache, facts, [*fields, members])
+    believed = cache.wheel(LOCKED)
+    assert believed is not None
+    assert believed != first
+    folder = cache.store.root / part
+    if how == "mode":
+        folder.chmod(0o770)
+    elif os.geteuid() == 0:
+        os.chown(folder, 12345, -1)
+    else:
+        pytest.skip("only root can give a folder away")
+    untrusted = WheelCache(Store(cache.store.root))
+    assert untrusted.wheel(LOCKED) is None
+    assert collect(untrusted, server) == first
+    assert len(server.requests) == 1
+    _grow(first.file)
+    assert collect(untrusted, server) == first
+    assert len(server.requests) == 2
+
+
+@pytest.mark.fault(70)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../../../evil",
+        "/evil",
+        "a/../../evil",
+        "a//b",
+        "a/./b",
+        "..",
+        "a\\b",
+        "a\nb",
+        "C:evil",
+        "a/..",
+    ],
+)
+def test_a_verification_whose_paths_lead_elsewhere_counts_as_absent(
+    cache: WheelCache, path: str
+) -> None:
+    first = insert(cache)
+    facts, (*fields, members) = verification(cache)
+    assert isinstance(members, list)
+    for position in (0, -1):
+        edited = [list(member) for member in members]
+        edited[position][0] = path
+        keep(cache, facts, [*fields, edited])
+        assert cache.wheel(LOCKED) is None
+    keep(cache, facts, [*fields, members])
+    assert cache.wheel(LOCKED) == first
 
 
 @pytest.mark.fault(70)
@@ -183,7 +319,7 @@ def test_a_verification_that_lacks_something_counts_as_absent(
     insert(cache)
     facts, fields = verification(cache)
     del fields[index]
-    keep(cache, [facts, fields])
+    keep(cache, facts, fields)
     assert cache.wheel(LOCKED) is None
 
 
@@ -192,7 +328,7 @@ def test_a_verification_of_half_a_member_counts_as_absent(cache: WheelCache) -> 
     facts, (*fields, members) = verification(cache)
     assert isinstance(members, list)
     members[0].pop()
-    keep(cache, [facts, [*fields, members]])
+    keep(cache, facts, [*fields, members])
     assert cache.wheel(LOCKED) is None
 
 

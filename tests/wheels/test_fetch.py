@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from dataclasses import replace
 from email.message import Message
 from typing import TYPE_CHECKING
@@ -248,6 +250,37 @@ def test_a_wheel_on_disk_that_is_gone_is_named(tmp_path: Path, cache: WheelCache
         collect(cache, locked(ALPHA, str(path)))
     assert str(path) in str(caught.value)
     assert "lock again" in str(caught.value)
+
+
+@pytest.mark.fault(40)
+def test_a_disk_that_fills_while_a_wheel_is_copied_is_not_taken_for_a_fault_of_the_wheel(
+    tmp_path: Path, cache_dir: Path
+) -> None:
+    path = BETA.write(tmp_path)
+    # Its own process: the limit holds for every file that this one writes.
+    code = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from hatch_lambda_layer._internal.console import Console\n"
+        "from hatch_lambda_layer._internal.store import Store\n"
+        "from hatch_lambda_layer.exceptions import LambdaLayerError\n"
+        "from hatch_lambda_layer.wheels.cache import WheelCache\n"
+        "from hatch_lambda_layer.wheels.fetch import collect_wheels\n"
+        "from hatch_lambda_layer.wheels.selection import LockedWheel\n"
+        "from tests.support.displays import Lines\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
+        f"locked = LockedWheel(*{tuple(locked(BETA, str(path)))!r})\n"
+        "try:\n"
+        f"    cache = WheelCache(Store(Path({str(cache_dir)!r})))\n"
+        "    collect_wheels([locked], cache, Console(Lines()))\n"
+        "except LambdaLayerError as error:\n"
+        "    print(type(error).__name__, error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("CacheError The cache can't be written")
+    assert "HATCH_LAMBDA_LAYER_CACHE_DIR" in done.stdout
+    assert "lock again" not in done.stdout
 
 
 @pytest.mark.parametrize("kind", [IndexServer, HtmlServer])
