@@ -164,7 +164,8 @@ class Store:
         if sys.platform == "win32":
             return True  # its modes say nothing of other users
         for folder in (self.root, self._version):
-            with suppress(FileNotFoundError):
+            # What can't be found can't be read, either.
+            with suppress(OSError):
                 status = folder.stat()
                 if status.st_mode & 0o022 or status.st_uid not in (0, os.geteuid()):
                     return False

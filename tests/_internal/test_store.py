@@ -181,6 +181,14 @@ def test_nothing_is_read_where_others_can_write(
     assert again.note("files", "key") == (b"7 bytes" if trusted else None)
 
 
+def test_a_store_whose_folder_is_a_file_is_empty(store: Store) -> None:
+    store.root.touch()
+    assert store.get("kind", "key") is None
+    assert store.note("files", "key") is None
+    store.put("kind", "key", b"value")
+    store.sweep()
+
+
 @pytest.mark.fault(75)
 def test_what_can_not_be_kept_is_not_kept(store: Store) -> None:
     store.put("kind", "key", b"value")
