@@ -31,19 +31,25 @@ class LayerPathLayout:
     """The paths of one project's layers.
 
     `dir_output` is where the layers go: by default, where Hatch would put them.
+    `build_name` tells the work folder of one build from those of others.
     """
 
     path_pyproject_toml: Path
     dir_output: Path
+    build_name: str = "build"
 
     def __init__(
-        self, path_pyproject_toml: Path | str, dir_output: Path | str | None = None
+        self,
+        path_pyproject_toml: Path | str,
+        dir_output: Path | str | None = None,
+        build_name: str = "build",
     ) -> None:
         path = Path(path_pyproject_toml)
         # Without a folder, Hatch's is read from the files of the project; see `hatch_output`.
         output = hatch_output(path.parent) if dir_output is None else Path(dir_output)
         object.__setattr__(self, "path_pyproject_toml", path)
         object.__setattr__(self, "dir_output", output)
+        object.__setattr__(self, "build_name", build_name)
 
     @property
     def dir_project_root(self) -> Path:
@@ -91,23 +97,28 @@ class LayerPathLayout:
 
     @property
     def dir_build_lambda_layer(self) -> Path:
-        """The work folder of a build."""
+        """The folder of everything made for layers."""
         return self.dir_build_lambda / "layer"
 
     @property
     def dir_artifacts(self) -> Path:
-        """The folder in which the project's own wheel is built."""
+        """The folder in which every build has a work folder of its own."""
         return self.dir_build_lambda_layer / "artifacts"
+
+    @property
+    def dir_work(self) -> Path:
+        """The work folder of one build, in which all is made that goes into its layer."""
+        return self.dir_artifacts / self.build_name
 
     @property
     def dir_sources(self) -> Path:
         """The folder in which sources are built to wheels."""
-        return self.dir_artifacts / "sources"
+        return self.dir_work / "sources"
 
     @property
     def path_included_pack(self) -> Path:
         """The file that holds the compressed `force-include` files until the layer is written."""
-        return self.dir_artifacts / "included.pack"
+        return self.dir_work / "included.pack"
 
     @property
     def path_build_lambda_layer_zip(self) -> Path:

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from .filelock import try_lock
+from .filelock import try_lock, try_lock_surely
 from .removal import remove_tree
 
 if TYPE_CHECKING:
@@ -51,5 +51,5 @@ def _sweep() -> None:
 
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError), (folder / _LOCK).open("r+b") as file:
-            if try_lock(file):
+            if try_lock_surely(file):
                 remove_tree(folder)

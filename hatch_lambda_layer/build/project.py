@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .._internal.filelock import locked
-from .._internal.removal import remove_tree
+from .._internal.ownership import sweep
+from .._internal.store import Store, default_cache_dir
 from ..exceptions import LambdaLayerError
 from ..index.auth import IndexAccess
 from ..reports import text as report
-from ..wheels.cache import Cache, default_cache_dir
+from ..wheels.cache import WheelCache
 from .inputs import BuildContext
 from .lock_selection import Resolver
 from .outcome import Outcome
@@ -21,6 +21,7 @@ from .pipeline import build_layer, plan_layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import date
     from pathlib import Path
 
@@ -61,7 +62,7 @@ class ProjectBuild:
     console: Console
     project_wheel: Path | None = None
     anew: bool = False
-    cache: Cache = field(default_factory=lambda: Cache(default_cache_dir()))
+    cache: WheelCache = field(default_factory=lambda: WheelCache(Store(default_cache_dir())))
 
     def __post_init__(self) -> None:
         """Set up what the builds share; no lockfile and no credentials are read yet."""
@@ -72,7 +73,7 @@ class ProjectBuild:
             console=self.console,
             cache=self.cache,
             access=access,
-            resolver=Resolver(self.layout, self.cache, self.console, access),
+            resolver=Resolver(self.layout, self.cache.store, self.console, access),
             project_wheel=self.project_wheel,
         )
 
@@ -81,16 +82,21 @@ class ProjectBuild:
         """Everything that the builds of the project share."""
         return self._context
 
-    def build(self, member: Member) -> BuiltLayer:
+    def build(self, member: Member, *, hash_wheels: bool = False) -> BuiltLayer:
         """Build one member of the matrix, unless it is up to date.
 
-        Raises `LambdaLayerError`; the layer that was built before is then left as it is.
+        With `hash_wheels`, every wheel of the cache is hashed before it is used. Raises
+        `LambdaLayerError`; the layer that was built before is then left as it is.
         """
         if warning := member.target.runtime.deprecation(_today()):
             self.console.warn_once(warning)
+        self._warn_of_cache()
+        context = self._context
+        if hash_wheels:
+            context = replace(context, cache=WheelCache(self.cache.store, hash_all=True))
         alone = len(self.matrix.members) == 1
-        with locked(self._lock_paths(), self._say_waiting):
-            built = build_layer(self._context, member, self._name(member), anew=self.anew)
+        with self._locked(self.layout.dir_output):
+            built = build_layer(context, member, self._name(member), anew=self.anew)
         # One table is what a person wants to see; the tables of a matrix are nearly the same.
         if built.rebuilt and (alone or self.console.verbose):
             self.console.info(report.layer_table(built.manifest))
@@ -106,7 +112,8 @@ class ProjectBuild:
 
     def plan(self, member: Member) -> BuildPlan:
         """Return the inputs of a member; no wheel is fetched, and no layer is written."""
-        with locked(self._lock_paths(), self._say_waiting):
+        self._warn_of_cache()
+        with self._locked():
             return plan_layer(self._context, member, self.zip_path(member))
 
     def outcome(self, members: Sequence[Member], *, cleaned: bool = False) -> Outcome:
@@ -121,9 +128,13 @@ class ProjectBuild:
         return None if len(self.matrix.members) == 1 else member.id
 
     def build_all(
-        self, members: Sequence[Member], on_failure: Callable[[str, LambdaLayerError], None]
+        self,
+        members: Sequence[Member],
+        on_failure: Callable[[str, LambdaLayerError], None],
+        *,
+        hash_wheels: bool = False,
     ) -> Iterator[BuiltLayer]:
-        """Yield the layers of several members, each when it is built.
+        """Yield the layers of several members, each when it is built as by `build`.
 
         A member that fails does not keep the others from being built: `on_failure` is called with
         its id and the error, and `BuildFailures` is raised at the end. The error itself is raised,
@@ -133,7 +144,7 @@ class ProjectBuild:
         built: list[BuiltLayer] = []
         for member in members:
             try:
-                built.append(self.build(member))
+                built.append(self.build(member, hash_wheels=hash_wheels))
             except LambdaLayerError as error:
                 if len(members) == 1:
                     raise
@@ -145,23 +156,34 @@ class ProjectBuild:
             raise BuildFailures(errors, built)
 
     def clean(self) -> None:
-        """Remove the layers of this project, and the work folder of its builds."""
+        """Remove the layers of this project, and the work folders of builds that have ended."""
         self.clean_except(())
 
     def clean_except(self, zip_paths: Iterable[Path]) -> None:
         """Do the same, but leave the layers at `zip_paths`: those that have just been built."""
         kept = {path.with_suffix(suffix) for path in zip_paths for suffix in (".zip", ".json")}
-        with locked(self._lock_paths(), self._say_waiting):
+        with self._locked(self.layout.dir_output):
             for path in self.layout.built_paths():
                 if path not in kept:
                     path.unlink(missing_ok=True)
-            remove_tree(self.layout.dir_build_lambda_layer)
+            # Not what another build is working in, should it not have waited for this lock.
+            sweep(self.layout.dir_artifacts)
+            for folder in (self.layout.dir_artifacts, self.layout.dir_build_lambda_layer):
+                with suppress(OSError):
+                    folder.rmdir()
 
-    def _lock_paths(self) -> list[Path]:
-        # In the cache, since the output folder may be uploaded as it is.
-        folders = {self.layout.dir_project_root.resolve(), self.layout.dir_output.resolve()}
-        names = sorted(hashlib.sha256(os.fsencode(folder)).hexdigest() for folder in folders)
-        return [self.cache.root / "locks" / name for name in names]
+    def _locked(self, *others: Path) -> AbstractContextManager[None]:
+        """Lock the project and `others` against other builds, whichever cache these use."""
+        folders = [self.layout.dir_project_root, *others]
+        return locked(folders, self.cache.store.locks, self._say_waiting)
+
+    def _warn_of_cache(self) -> None:
+        if not self.cache.store.trusted:
+            self.console.warn_once(
+                f"Other users can write to the cache {self.cache.store.root}, so nothing in it is "
+                "trusted: wheels are verified again, lockfiles read again, sources built again. "
+                "Remove it, or name a folder of your own in HATCH_LAMBDA_LAYER_CACHE_DIR"
+            )
 
     def _say_waiting(self) -> None:
         self.console.info("Waiting for another build of this project to end")

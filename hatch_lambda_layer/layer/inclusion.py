@@ -94,15 +94,19 @@ def pack(files: Sequence[IncludedFile], pack_path: Path, file: BinaryIO) -> list
     entries = []
     for included in files:
         offset = file.tell()
-        size = crc = 0
+        size = crc = packed_crc = 0
         digest = hashlib.sha256()
         deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
         for chunk in _chunks(included.file):
             size += len(chunk)
             crc = zlib.crc32(chunk, crc)
             digest.update(chunk)
-            file.write(deflate.compress(chunk))
-        file.write(deflate.flush())
+            packed = deflate.compress(chunk)
+            packed_crc = zlib.crc32(packed, packed_crc)
+            file.write(packed)
+        packed = deflate.flush()
+        packed_crc = zlib.crc32(packed, packed_crc)
+        file.write(packed)
         if digest.hexdigest() != included.sha256:
             raise ConfigError([f"{included.file} changed while the layer was built"])
         entries.append(
@@ -117,6 +121,7 @@ def pack(files: Sequence[IncludedFile], pack_path: Path, file: BinaryIO) -> list
                 size=size,
                 crc=crc,
                 sha256=included.sha256,
+                packed_crc=packed_crc,
             )
         )
     file.flush()

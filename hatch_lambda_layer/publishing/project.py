@@ -124,7 +124,11 @@ class ProjectPublication:
             else:
                 to_build += release.members
         wanted = [member for member in members if member.id in to_build]
-        built = self.build.build_all(wanted, self.rollout.on_failure) if wanted else ()
+        built = (
+            self.build.build_all(wanted, self.rollout.on_failure, hash_wheels=True)
+            if wanted
+            else ()
+        )
         artifacts = [Artifact(each.zip_path, each.manifest) for each in built]
         candidates = Candidate.of_artifacts(artifacts, self.configs)
         _check([each.release for each in candidates], candidates)

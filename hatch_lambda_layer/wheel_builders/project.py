@@ -44,12 +44,12 @@ def read_project_wheel(path: Path, source: LockedSource, target: Target) -> Whee
 
     Raises `WheelError`, and `BuildError` where the target can't run it.
     """
-    from ..wheels.verify import prove
+    from ..wheels.verify import verify_wheel
     from .compatibility import check_fit
 
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    wheel = prove(path, path.name, sha256)
+    wheel = verify_wheel(path, path.name, sha256)
     check_fit(
         wheel, source, target, target.runtime.python_version, "build it for Lambda's platform"
     )

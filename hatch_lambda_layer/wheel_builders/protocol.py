@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .._internal.console import Console
     from ..index.auth import IndexAccess
     from ..targets.target import Target
-    from ..wheels.cache import Cache
+    from ..wheels.cache import WheelCache
     from .deadline import Deadline
 
 
@@ -42,7 +42,7 @@ class BuildSession:
     folder: Path
     target: Target
     requirements: Requirements
-    cache: Cache
+    cache: WheelCache
     console: Console
 
 

@@ -100,7 +100,7 @@ def _hidden() -> Iterator[Path]:
 def _homes() -> set[Path]:
     import pwd
 
-    from ..wheels.cache import default_cache_dir
+    from .._internal.store import default_cache_dir
 
     found = {Path.home(), default_cache_dir()}
     with suppress(KeyError):

@@ -217,7 +217,7 @@ def test_a_build_that_is_killed_leaves_no_container_and_no_half_wheel(
         process.kill()
         process.communicate()
         wait_until(lambda: engine.containers(slow.cache) == [])
-        built = slow.cache / "v1" / "built"
+        built = slow.cache / "v2" / "built"
         assert [each for each in built.rglob("*") if not each.read_bytes()] == []
     slow.build()
     assert slow.packages() == ["lib"]

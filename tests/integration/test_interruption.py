@@ -81,7 +81,7 @@ def contents(project: LayerProject) -> tuple[bytes, bytes]:
 def forget_wheels(project: LayerProject) -> None:
     """Make the cache cold, but leave what a killed build may have left in it."""
     for folder in ("wheels", "selections"):
-        shutil.rmtree(project.cache / "v1" / folder, ignore_errors=True)
+        shutil.rmtree(project.cache / "v2" / folder, ignore_errors=True)
 
 
 def build_both(
@@ -160,7 +160,7 @@ def test_the_next_build_sweeps_what_a_killed_one_has_left(
         project.build()
     path = project.directory / leftover
     if leftover == "cache":
-        path = project.cache / "v1" / "tmp" / "0a1b2c3d4e5f6071"
+        path = project.cache / "v2" / "tmp" / "0a1b2c3d4e5f6071"
     path.write_bytes(b"half of something")
     project.build()
     assert project.leftovers() == []
@@ -433,7 +433,7 @@ def test_a_full_disk_while_the_cache_is_filled_is_reported(
 
 @pytest.mark.fault(40)
 @pytest.mark.parametrize("entrance", [COMMAND, HATCHLING], ids=ENTRANCE_NAMES)
-@pytest.mark.parametrize("blocked", [".", "locks", "v1", "v1/tmp", "v1/wheels"])
+@pytest.mark.parametrize("blocked", [".", "v2", "v2/tmp", "v2/wheels"])
 def test_a_cache_that_can_not_be_written_is_named_with_its_variable(
     project: LayerProject, blocked: str, entrance: Sequence[str]
 ) -> None:

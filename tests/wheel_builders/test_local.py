@@ -168,7 +168,7 @@ def test_what_a_person_tells_the_compiler_is_in_the_key_of_the_cache(
 def test_a_damaged_entry_of_the_cache_is_built_again(workshop: Workshop) -> None:
     source = of_wheel(workshop.root, WheelSpec(name="lib"))
     wheel = workshop.build(source)
-    (entry,) = (workshop.root / "wheel-cache" / "v1" / "built").iterdir()
+    (entry,) = (workshop.root / "wheel-cache" / "v2" / "built").glob("*/*")
     for harm in (lambda: entry.write_bytes(b'["half'), wheel.file.unlink):
         harm()
         assert workshop.build(source).sha256 == wheel.sha256
@@ -601,7 +601,8 @@ def start_build(workshop: Workshop, source: LockedSource) -> subprocess.Popen[by
     """Start the build of a source in a process of its own, and wait until its compiler runs."""
     code = (
         "from pathlib import Path\n"
-        "from hatch_lambda_layer.wheels.cache import Cache\n"
+        "from hatch_lambda_layer._internal.store import Store\n"
+        "from hatch_lambda_layer.wheels.cache import WheelCache\n"
         "from hatch_lambda_layer._internal.console import Console\n"
         "from hatch_lambda_layer._internal.errors import reported\n"
         "from hatch_lambda_layer.wheels.selection import LockedSource\n"
@@ -614,7 +615,7 @@ def start_build(workshop: Workshop, source: LockedSource) -> subprocess.Popen[by
         f"target = Target(runtimes()[{RUNTIME!r}], Architecture.X86_64)\n"
         "with reported(Aborting()):\n"
         f"    sources = [LockedSource(*{tuple(source)!r})]\n"
-        "    LayerSources(sources, BuildPolicy(), target, cache=Cache(root / 'c'),\n"
+        "    LayerSources(sources, BuildPolicy(), target, cache=WheelCache(Store(root / 'c')),\n"
         "        console=Console(Lines()), folder=root / 'work',\n"
         "    ).wheels(Requirements(folder=root))\n"
     )

@@ -100,7 +100,7 @@ class ContainerWheelBuilder:
         try:
             folder.mkdir(parents=True)
             with running(
-                engine, image, folder, self._target, self._config, session.cache
+                engine, image, folder, self._target, self._config, session.cache.store
             ) as container:
                 _prepare(container, self._config, session.console)
                 yield lambda request: _Build(container, request, session, self._config).run()
