@@ -572,14 +572,14 @@ needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="signals are 
 # As ninja and compilers: neither the backend's own process, nor in its session. It goes on writing
 # into the folder of the build, and keeps a lock, which the system drops when it ends.
 _COMPILER = """
-import fcntl, itertools, os, pathlib, sys, time
+import fcntl, os, pathlib, sys, time
 if os.fork():
     os._exit(0)
 os.setsid()
 lock = open(sys.argv[1] + '/lock', 'w')
 fcntl.flock(lock, fcntl.LOCK_EX)
 pathlib.Path(sys.argv[1], 'running').touch()
-for number in itertools.count():
+for number in range(60_000):
     os.makedirs(f'objects/{number}', exist_ok=True)
     time.sleep(0.001)
 """
