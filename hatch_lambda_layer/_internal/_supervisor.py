@@ -42,11 +42,9 @@ def main() -> None:
     except OSError as error:
         os.write(status, b"errno %d" % (error.errno or 0))
         return
-    _thread.start_new_thread(_watch, (control,))
+    _thread.start_new_thread(_watch, (control, adopts))
     code = _wait(child)
-    # Without children there are no others either, if each orphan has become one.
-    if _reap() or not adopts:
-        _end()
+    _end(adopts)
     os.write(status, b"%d" % code)
 
 
@@ -62,13 +60,13 @@ def _adopt_orphans() -> bool:
         return False
 
 
-def _watch(control: int) -> None:
+def _watch(control: int, adopts: bool) -> None:  # noqa: FBT001
     """Wait until nobody can write to `control`, then end everything."""
     try:
         os.read(control, 1)
     except OSError:
         pass
-    _end()
+    _end(adopts)
     os._exit(1)
 
 
@@ -85,12 +83,17 @@ def _wait(child: int) -> int:
             return os.waitstatus_to_exitcode(status)
 
 
-def _end() -> None:
-    """Kill all processes that the program has started, until there are none."""
+def _end(adopts: bool) -> None:  # noqa: FBT001
+    """Kill all processes that the program has started, until there are none.
+
+    A look at all processes can miss one that has just been started by one that has just ended.
+    Where orphans become children, there are none only when there are no children.
+    """
     deadline = time.monotonic() + _SECONDS_TO_END
-    while sum(map(_kill, _members())) and time.monotonic() < deadline:
+    while (_reap() or not adopts) and time.monotonic() < deadline:
+        if not sum(map(_kill, _members())) and not adopts:
+            return
         time.sleep(_PAUSE_SECONDS)
-        _reap()
 
 
 def _kill(pid: int) -> bool:

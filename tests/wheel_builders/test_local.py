@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hatch_lambda_layer._internal.console import Console
-from hatch_lambda_layer._internal.filelock import try_lock
 from hatch_lambda_layer._internal.removal import remove_tree
 from hatch_lambda_layer.exceptions import BuildError, OutputError
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
@@ -44,6 +44,8 @@ from tests.support.workshop import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hatch_lambda_layer.wheels.selection import LockedSource
     from tests.support.index_server import IndexServer
 
@@ -570,35 +572,53 @@ def test_a_source_that_is_no_project_is_reported(workshop: Workshop) -> None:
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
 
 # As ninja and compilers: neither the backend's own process, nor in its session. It goes on writing
-# into the folder of the build, and keeps a lock, which the system drops when it ends.
+# into the folder of the build, the only one that a build may be able to write to.
 _COMPILER = """
-import fcntl, itertools, os, pathlib, sys, time
+import os, time
 if os.fork():
     os._exit(0)
 os.setsid()
-lock = open(sys.argv[1] + '/lock', 'w')
-fcntl.flock(lock, fcntl.LOCK_EX)
-pathlib.Path(sys.argv[1], 'running').touch()
-for number in itertools.count():
+for number in range(60_000):
     os.makedirs(f'objects/{number}', exist_ok=True)
     time.sleep(0.001)
 """
 _BACKEND = """
-import subprocess, sys, time
+import pathlib, subprocess, sys, time
 def build_wheel(*args):
-    subprocess.run([sys.executable, '-c', {compiler!r}, {folder!r}])
+    subprocess.run([sys.executable, '-c', {compiler!r}, {mark!r}])
+    while not pathlib.Path('objects').exists():
+        time.sleep(0.01)
     time.sleep({seconds})
 """
 
 
+def mark(folder: Path) -> str:
+    """Give the argument by which the compilers of a test are found."""
+    return f"compiler-of-{folder.parent.name}-{folder.name}"
+
+
+def compilers(folder: Path) -> list[str]:
+    """Give the compilers that run, also those in a namespace of their own."""
+    listed = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        # It may end meanwhile.
+        with suppress(OSError):
+            listed.append(path.read_text("utf-8", "replace").rstrip("\0"))
+    if not listed:
+        # Not every system has such files.
+        listed = subprocess.check_output(["ps", "-A", "-ww", "-o", "args="], text=True).splitlines()
+    return [line for line in listed if line.endswith(mark(folder))]
+
+
 def compiling(folder: Path, seconds: int = 120) -> LockedSource:
     """Give a source whose backend starts a compiler and then waits."""
-    backend = _BACKEND.format(compiler=_COMPILER, folder=str(folder), seconds=seconds)
+    backend = _BACKEND.format(compiler=_COMPILER, mark=mark(folder), seconds=seconds)
     return failing(folder, backend)
 
 
-def start_build(workshop: Workshop, source: LockedSource) -> subprocess.Popen[bytes]:
-    """Start the build of a source in a process of its own, and wait until its compiler runs."""
+@contextmanager
+def started_build(workshop: Workshop, source: LockedSource) -> Iterator[subprocess.Popen[bytes]]:
+    """Build a source in a process of its own, whose compiler runs when it is given."""
     code = (
         "from pathlib import Path\n"
         "from hatch_lambda_layer._internal.store import Store\n"
@@ -626,13 +646,12 @@ def start_build(workshop: Workshop, source: LockedSource) -> subprocess.Popen[by
         cwd=Path(__file__).parents[2],
         env={**os.environ, "TMPDIR": str(temporary)},
     )
-    wait_until((workshop.root / "running").exists)
-    return process
-
-
-def is_over(folder: Path) -> bool:
-    with (folder / "lock").open("rb") as lock:
-        return try_lock(lock)
+    with process:
+        try:
+            wait_until(lambda: compilers(workshop.root))
+            yield process
+        finally:
+            process.kill()
 
 
 @needs_signals
@@ -641,10 +660,10 @@ def is_over(folder: Path) -> bool:
 def test_an_interruption_stops_the_backend_with_its_compilers_and_leaves_nothing(
     workshop: Workshop, number: signal.Signals
 ) -> None:
-    process = start_build(workshop, compiling(workshop.root))
-    process.send_signal(number)
-    assert process.wait(timeout=30) == 128 + number
-    assert is_over(workshop.root)
+    with started_build(workshop, compiling(workshop.root)) as process:
+        process.send_signal(number)
+        assert process.wait(timeout=30) == 128 + number
+    assert compilers(workshop.root) == []
     assert left_in(workshop.root / "work") == []
 
 
@@ -653,10 +672,9 @@ def test_an_interruption_stops_the_backend_with_its_compilers_and_leaves_nothing
 def test_the_compilers_of_a_killed_build_end_and_its_files_lie_in_the_work_folder(
     workshop: Workshop,
 ) -> None:
-    process = start_build(workshop, compiling(workshop.root))
-    process.kill()
-    process.wait()
-    wait_until(lambda: is_over(workshop.root))
+    with started_build(workshop, compiling(workshop.root)) as process:
+        process.kill()
+    wait_until(lambda: not compilers(workshop.root))
     assert left_in(workshop.root / "temporary") == []
     left = left_in(workshop.root / "work")
     assert "input.json" in {path.name for path in left}
@@ -668,7 +686,7 @@ def test_the_compilers_of_a_killed_build_end_and_its_files_lie_in_the_work_folde
 @pytest.mark.fault(76)
 def test_a_compiler_that_a_backend_leaves_running_ends_with_it(workshop: Workshop) -> None:
     workshop.refusal(compiling(workshop.root, seconds=0), "there is no such wheel")
-    assert is_over(workshop.root)
+    assert compilers(workshop.root) == []
 
 
 @needs_signals
@@ -683,7 +701,7 @@ def test_a_build_that_takes_too_long_ends_with_all_that_it_runs(workshop: Worksh
         "the hook `build_wheel`",
     )
     assert "lock a version that has a wheel" in said
-    assert is_over(workshop.root)
+    assert compilers(workshop.root) == []
 
 
 @needs_signals
