@@ -23,10 +23,10 @@ from hatch_lambda_layer.config.indexes import PrivateIndex
 from hatch_lambda_layer.exceptions import LambdaLayerError, LockfileError
 from hatch_lambda_layer.index.auth import IndexAccess
 from hatch_lambda_layer.layout import LayerPathLayout
-from hatch_lambda_layer.lockfiles import Lock, LockRequest, find_lockfile
+from hatch_lambda_layer.lockfiles import LOCKFILES, Lock, LockRequest, find_lockfile
 from hatch_lambda_layer.lockfiles.pip.lockfile import PipLockfile
 from hatch_lambda_layer.lockfiles.pip.report import pylock_text
-from hatch_lambda_layer.lockfiles.pip.requirements import RequirementsFiles
+from hatch_lambda_layer.lockfiles.pip.requirements import RequirementsFiles, _lines
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheels.selection import select
 from tests.support.index_server import IndexServer, Status
@@ -1085,6 +1085,27 @@ def test_requirements_files_are_read_in_the_encodings_that_pip_knows(
     assert [path.name for path in files.texts] == ["requirements.txt", "nested.txt"]
     assert files.has_hashes
     assert files.is_settled
+
+
+def test_a_file_whose_name_is_too_long_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text(f"-r {'n' * 300}\n", encoding="utf-8")
+    assert not RequirementsFiles(tmp_path, ["requirements.txt"], [], {}).is_settled
+    (tmp_path / "pyproject.toml").touch()
+    layout = LayerPathLayout(tmp_path / "pyproject.toml", tmp_path / "dist")
+    request = LockRequest(layout=layout, requirements=("n" * 300,))
+    with pytest.raises(LockfileError, match="is missing"):
+        LOCKFILES["pip"].find(request)
+
+
+def test_a_comment_ends_a_line_whatever_is_before_it(tmp_path: Path) -> None:
+    lines = ["alpha \t# c", "beta#no", "  # c \\", "gamma \\", "# c \\", "delta\\", "-r x # c"]
+    (tmp_path / "requirements.txt").write_text("\n".join(lines), encoding="utf-8")
+    assert list(_lines((tmp_path / "requirements.txt").read_bytes())) == [
+        "alpha",
+        "beta#no",
+        "gamma",
+        "delta-r x",
+    ]
 
 
 def test_the_files_are_those_that_pip_itself_reads(project: PipProject, index: IndexServer) -> None:

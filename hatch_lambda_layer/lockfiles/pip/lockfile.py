@@ -46,7 +46,12 @@ class PipLockfile:
         Raises `LockfileError` where one that `requirements` names is missing.
         """
         root = request.layout.dir_project_root
-        missing = [name for name in request.requirements if not (root / name).is_file()]
+        # Path.is_file() fails for a name that is too long.
+        missing = [
+            name
+            for name in request.requirements
+            if not os.path.isfile(root / name)  # noqa: PTH113
+        ]
         if missing:
             names = ", ".join(f"`{name}`" for name in missing)
             raise LockfileError(
