@@ -242,12 +242,12 @@ class LayerBucket:
         )
 
     def _put_parts(self, key: str, path: Path, checksums: list[str], progress: Progress) -> None:
-        place: Any = {"Bucket": self.name, "Key": key, "ExpectedBucketOwner": self._owner}
+        target: Any = {"Bucket": self.name, "Key": key, "ExpectedBucketOwner": self._owner}
         options: Any = {"Tagging": urlencode(self._tags)} if self._tags else {}
         if self._kms:
             options |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._kms}
         upload = self._client.create_multipart_upload(
-            **place,
+            **target,
             ChecksumAlgorithm="SHA256",
             ChecksumType="COMPOSITE",
             ContentType=_ZIP,
@@ -261,7 +261,7 @@ class LayerBucket:
             # S3 compares the checksum with what it got: a zip that changes meanwhile is refused.
             checksum = checksums[number - 1]
             answer = self._client.upload_part(
-                **place,
+                **target,
                 UploadId=upload,
                 PartNumber=number,
                 Body=data,
@@ -271,13 +271,13 @@ class LayerBucket:
             progress.moved(len(data))
             return {"ETag": answer["ETag"], "PartNumber": number, "ChecksumSHA256": checksum}
 
-        self._uploads.append(lambda: self._client.abort_multipart_upload(**place, UploadId=upload))
+        self._uploads.append(lambda: self._client.abort_multipart_upload(**target, UploadId=upload))
         try:
             numbers = range(1, len(checksums) + 1)
             parts = [part for _, part in run_parallel(put_part, numbers, _UPLOADS)]
             parts.sort(key=lambda part: part["PartNumber"])
             self._client.complete_multipart_upload(
-                **place, UploadId=upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
+                **target, UploadId=upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
             )
             self._uploads.clear()
         except BaseException:

@@ -244,7 +244,7 @@ class _PublishReader(TableReader):
     def _destinations(self) -> tuple[Destination, ...]:
         accounts = self.table("accounts")
         if not accounts:
-            return self._places(None)
+            return self._destinations_in(None)
         found: list[Destination] = []
         for name, table in accounts.items():
             if not isinstance(table, dict):
@@ -253,10 +253,10 @@ class _PublishReader(TableReader):
             inherited = {key: self.value(key) for key in _OF_ACCOUNT if self.value(key) is not None}
             reader = self._inner(f"accounts.{name}", {**inherited, **table}, table.keys())
             reader.check_known(_OF_ACCOUNT)
-            found += reader._places(name)  # noqa: SLF001  # it is of this very class
+            found += reader._destinations_in(name)  # noqa: SLF001  # it is of this very class
         return tuple(found)
 
-    def _places(self, account: str | None) -> tuple[Destination, ...]:
+    def _destinations_in(self, account: str | None) -> tuple[Destination, ...]:
         regions = self.texts("regions", *_REGION)
         s3_dirs = self._s3_dirs()
         profile = self.text("profile", *_NOT_EMPTY)

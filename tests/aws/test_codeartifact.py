@@ -6,12 +6,14 @@ What AWS is asked, and what it answers, is in `integration/test_private_index.py
 from __future__ import annotations
 
 import sys
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from hatch_lambda_layer.aws.codeartifact import authorization_token
 from hatch_lambda_layer.config.indexes import CodeArtifact
 from hatch_lambda_layer.exceptions import CredentialsError
+from tests.support.loopback import LoopbackServer, Quiet
 
 PLACE = CodeArtifact(domain="acme", domain_owner="1" * 12, repository="py", region="eu-west-1")
 
@@ -35,3 +37,28 @@ def test_an_endpoint_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPat
     with pytest.raises(CredentialsError, match="`acme` of 111111111111 in eu-west-1") as caught:
         authorization_token(PLACE)
     assert "127.0.0.1:9" in str(caught.value)
+
+
+class CutToken(Quiet, BaseHTTPRequestHandler):
+    """Answers every request with the beginning of a token."""
+
+    def do_POST(self) -> None:
+        body = b'{"authorizationToken": "canary'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.mark.fault(57, 64)
+def test_a_response_that_is_cut_is_an_error_without_the_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    with LoopbackServer(CutToken) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CODEARTIFACT", f"http://{server.address}")
+        with pytest.raises(CredentialsError, match="can't be read") as caught:
+            authorization_token(PLACE)
+    assert "canary" not in str(caught.value)
+    assert caught.value.__suppress_context__

@@ -33,6 +33,7 @@ class Run:
     name: str
     errors: list[str] = field(default_factory=list)
     pause: Callable[[float], None] = lambda _seconds: None
+    dry_run: bool = False
 
     def publish(self, session: AwsSession) -> list[PublishedVersion]:
         """Publish in this thread; what fails is kept in `errors`."""
@@ -49,6 +50,7 @@ class Run:
                 pause=self.pause,
                 sessions={(None, None): session},
             ),
+            dry_run=self.dry_run,
         )
         try:
             return list(publication.from_zips([self.root / "dist" / "layer.zip"]))

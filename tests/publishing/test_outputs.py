@@ -150,6 +150,29 @@ def test_the_file_names_a_zip_as_it_is_seen_from_its_folder(tmp_path: Path) -> N
     assert read(path)["versions"][0]["zip"] == "../project/dist/layer.zip"
 
 
+@pytest.mark.fault(63)
+def test_the_file_keeps_what_another_run_wrote_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "layer-versions.json"
+    web, orders_east, orders_west = SEVERAL
+    outputs.write_layer_versions(path, [web, orders_west])
+    other = version("orders-api", "eu-west-1", 1, account=OTHER)
+
+    outputs.write_layer_versions(path, [orders_east, replace(web, version=13), other])
+
+    assert [
+        (each["layer_name"], each["account"], each["region"], each["version"])
+        for each in read(path)["versions"]
+    ] == [
+        ("orders-api", OTHER, "eu-west-1", 1),
+        ("orders-api", ACCOUNT, "eu-west-1", 7),
+        ("orders-api", ACCOUNT, "us-east-1", 3),
+        ("web", ACCOUNT, "us-east-1", 13),
+    ]
+    once = tmp_path / "once.json"
+    outputs.write_layer_versions(once, [orders_east, replace(web, version=13), other, orders_west])
+    assert path.read_bytes() == once.read_bytes()
+
+
 @pytest.mark.fault(44)
 def test_a_file_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "layer-versions.json"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_lambda_layer.aws.session import AwsSession
 from hatch_lambda_layer.publishing.descriptions import VersionTag
+from tests.publishing.runs import Run
 from tests.publishing.shop import ACCOUNT, ALPHA, ARM, BETA, HOME, X86
 from tests.support.wheel_factory import WheelSpec
 
@@ -358,6 +361,20 @@ def test_a_dry_run_says_everything_and_writes_nothing(shop: Shop) -> None:
     assert shop.objects() == []
     shop.publish()
     assert f"would leave version 1 as it is: {shop.arn(1)}" in shop.publish("-n").stderr
+
+
+def test_a_dry_run_returns_what_would_be(shop: Shop) -> None:
+    shop.run("build")
+    dry = Run(shop.root, shop.name, dry_run=True)
+    (would_be,) = dry.publish(AwsSession())
+    assert would_be.version is None
+    assert f"{would_be.arn}:1" == shop.arn(1)
+    assert shop.live() == []
+    (made,) = Run(shop.root, shop.name).publish(AwsSession())
+    assert made == replace(would_be, version=1, arn=shop.arn(1))
+    (unchanged,) = dry.publish(AwsSession())
+    assert unchanged == replace(made, status="unchanged")
+    assert dry.errors == []
 
 
 def test_what_is_live_is_written_for_other_programs(

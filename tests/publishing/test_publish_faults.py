@@ -189,7 +189,7 @@ def test_the_calls_of_a_publication_are_those_that_faults_are_tried_at(
     layer.check_whole()
 
 
-@pytest.mark.fault(52, 53, 54, 55)
+@pytest.mark.fault(52, 53, 54, 55, 64)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_after_a_fault_at_any_call_the_next_run_completes_it(
     fault: Fault, built: Shop, benches: list[Bench]

@@ -365,15 +365,23 @@ def test_one_place_is_not_published_to_twice(shop: Shop) -> None:
 
 
 @pytest.mark.fault(53)
-def test_a_throttled_publication_waits_as_long_as_aws_asks(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [("7", 7, 7), ("9" * 5000, 20, 20), ("\N{SUPERSCRIPT TWO}", 0.5, 2), ("-7", 0.5, 2)],
+    ids=["seconds", "for-ever", "no-number", "negative"],
+)
+def test_a_throttled_publication_waits_as_long_as_aws_asks(
+    asked: str, least: float, most: float, shop: Shop
+) -> None:
     shop.run("build")
     pauses: list[float] = []
-    throttled = Answer.json(429, "TooManyRequestsException", "slow", **{"Retry-After": "7"})
+    throttled = Answer.json(429, "TooManyRequestsException", "slow", **{"Retry-After": asked})
     shop.aws.faults = [Injected(lambda each: each.publishes and len(pauses) < 2, throttled)]
     run = Run(shop.root, shop.name, pause=pauses.append)
     with shop.aws.watch():
         (version,) = run.publish(AwsSession())
-    assert pauses == [7, 7]
+    assert len(pauses) == 2
+    assert all(least <= pause <= most for pause in pauses)
     assert version.arn == shop.arn(1)
     assert len(shop.aws.publications()) == 3
 

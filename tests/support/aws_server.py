@@ -26,7 +26,9 @@ from tests.support.loopback import LoopbackServer, Quiet
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-Fault = Literal["throttle", "error", "error after", "reset", "reset after", "timeout after"]
+Fault = Literal[
+    "throttle", "error", "error after", "reset", "reset after", "timeout after", "cut after"
+]
 FAULTS: tuple[Fault, ...] = (
     "throttle",
     "error",
@@ -34,6 +36,7 @@ FAULTS: tuple[Fault, ...] = (
     "reset",
     "reset after",
     "timeout after",
+    "cut after",
 )
 # What AWS answers a client that asks too often, and when it is broken.
 _THROTTLED = {
@@ -112,7 +115,7 @@ class Injected:
     number: int | Callable[[Request], bool]
     fault: Fault | Answer | Callable[[], None]
     before: bool = True
-    """Where the fault is a function: whether it is called before AWS gets the request."""
+    """Whether a function is called before AWS gets the request; an `Answer` instead of AWS's."""
     goes_on: bool = False
     """Where the fault is a function: whether the request is answered in spite of it."""
 
@@ -185,6 +188,8 @@ class _Handler(Quiet, BaseHTTPRequestHandler):
             self._answer(*self._forward(body))
         elif isinstance(injected.fault, Answer):
             answer = injected.fault
+            if not injected.before:
+                self._forward(body)
             head = self.command == "HEAD"
             self._answer(answer.status, list(answer.headers), b"" if head else answer.body)
         elif callable(injected.fault):
@@ -252,10 +257,13 @@ class _Handler(Quiet, BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _fail(self, fault: Fault, body: bytes) -> None:
-        if fault.endswith(" after"):
-            self._forward(body)
+        answer = self._forward(body) if fault.endswith(" after") else None
         kind = fault.partition(" ")[0]
-        if kind == "reset":
+        if kind == "cut" and answer is not None:
+            # As a proxy cuts it that then sends a length of its own.
+            status, headers, text = answer
+            self._answer(status, headers, text[: len(text) // 2])
+        elif kind == "reset":
             self._reset()
         elif kind == "timeout":
             # Longer than the client waits; it hangs up then.
