@@ -12,6 +12,7 @@ import zipfile
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, NoReturn
 
 from .zip_format import (
+    CENTRAL_SIGNATURE,
     DEFLATED,
     DESCRIPTOR_SIGNATURE,
     END_RECORD,
@@ -34,6 +35,9 @@ from .zip_format import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+# `zipfile` reads the directory as a whole, and makes some 500 bytes of each member in it.
+_MAX_DIRECTORY_SIZE = 32 << 20
+_MAX_MEMBERS = 200_000
 _EXTRA_HEADER = struct.Struct("<HH")
 # signature, size of the rest, versions made by and needed, disk, disk of the directory, members on
 # it, members, size and offset of the directory
@@ -72,6 +76,7 @@ def read_directory(stream: BinaryIO) -> list[ZipEntry]:
     Raises `ArchiveError` for bytes before or after the archive, overlapping members, members that
     the directory does not list, and headers that contradict it.
     """
+    check_directory_size(stream)
     try:
         archive = zipfile.ZipFile(stream)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
@@ -97,6 +102,32 @@ def read_directory(stream: BinaryIO) -> list[ZipEntry]:
     return [entries[id(info)] for info in infos]
 
 
+def check_directory_size(stream: BinaryIO) -> None:
+    """Raise `ArchiveError` if the directory is too large to be read, or lists too many members.
+
+    An archive without a directory is left to `zipfile`, which says what is wrong with it.
+    """
+    start = max(stream.seek(0, 2) - END_RECORD.size - MAX_16, 0)
+    stream.seek(start)
+    tail = stream.read()
+    # Where `zipfile` looks first, then where it looks next.
+    at = len(tail) - END_RECORD.size
+    if at < 0 or not tail.startswith(END_SIGNATURE, at) or not tail.endswith(b"\0\0"):
+        at = tail.rfind(END_SIGNATURE)
+    if not 0 <= at <= len(tail) - END_RECORD.size:
+        return
+    end = start + at
+    numbers = _zip64_end(stream, end)
+    if numbers:
+        end -= _ZIP64_LOCATOR.size + _ZIP64_END.size
+    size = numbers[1] if numbers else END_RECORD.unpack_from(tail, at)[5]
+    if size > _MAX_DIRECTORY_SIZE:
+        raise ArchiveError(f"its directory has {size:,} bytes, more than any archive needs")
+    stream.seek(max(end - size, 0))
+    if stream.read(size).count(CENTRAL_SIGNATURE) > _MAX_MEMBERS:
+        raise ArchiveError(f"it has more than {_MAX_MEMBERS:,} members")
+
+
 def _check_end(stream: BinaryIO, archive: zipfile.ZipFile, members: int) -> int:
     """Check that the archive fills the file; return the offset of its central directory."""
     size = stream.seek(0, 2)
@@ -105,7 +136,9 @@ def _check_end(stream: BinaryIO, archive: zipfile.ZipFile, members: int) -> int:
     tail = stream.read(END_RECORD.size)
     if not tail.startswith(END_SIGNATURE) or END_SIGNATURE in archive.comment:
         raise ArchiveError("bytes follow the archive")
-    _, _, _, _, *plain, _ = END_RECORD.unpack(tail)
+    _, _, _, _, *plain, comment_size = END_RECORD.unpack(tail)
+    if comment_size != len(archive.comment):
+        raise ArchiveError("its comment is longer than the file")
     start = archive.start_dir
     numbers = _zip64_end(stream, end)
     if numbers is not None:
@@ -164,9 +197,10 @@ def _entry(stream: BinaryIO, info: zipfile.ZipInfo) -> ZipEntry:
     name = stream.read(name_size)
     extra = stream.read(extra_size)
     for each in (extra, info.extra):
-        if any(path[5:] != name for path in _extra_fields(each, UNICODE_PATH_EXTRA_ID)):
+        if any(path[5:] != name for path in _extra_fields(info, each, UNICODE_PATH_EXTRA_ID)):
             raise ArchiveError("it has a different name for some readers", info.orig_filename)
-    size, compressed = _zip64_sizes(extra, size, compressed)
+    size, compressed = _zip64_sizes(info, extra, size, compressed)
+    _check_zip64(info)
     _check_agreement(info, name, flags, method, (crc, compressed, size))
     return ZipEntry(
         name=info.orig_filename,
@@ -216,25 +250,55 @@ def _check_agreement(
         )
 
 
-def _zip64_sizes(extra: bytes, size: int, compressed: int) -> tuple[int, int]:
-    """Return size and compressed size, from the Zip64 field where the header points to it."""
-    for field in _extra_fields(extra, ZIP64_EXTRA_ID):
-        numbers = [number for (number,) in struct.iter_unpack("<Q", field[: len(field) // 8 * 8])]
-        if size == MAX_32 and numbers:
-            size = numbers.pop(0)
-        if compressed == MAX_32 and numbers:
-            compressed = numbers.pop(0)
-        break
-    return size, compressed
+def _zip64_sizes(
+    info: zipfile.ZipInfo, extra: bytes, size: int, compressed: int
+) -> tuple[int, int]:
+    """Return size and compressed size, from the Zip64 field where a local header points to it.
+
+    The field may repeat both where the header does not point to it; some writers do.
+    """
+    numbers = _zip64_numbers(info, extra)
+    values = [size, compressed]
+    places = [place for place, value in enumerate(values) if value == MAX_32]
+    if len(numbers) == len(values):
+        places = [0, 1]
+    if len(numbers) not in (0, len(places)):
+        raise _contradicts(info)
+    for place, number in zip(places, numbers, strict=False):
+        if values[place] not in (MAX_32, number):
+            raise _contradicts(info)
+        values[place] = number
+    return values[0], values[1]
 
 
-def _extra_fields(extra: bytes, wanted: int) -> Iterator[bytes]:
+def _check_zip64(info: zipfile.ZipInfo) -> None:
+    """Raise `ArchiveError` if the directory's Zip64 field has other numbers than it stands for."""
+    wanted = iter((info.file_size, info.compress_size, info.header_offset))
+    if not all(number in wanted for number in _zip64_numbers(info, info.extra)):
+        raise _contradicts(info)
+
+
+def _zip64_numbers(info: zipfile.ZipInfo, extra: bytes) -> list[int]:
+    fields = list(_extra_fields(info, extra, ZIP64_EXTRA_ID))
+    if len(fields) > 1 or any(len(field) % 8 for field in fields):
+        raise _contradicts(info)
+    return [number for field in fields for (number,) in struct.iter_unpack("<Q", field)]
+
+
+def _contradicts(info: zipfile.ZipInfo) -> ArchiveError:
+    return ArchiveError("its Zip64 field contradicts its header", info.orig_filename)
+
+
+def _extra_fields(info: zipfile.ZipInfo, extra: bytes, wanted: int) -> Iterator[bytes]:
     """Yield the content of each extra field of one kind."""
     while len(extra) >= _EXTRA_HEADER.size:
         kind, length = _EXTRA_HEADER.unpack_from(extra)
+        extra = extra[_EXTRA_HEADER.size :]
+        if length > len(extra):
+            raise ArchiveError("an extra field of its header is cut off", info.orig_filename)
         if kind == wanted:
-            yield extra[_EXTRA_HEADER.size : _EXTRA_HEADER.size + length]
-        extra = extra[_EXTRA_HEADER.size + length :]
+            yield extra[:length]
+        extra = extra[length:]
 
 
 def _descriptor_size(stream: BinaryIO, entry: ZipEntry) -> int:

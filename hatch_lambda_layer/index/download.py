@@ -2,34 +2,63 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import random
 import threading
 import time
-from typing import TYPE_CHECKING
+import zlib
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import requests
+from urllib3.exceptions import DecodeError, HTTPError
+from urllib3.exceptions import SSLError as TlsError
 
 from .._internal.process import redact
 from ..exceptions import DownloadError
 from . import http as transport
 from .auth import IndexAccess
+from .connections import BadAnswerError, SlowAnswerError
 from .pages import read_links
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
     from typing import BinaryIO
 
     from .pages import Link
 
+_T = TypeVar("_T")
+
 _UNAUTHORIZED = (401, 403)
 _CHUNK = 1 << 18
+# The largest pages of PyPI have some 10 MB.
+_MAX_PAGE_SIZE = 32 << 20
+_PAGE_CHUNK = 1 << 14
+# Within how many timeouts a page has to be there: it may be nothing but empty blocks of gzip.
+_TIMEOUTS_OF_PAGE = 10
+# What may go wrong until a body is read to its end; decoding apart, that of urllib3 itself.
+_FAILURES = (requests.RequestException, HTTPError)
 _JSON_INDEX = "application/vnd.pypi.simple.v1+json"
 _HTML_INDEX = "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 # The beginning of `index+PAGE#FILENAME`: a file whose URL the lockfile does not have.
 _LISTED = "index+"
+
+
+class _Page(NamedTuple):
+    """The answer to a request for a page, whose content was decoded; empty after an error."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def found(self) -> bool:
+        """Whether the page is the one that was asked for."""
+        return _found(self.status)
 
 
 class Downloader:
@@ -72,17 +101,13 @@ class Downloader:
         of a failed attempt. `index` is the URL of the file's index, which messages name. Raises
         `DownloadError` after a limited number of attempts, and for more than `largest` bytes.
         """
-        for attempt in range(1, transport.ATTEMPTS + 1):
-            try:
-                return self._fetch_once(url, file, largest, index, moved)
-            except requests.RequestException as error:
-                if attempt == transport.ATTEMPTS or not _passing(error):
-                    raise _unreachable(url, self._named(url, index), error) from error
+
+        def undo() -> None:
             moved(-file.tell())
             file.seek(0)
             file.truncate()
-            time.sleep(transport.BACKOFF_SECONDS * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
-        return None
+
+        self._persist(lambda: self._fetch_once(url, file, largest, index, moved), url, index, undo)
 
     def links(self, index_url: str, name: str) -> list[Link] | None:
         """Return the files of a project on an index; `None` if the index does not have the project.
@@ -90,27 +115,42 @@ class Downloader:
         Raises `DownloadError` if the index can't be reached, refuses the request, or answers with
         something that is not a valid page.
         """
-        page = f"{index_url.rstrip('/')}/{name}/"
-        try:
-            answer = self._page(page)
-        except requests.RequestException as error:
-            raise _unreachable(page, self._named(page, index_url), error) from error
-        if answer.status_code == requests.codes.not_found:
+        url = f"{index_url.rstrip('/')}/{name}/"
+        page = self._persist(lambda: self._page(url), url, index_url)
+        if page.status == HTTPStatus.NOT_FOUND:
             return None
-        if not answer.ok:
-            raise self._refused(page, index_url, answer.status_code)
-        return read_links(answer.url, answer.headers, answer.content)
+        if not page.found:
+            raise self._refused(url, index_url, page.status)
+        return read_links(page.url, page.headers, page.body)
+
+    def _persist(
+        self,
+        attempt: Callable[[], _T],
+        url: str,
+        index: str | None,
+        undo: Callable[[], None] = lambda: None,
+    ) -> _T:
+        """Return what `attempt` does; after a transfer that broke, `undo` it and try again."""
+        for number in itertools.count(1):
+            try:
+                return attempt()
+            except _FAILURES as error:
+                if number == transport.ATTEMPTS or not _passing(error):
+                    raise _unreachable(url, self._named(url, index), error) from error
+            undo()
+            time.sleep(transport.BACKOFF_SECONDS * 2**number * random.uniform(0.5, 1.5))  # noqa: S311
+        raise AssertionError
 
     def _link(self, location: str, index: str | None) -> Link:
         """Return what the first page that lists a file says of it."""
         pages, _, name = location.removeprefix(_LISTED).partition("#")
-        for page in pages.split():
-            answer = self._page(page)
-            if answer.status_code == requests.codes.not_found:
+        for url in pages.split():
+            page = self._page(url)
+            if page.status == HTTPStatus.NOT_FOUND:
                 continue
-            if not answer.ok:
-                raise self._refused(page, None, answer.status_code)
-            links = read_links(answer.url, answer.headers, answer.content, unquote(name))
+            if not page.found:
+                raise self._refused(url, None, page.status)
+            links = read_links(page.url, page.headers, page.body, unquote(name))
             if links:
                 return links[0]
         raise DownloadError(
@@ -118,9 +158,21 @@ class Downloader:
             hint="lock again, or ask who runs the index",
         )
 
-    def _page(self, url: str) -> requests.Response:
-        accept = f"{_JSON_INDEX}, {_HTML_INDEX}"
-        return self._session().get(url, headers={"Accept": accept}, timeout=self._timeout)
+    def _page(self, url: str) -> _Page:
+        ends = time.monotonic() + _TIMEOUTS_OF_PAGE * self._timeout
+        headers = {"Accept": f"{_JSON_INDEX}, {_HTML_INDEX}", "Accept-Encoding": "gzip"}
+        body = bytearray()
+        with self._get(url, headers) as answer:
+            for piece in _decoded(answer) if _found(answer.status_code) else ():
+                body += piece
+                if len(body) > _MAX_PAGE_SIZE:
+                    reason = f"serves a page of more than {_MAX_PAGE_SIZE:,} bytes"
+                elif time.monotonic() > ends:
+                    reason = "does not serve its page in time"
+                else:
+                    continue
+                raise DownloadError(f"{redact(url)} {reason}", hint="ask who runs the index")
+        return _Page(answer.url, answer.status_code, answer.headers, bytes(body))
 
     def _fetch_once(
         self,
@@ -132,20 +184,28 @@ class Downloader:
     ) -> None:
         if url.startswith(_LISTED):
             url = self._link(url, index).url
-        # Wheels are compressed already, and their size is checked: ask for no content coding.
-        headers = {"Accept-Encoding": "identity"}
-        with self._session().get(
-            url, stream=True, timeout=self._timeout, headers=headers
-        ) as answer:
-            if not answer.ok:
+        # Files are hashed as they are: ask for no content coding, and undo none. Some servers name
+        # the compression of an archive there.
+        with self._get(url, {"Accept-Encoding": "identity"}) as answer:
+            if not _found(answer.status_code):
                 raise self._refused(url, index, answer.status_code)
-            for chunk in answer.iter_content(_CHUNK):
+            for chunk in answer.raw.stream(_CHUNK, decode_content=False):
                 if file.tell() + len(chunk) > largest:
                     raise DownloadError(
                         f"{redact(url)} serves more than the {largest:,} bytes it should have"
                     )
                 file.write(chunk)
                 moved(len(chunk))
+
+    def _get(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+        """Return an answer whose body is still to be read."""
+        try:
+            return self._session().get(url, stream=True, timeout=self._timeout, headers=headers)
+        except requests.RequestException:
+            raise
+        except (ValueError, HTTPError) as error:
+            # Not each part of requests and urllib3 knows what URLs a redirect may lead to.
+            raise requests.exceptions.InvalidURL(str(error)) from error
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._threads, "session", None)
@@ -156,7 +216,12 @@ class Downloader:
     def _named(self, url: str, index: str | None) -> str:
         if named := self._access.index_of(url):
             return f"index `{named.name}` ({named.url})"
-        return f"index {redact(index)}" if index else f"host {urlsplit(url).hostname}"
+        if index:
+            return f"index {redact(index)}"
+        try:
+            return f"host {urlsplit(url.removeprefix(_LISTED)).hostname}"
+        except ValueError:
+            return "its host"
 
     def _refused(self, url: str, index: str | None, status: int) -> DownloadError:
         where = self._named(url, index)
@@ -172,30 +237,64 @@ class Downloader:
         return DownloadError(f"{redact(url)} answers {status}: {reason}", hint=hint)
 
 
+def _found(status: int) -> bool:
+    """Return whether an answer is what was asked for: a redirect that leads nowhere is not."""
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def _decoded(answer: requests.Response) -> Iterator[bytes]:
+    """Yield the content of a page in small pieces, some of them empty."""
+    pieces: Iterator[bytes] = answer.raw.stream(_PAGE_CHUNK, decode_content=False)
+    coding = answer.headers.get("Content-Encoding", "").strip().lower()
+    if coding in ("", "identity"):
+        yield from pieces
+        return
+    if coding not in ("gzip", "x-gzip"):
+        raise DecodeError(f"it is encoded as {coding[:40]!a}, which nobody asked for")
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    for piece in pieces:
+        tail, more = piece, b""
+        # A full piece may be followed by another one, even when no input is left.
+        while tail or len(more) == _CHUNK:
+            try:
+                more = inflate.decompress(tail, _CHUNK)
+            except zlib.error as error:
+                raise DecodeError(f"it is not valid gzip ({error})") from error
+            yield more
+            tail = inflate.unconsumed_tail
+    if not inflate.eof:
+        raise DecodeError("its gzip ends too early")
+
+
 def _passing(error: Exception) -> bool:
     """Return whether a transfer broke and is tried again; urllib3 has retried all other errors."""
-    broken = (
-        requests.exceptions.ChunkedEncodingError,
-        requests.exceptions.ContentDecodingError,
-    )
-    if isinstance(error, broken):
-        return True
     if isinstance(error, requests.ConnectionError):
         return not error.args or not hasattr(error.args[0], "reason")
-    return False
+    return isinstance(error, HTTPError)
 
 
 def _unreachable(url: str, where: str, error: Exception) -> DownloadError:
     """Return the error for a URL that could not be fetched, with a hint by its cause."""
     cause: object = error.args[0] if error.args else error
     cause = getattr(cause, "reason", None) or cause
+    cause = _own(error) or cause
     text = redact(str(cause))
-    if isinstance(error, requests.exceptions.SSLError):
+    asking = "lock again, or ask who runs the index"
+    if isinstance(error, requests.exceptions.SSLError | TlsError):
         what, hint = "its certificate is not trusted", "name your CA's file in SSL_CERT_FILE"
     elif isinstance(error, requests.exceptions.ProxyError):
         what, hint = "the proxy does not answer", "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+    elif isinstance(error, ValueError):  # those of requests about URLs and headers
+        what, hint = "its URL, or the one that it redirects to, is not valid", asking
+    elif isinstance(error, requests.TooManyRedirects):
+        what, hint = "it redirects again and again", asking
+    elif isinstance(error, DecodeError) or isinstance(cause, BadAnswerError):
+        what, hint = "the answer is not valid", asking
     elif "NameResolutionError" in type(cause).__name__ or "resolve" in text:
         what, hint = "its name is not found", "check the network, then build again"
+    elif isinstance(cause, SlowAnswerError):
+        what = "it answers too slowly"
+        hint = "check the network, or set HATCH_LAMBDA_LAYER_HTTP_TIMEOUT to more seconds"
     elif isinstance(error, requests.Timeout) or "timed out" in text:
         what = "it does not answer in time"
         hint = "check the network, or set HATCH_LAMBDA_LAYER_HTTP_TIMEOUT to more seconds"
@@ -204,3 +303,10 @@ def _unreachable(url: str, where: str, error: Exception) -> DownloadError:
     return DownloadError(
         f"{redact(url)} could not be fetched from {where}: {what} ({text})", hint=hint
     )
+
+
+def _own(error: BaseException | None) -> BaseException | None:
+    """Return what our own connections found wrong, among the causes of an error."""
+    while error is not None and not isinstance(error, SlowAnswerError | BadAnswerError):
+        error = error.__cause__ or error.__context__
+    return error

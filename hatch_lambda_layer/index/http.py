@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import math
 import os
 import ssl
 import sys
@@ -18,6 +20,7 @@ from urllib3.util import Retry
 from .. import __version__
 from ..config.indexes import origin
 from ..exceptions import DownloadError
+from .connections import POOLS, discard
 
 if TYPE_CHECKING:
     from .auth import IndexAccess
@@ -29,6 +32,7 @@ BACKOFF_SECONDS = 0.4
 _LONGEST_RETRY_AFTER_SECONDS = 60
 # To one host: more than there are threads, so that none has to be closed.
 _MOST_CONNECTIONS = 32
+_MOST_REDIRECTS = 10
 _BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -63,6 +67,7 @@ class _Session(requests.Session):
 
     def __init__(self, access: IndexAccess) -> None:
         super().__init__()
+        self.max_redirects = _MOST_REDIRECTS
         self._access = access
         self.auth = self._authorize
 
@@ -70,6 +75,13 @@ class _Session(requests.Session):
         if value := self._access.authorization(request.url):
             request.headers["Authorization"] = value
         return request
+
+    def get_redirect_target(self, resp: Any) -> str | None:
+        if resp.is_redirect:
+            # requests would read the whole body of a redirect into memory.
+            discard(resp.raw)
+            resp.raw = io.BytesIO()
+        return super().get_redirect_target(resp)
 
     def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
         # Within one origin the header stays: credentials from the first URL are found nowhere else.
@@ -92,9 +104,12 @@ class _Adapter(HTTPAdapter):
             if bundle:
                 _trust(self._context, bundle, name)
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+        manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
 
     def build_connection_pool_key_attributes(
         self, request: Any, verify: Any, cert: Any = None
@@ -125,9 +140,15 @@ class _Retry(Retry):
             return super().get_retry_after(response)
         except InvalidHeader:
             return None
+        except (ValueError, OverflowError):
+            # Python refuses to count that far, or the date has a thirteenth month.
+            return math.inf if response.headers["Retry-After"].strip().isdecimal() else None
 
     def increment(self, *args: Any, **kwargs: Any) -> Any:
         response = kwargs.get("response")
+        if response is not None:
+            # urllib3 would read the whole body before it tries again.
+            discard(response)
         wait = self.get_retry_after(response) if response is not None else None
         if wait is not None and wait > _LONGEST_RETRY_AFTER_SECONDS:
             raise MaxRetryError(kwargs["_pool"], args[1] if len(args) > 1 else None)

@@ -23,6 +23,13 @@ _LOCK = "lock"
 _DEFAULT = "default"
 # Only other values are quoted: the netrc reader of Python before 3.11 does not know quotes.
 _PLAIN = re.compile(r'[^\s"\\]+')
+_KEYS = ("login", "user", "account", "password")
+# As `netrc` of the standard library reads them: in quotes or not, a backslash before a character.
+_TOKEN = re.compile(r'"((?:\\.|[^"\\])*)"?|((?:\\[^\r\n]|\\|[^\s\\])+)', re.DOTALL)
+_LINE = re.compile(r"\n")
+_MACRO = re.compile(r"\n[ \t\r]*\n")
+# What no host name or address has, and what some reader of netrc stumbles over.
+_NO_HOST = re.compile(r"[^\w.:\[\]%-]")
 
 
 class Login(NamedTuple):
@@ -36,22 +43,69 @@ def read_netrc(environment: Mapping[str, str]) -> dict[str, Login]:
     """Return the logins of the user's netrc by host; `default` stands for all other hosts.
 
     The file is the one that `NETRC` names, else `~/.netrc` or `~/_netrc`, as for requests, pip and
-    uv. A file that can't be read counts as empty, as it does for them.
+    uv. A file that can't be read counts as empty, as it does for them. What is odd in it is passed
+    over: the other entries count.
     """
-    import netrc
-
     path = _path(environment)
     if path is None:
         return {}
     try:
-        hosts = netrc.netrc(str(path)).hosts
-    except (netrc.NetrcParseError, OSError, ValueError):
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return {}
-    return {
-        host: Login(login or account or "", password or "")
-        for host, (login, account, password) in hosts.items()
-        if login or account or password
-    }
+    logins: dict[str, Login] = {}
+    for host, values in _entries(text):
+        login = Login(
+            values.get("login") or values.get("user") or values.get("account") or "",
+            values.get("password") or "",
+        )
+        if any(login):
+            logins[host] = login
+    return logins
+
+
+def _entries(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the host and the values of each entry that is as it should be.
+
+    Nothing of another entry is taken for a value: an odd word ends its entry, which is dropped.
+    """
+    position = 0
+    host: str | None = None
+    values: dict[str, str] = {}
+    while True:
+        key, position = _word(text, position)
+        if key in (None, "machine", _DEFAULT, "macdef"):
+            if host:
+                yield host, values
+            host, values = None, {}
+        if key is None:
+            return
+        if key.startswith("#"):
+            position = _after(_LINE, text, position)
+        elif key == "macdef":
+            position = _after(_MACRO, text, position)
+        elif key == "machine":
+            host, position = _word(text, position)
+        elif key == _DEFAULT:
+            host = key
+        elif host and key in _KEYS:
+            value, position = _word(text, position)
+            values[key] = value or ""
+        else:
+            host = None
+
+
+def _word(text: str, position: int) -> tuple[str | None, int]:
+    """Return the next word without its quotes, and where it ends; `None` at the end of the file."""
+    match = _TOKEN.search(text, position)
+    if match is None:
+        return None, len(text)
+    return re.sub(r"\\(.)", r"\1", match[1] or match[2] or "", flags=re.DOTALL), match.end()
+
+
+def _after(end: re.Pattern[str], text: str, position: int) -> int:
+    match = end.search(text, position)
+    return match.end() if match else len(text)
 
 
 def _path(environment: Mapping[str, str]) -> Path | None:
@@ -72,7 +126,8 @@ def temporary_netrc(logins: Mapping[str, Login], environment: Mapping[str, str])
     # Programs differ in how they read a file that lists a host twice.
     entries = {**read_netrc(environment), **logins}
     default = entries.pop(_DEFAULT, None)
-    lines = [f"machine {host} {_login(login)}\n" for host, login in entries.items()]
+    hosts = [host for host in entries if host and not _NO_HOST.search(host)]
+    lines = [f"machine {host} {_login(entries[host])}\n" for host in hosts]
     if default is not None:
         lines.append(f"default {_login(default)}\n")
     folder, lock = _own_folder()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -10,7 +11,20 @@ from .._internal.process import redact
 from ..exceptions import DownloadError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+# A value of JSON takes up to eighty times its space in memory; a real page of 32 MiB has fewer.
+_MAX_VALUES = 1_000_000
+# A page of 32 MiB has room for no more, if its links lead anywhere.
+_MAX_LINKS = 200_000
+_MAX_ATTRIBUTES = 50
+_SHOWN = 200
+_OPENING = re.compile(r"<!--|<(a|script|style)(?=[\s/>])", re.IGNORECASE)
+# As the HTML standard reads attributes, but for a quote that is left open.
+_ATTRIBUTE = re.compile(
+    r"""[\s/]*(?:(?P<end>>)|(?P<name>=?[^\s/>=]*)(?:\s*=\s*"""
+    r"""(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'>][^\s>]*)?))?)"""
+)
 
 
 class Link(NamedTuple):
@@ -39,9 +53,10 @@ def read_links(
     read = _in_json if "json" in headers.get("Content-Type", "") else _in_html
     try:
         return read(url, body, filename)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        reason = redact(f"{type(error).__name__}: {error}"[:_SHOWN])
         raise DownloadError(
-            f"{redact(url)} is not a valid page of an index: {error!r}",
+            f"{redact(url)} is not a valid page of an index: {reason}",
             hint="ask who runs the index",
         ) from error
 
@@ -52,42 +67,89 @@ def _in_json(url: str, body: bytes, filename: str | None) -> list[Link]:
         # they take several times the space of the page.
         if "filename" not in found:
             return found
-        name, file_url, yanked = found["filename"], found["url"], found.get("yanked") or None
-        if filename not in (None, name):
-            return None
-        if not isinstance(name, str):
-            raise TypeError("a file whose name is not a text")
-        reason = yanked if yanked is None or isinstance(yanked, str) else ""
-        sha256 = found.get("hashes", {}).get("sha256")
-        python = found.get("requires-python")
-        python = python if isinstance(python, str) else None
-        return Link(name, urljoin(url, file_url), reason, sha256, python)
+        link = _link_in_json(found)
+        return link._replace(url=urljoin(url, link.url)) if filename in (None, link[0]) else None
 
+    if sum(map(body.count, b",[{")) > _MAX_VALUES:
+        raise ValueError(f"more than {_MAX_VALUES:,} values")
     files = [file for file in json.loads(body, object_hook=kept)["files"] if file is not None]
     if not all(isinstance(file, Link) for file in files):
         raise TypeError("a file without a name")
     return files
 
 
+def _link_in_json(found: Mapping[str, Any]) -> Link:
+    name, url, yanked = found["filename"], found["url"], found.get("yanked") or None
+    sha256 = (found.get("hashes") or {}).get("sha256")
+    if not (isinstance(name, str) and isinstance(url, str)):
+        raise TypeError("the name or the URL of a file is not text")
+    if not isinstance(sha256, str | None):
+        raise TypeError(f"the sha256 of {name!a} is not text")
+    # Whatever else stands there says that it is yanked; an empty text does not.
+    yanked = yanked if isinstance(yanked, str) else "" if yanked else None
+    python = found.get("requires-python")
+    return Link(name, url, yanked, sha256, python if isinstance(python, str) else None)
+
+
 def _in_html(url: str, body: bytes, filename: str | None) -> list[Link]:
-    from html.parser import HTMLParser
+    from html import unescape
 
     links: list[Link] = []
-
-    class Anchors(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            found = dict(attrs)
-            href = found.get("href") if tag == "a" else None
-            if not href or (filename or "") not in unquote(href):
-                return
-            # The fragment has the hash of the file; for a locked file, the lockfile's counts.
+    for attributes in _anchors(body.decode("utf-8", "replace")):
+        href = unescape(attributes.get("href") or "")
+        if not href or (filename or "") not in unquote(href):
+            continue
+        # The fragment has the hash of the file; for a locked file, the lockfile's counts.
+        try:
             file_url, _, fragment = urljoin(url, href).partition("#")
             name = unquote(urlsplit(file_url).path.rpartition("/")[2])
-            if filename in (None, name):
-                reason = (found["data-yanked"] or "") if "data-yanked" in found else None
-                sha256 = fragment.partition("sha256=")[2].partition("&")[0] or None
-                python = found.get("data-requires-python")
-                links.append(Link(name, file_url, reason, sha256, python))
-
-    Anchors().feed(body.decode("utf-8", "replace"))
+        except ValueError:
+            continue  # no browser follows it
+        if filename in (None, name):
+            yanked = attributes.get("data-yanked")
+            sha256 = fragment.partition("sha256=")[2].partition("&")[0] or None
+            python = attributes.get("data-requires-python")
+            reason, python = (each and unescape(each) for each in (yanked, python))
+            links.append(Link(name, file_url, reason, sha256, python))
     return links
+
+
+def _anchors(text: str) -> Iterator[dict[str, str]]:
+    """Yield the attributes of each `<a>`, in one pass over the text.
+
+    `html.parser` may take hours for a hostile page, and has no answer to some of them.
+    """
+    position = count = 0
+    while opening := _OPENING.search(text, position):
+        tag = (opening[1] or "").lower()
+        if not tag:
+            # `<!-->` is a whole comment.
+            position = text.find("-->", opening.end() - 2)
+        else:
+            attributes, position = _attributes(text, opening.end())
+            count += 1
+            if count > _MAX_LINKS:
+                raise ValueError(f"more than {_MAX_LINKS:,} links")
+            if tag == "a":
+                yield attributes
+            elif position > 0:
+                closing = re.compile(f"</{tag}", re.IGNORECASE).search(text, position)
+                position = closing.end() if closing else -1
+        if position < 0:
+            return
+
+
+def _attributes(text: str, position: int) -> tuple[dict[str, str], int]:
+    """Return the attributes of a tag, and where it ends; none and -1 where it does not."""
+    found: dict[str, str] = {}
+    for _ in range(_MAX_ATTRIBUTES):
+        match = _ATTRIBUTE.match(text, position)
+        if match is None or not match[0]:
+            return {}, -1
+        position = match.end()
+        if match["end"]:
+            return found, position
+        value = match["double"] or match["single"] or match["bare"] or ""
+        # The first of its name counts.
+        found.setdefault(match["name"].lower(), value)
+    raise ValueError(f"a link with more than {_MAX_ATTRIBUTES} attributes")

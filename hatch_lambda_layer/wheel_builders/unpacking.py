@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 from .._internal.process import redact
+from .._internal.zip_reader import ArchiveError, check_directory_size
 from ..exceptions import BuildError
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 MAX_UNPACKED_SIZE = 2 << 30
 _MAX_MEMBERS = 200_000
 _CHUNK = 1 << 18
+# What `tarfile` and `zipfile` read into memory: extended headers and maps of holes before a member
+# of a tar, and what all members share; the directory of a zip.
+_MAX_HEADER = 1 << 20
+_MAX_SHARED_HEADERS = 100
+_MAX_SHARED_HEADER = 1 << 16
 
 
 class _Unsafe(Exception):  # noqa: N818  # it never leaves this module
@@ -123,11 +129,16 @@ _DECOMPRESSORS: Mapping[bytes, Callable[[BinaryIO], BinaryIO]] = {
 
 
 class _Budget:
-    """A stream that raises `_Unsafe` for errors, and for more bytes than an archive may hold."""
+    """A stream that raises `_Unsafe` for errors, and for more bytes than an archive may hold.
+
+    While `in_header`, for more bytes than a header may have.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._left = MAX_UNPACKED_SIZE
+        self.header_left = _MAX_HEADER
+        self.in_header = True
 
     def read(self, size: int) -> bytes:
         try:
@@ -138,6 +149,10 @@ class _Budget:
         self._left -= len(data)
         if self._left < 0:
             raise _Unsafe(f"it unpacks to more than {MAX_UNPACKED_SIZE:,} bytes")
+        if self.in_header:
+            self.header_left -= len(data)
+            if self.header_left < 0:
+                raise _Unsafe(f"a member has a header of more than {_MAX_HEADER:,} bytes")
         return data
 
 
@@ -159,14 +174,33 @@ def _unpack_tar(file: BinaryIO, folder: Path) -> None:
     files: set[PurePosixPath] = set()
     folder.mkdir()
     with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]
-        for number, member in enumerate(tar):
+        for number in range(_MAX_MEMBERS + 1):
+            stream.header_left, stream.in_header = _MAX_HEADER, True
+            member = tar.next()
+            if member is None:
+                break
+            # A hard link to what is missing makes `tarfile` look through all headers to come.
+            stream.in_header = not member.isreg()
             if number == _MAX_MEMBERS:
                 raise _Unsafe(f"it has more than {_MAX_MEMBERS:,} members")
+            _check_shared(tar)
             _check_place(member, links, files)
             tar.extract(member, folder, filter="data")
+            # It would keep every header until the end. Later hard links find files in the folder.
+            tar.members.clear()
     # A compressed stream has its checksum behind the last member.
     while stream.read(_CHUNK):
         pass
+
+
+def _check_shared(tar: tarfile.TarFile) -> None:
+    """Refuse large headers for all members: each of them gets a copy."""
+    shared = tar.pax_headers
+    if (
+        len(shared) > _MAX_SHARED_HEADERS
+        or sum(len(key) + len(value) for key, value in shared.items()) > _MAX_SHARED_HEADER
+    ):
+        raise _Unsafe("its global header is too large")
 
 
 def _check_place(
@@ -179,6 +213,8 @@ def _check_place(
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts:
         raise _Unsafe(f"its member {member.name!a} leads out of it")
+    if member.issparse():
+        raise _Unsafe(f"its member {member.name!a} is a sparse file, of which holes make any size")
     # What is written through a link, or over one, can land anywhere.
     if not links.isdisjoint((path, *path.parents)):
         raise _Unsafe(f"its member {member.name!a} lies on or below a link")
@@ -193,6 +229,10 @@ def _check_place(
 def _unpack_zip(file: BinaryIO, folder: Path) -> None:
     folder.mkdir()
     left = MAX_UNPACKED_SIZE
+    try:
+        check_directory_size(file)
+    except ArchiveError as error:
+        raise _Unsafe(error.reason) from error
     with zipfile.ZipFile(file) as archive:
         if len(archive.infolist()) > _MAX_MEMBERS:
             raise _Unsafe(f"it has more than {_MAX_MEMBERS:,} members")

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 # The zip format without Zip64 counts to 65,535, which itself means "look in the Zip64 record".
 MAX_MEMBERS = 65_534
-# Unicode categories that no name may contain: control characters, surrogates, separators of lines
-# and paragraphs.
-UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
+# Unicode categories that no name may contain: control characters, what has no shape of its own
+# (bidirectional, zero-width and tag characters), private characters, surrogates, separators of
+# lines and paragraphs. Which characters are unassigned depends on Python: those may be there.
+UNPRINTABLE = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
 
 
 class WheelMember(NamedTuple):

@@ -73,6 +73,76 @@ def test_a_file_that_is_broken_counts_as_none(tmp_path: Path, text: str) -> None
     assert isinstance(read_netrc({"NETRC": str(tmp_path / "netrc")}), dict)
 
 
+ODD = [
+    'machine "" login b password c',
+    "machine a.test",
+    "machine a.test login b passwrod c password d",
+    "machine login b password c",
+    "machine [::1 login b password c",
+    'machine "a b" login b password c',
+    "machine #a login b password c",
+    "machine münchen.test login ü password ß",
+    "machine http://a.test/simple login b password c",
+    "macdef init\ncd /pub\nmachine x.test login y password z\n",
+    "# machine x.test login y password z",
+    "#",
+    "machine a.test login b password c stray",
+    "machine machine login b password c",
+]
+
+
+@pytest.mark.fault(89)
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("before", [False, True])
+def test_an_odd_entry_does_not_lose_the_others(tmp_path: Path, odd: str, *, before: bool) -> None:
+    good = "machine good.test\n  login u # mine\n  password p#w\n"
+    environment = named(tmp_path, f"{good}\n{odd}\n" if before else f"{odd}\n{good}")
+    assert read_netrc(environment)["good.test"] == Login("u", "p#w")
+    assert "x.test" not in read_netrc(environment)
+    found = written({"new.test": Login("n", CANARY)}, environment)
+    assert (found["good.test"], found["new.test"]) == (Login("u", "p#w"), Login("n", CANARY))
+
+
+@pytest.mark.fault(89)
+def test_no_login_goes_to_the_host_of_an_entry_that_is_cut_off(tmp_path: Path) -> None:
+    text = (
+        "machine a.test login\nmachine b.test login u password p\n"
+        "machine c.test login v password w\n"
+    )
+    assert read_netrc(named(tmp_path, text)) == {"c.test": Login("v", "w")}
+
+
+@pytest.mark.fault(89)
+def test_bytes_that_are_not_utf_8_do_not_lose_the_others(tmp_path: Path) -> None:
+    text = b"machine m\xfcnchen.test login a password b\nmachine good.test login u password p\n"
+    (tmp_path / "netrc").write_bytes(text)
+    environment = {"NETRC": str(tmp_path / "netrc")}
+    assert read_netrc(environment)["good.test"] == Login("u", "p")
+    assert written({}, environment)["good.test"] == Login("u", "p")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'machine a login "b \\" c" password d\\ e',
+        "machine a\tlogin b\r\npassword c\r\nmachine d login e password f",
+        "machine a account b password c default login d password e",
+        "machine a user b password # machine c login d password e",
+        'machine a login "" password b',
+        "machine a login machine password default",
+        "macdef x\ny\n\nmachine a login b password c",
+        "machine a login b password c\nmacdef x\ny\n\nmachine d login e password f",
+        "machine a login b password c # login x\n# machine y login z password z\n",
+    ],
+)
+def test_the_file_is_read_as_by_the_standard_library(tmp_path: Path, text: str) -> None:
+    found = hosts(tmp_path / "netrc") if named(tmp_path, text) else {}
+    assert read_netrc({"NETRC": str(tmp_path / "netrc")}) == {
+        host: Login(login or account, password)
+        for host, (login, account, password) in found.items()
+    }
+
+
 @pytest.mark.fault(57)
 def test_only_this_user_reads_what_is_written_and_it_is_gone_afterwards(scratch: Path) -> None:
     with temporary_netrc({"h": Login("u", CANARY)}, {}) as path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 
 import pytest
 
@@ -54,3 +56,100 @@ def test_a_page_of_json_is_read() -> None:
 def test_what_is_no_page_is_an_error_without_credentials(body: bytes) -> None:
     with pytest.raises(DownloadError, match=r"https://\*\*\*\*@h\.test/ is not a valid page"):
         read_links("https://me:canary@h.test/", JSON, body)
+
+
+@pytest.mark.fault(85)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"files": ' + b"[" * 100_000,
+        b'{"files": [' + b'{"a":' * 100_000,
+        b'{"files": [{"filename": 5, "url": "a.whl"}]}',
+        b'{"files": [{"filename": "a.whl", "url": null}]}',
+        b'{"files": [{"filename": "a.whl", "url": "http://[::1"}]}',
+        b'{"files": [{"filename": "a.whl", "url": "a.whl", "hashes": []}, 5]}',
+        b'{"files": [{"filename": "a.whl", "url": "a.whl", "hashes": {"sha256": 5}}]}',
+        b'{"files": [{"filename": "a.whl", "url": "a.whl", "hashes": "abc"}]}',
+        b'{"files": {"filename": "a.whl", "url": "a.whl"}}',
+        b'{"files": 5}',
+        b'{"files": null}',
+        b'{"files": [' + b"9" * 5000 + b"]}",
+        b'{"files": [' + b"1," * 1_000_001 + b"1]}",
+        b"\xff" * 1000,
+        b"null",
+    ],
+    ids=range(15),
+)
+def test_a_page_of_json_that_is_not_valid_is_said_to_be_that(body: bytes) -> None:
+    with pytest.raises(DownloadError, match="is not a valid page of an index") as caught:
+        read_links(PAGE, JSON, body)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.fault(85)
+@pytest.mark.parametrize("value", [b"5", b"[1]", b'{"a": 1}', b"true"])
+def test_a_yank_without_a_reason_is_one(value: bytes) -> None:
+    body = b'{"files": [{"filename": "a.whl", "url": "a.whl", "yanked": ' + value + b"}]}"
+    assert [link.yanked for link in read_links(PAGE, JSON, body)] == [""]
+
+
+@pytest.mark.fault(85)
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "<![foo[",
+        "<![CDATA[<b>]]>",
+        "<!DOCTYPE",
+        "<!-->",
+        "<!-- <a href='no.whl'> -->",
+        "<?php echo '<' ?>",
+        "<script>'<a href=\"no.whl\">'</script >",
+        "<STYLE>a > b {}</Style>",
+        "<a>",
+        "<a/>",
+        "<a href>",
+        "<a href=''>",
+        "<a href='http://[::1/no.whl'>",
+        "<a href='//[/no.whl'>",
+        "<a href=a=b'c>",
+        "<abbr href='no.whl'>",
+        "</a href='no.whl'>",
+        "&#99999999999;&#x110000;&bogus",
+        "\0\ud800",
+    ],
+)
+def test_what_is_odd_in_a_page_of_html_hides_no_link_and_adds_none(odd: str) -> None:
+    body = f"{odd}<A\n  class=x\n  HREF = a.whl#sha256={SHA} href='no.whl'>a</A>"
+    links = read_links(PAGE, {}, body.encode("utf-8", "surrogatepass"))
+    assert [link for link in links if link.filename.endswith("whl")] == [
+        Link("a.whl", f"{PAGE}a.whl", None, SHA)
+    ]
+
+
+@pytest.mark.fault(85)
+@pytest.mark.parametrize("hidden", ["<!--", "<a b=", "<a b='", "<script>", "<style x", "<a "])
+def test_what_is_left_open_hides_what_follows(hidden: str) -> None:
+    (link,) = read_links(PAGE, {}, f"<a href=a.whl>{hidden} <a href=b.whl".encode())
+    assert link.filename == "a.whl"
+
+
+@pytest.mark.fault(82)
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *("<a b='", '<a b="', "<a ", "<a\t", "<a<", "<!--", "<![CDATA[", "<script>"),
+        *("<a =", "<a b= ", "</a ", "&#", "<a href=a.whl>", "<a b=\"'", "<a/", "<style>'"),
+    ],
+)
+def test_a_page_of_many_pieces_is_read_in_one_pass(piece: str) -> None:
+    started = time.process_time()
+    # Whether it is a page does not matter here, only that the answer comes.
+    with suppress(DownloadError):
+        read_links(PAGE, {}, (piece * (4_000_000 // len(piece))).encode(), "b.whl")
+    assert time.process_time() - started < 10
+
+
+@pytest.mark.fault(82)
+def test_a_page_of_too_many_links_is_refused() -> None:
+    with pytest.raises(DownloadError, match="more than 200,000 links"):
+        read_links(PAGE, {}, b"<a>" * 200_001)

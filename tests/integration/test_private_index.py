@@ -308,7 +308,7 @@ def test_a_claimed_name_from_another_index_is_refused(team: Team, tool: str) -> 
     claims = '\npackages = ["acme-*"'
     pyproject.write_text(text.replace(claims, f'{claims}, "Beta"'), encoding="utf-8")
     said, _ = team.build(secrets, 1)
-    expected = ["Package `beta 1.0` comes from", "`acme`", "`packages` of it claims"]
+    expected = ["Package `beta 1.0` comes from", "`acme`", "whose `packages` claim it"]
     if tool == "pdm":  # whose lock does not say which of its indexes a file is from
         expected = ["index `acme`", "does not list `beta-1.0-py3-none-any.whl`"]
     for words in expected:

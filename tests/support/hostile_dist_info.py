@@ -151,6 +151,25 @@ def metadata_version_differs() -> WheelSpec:
     return replace(BASE, dist_info_files={"METADATA": metadata})
 
 
+@hostile(HOSTILE_DIST_INFO, "other", member="METADATA")
+def metadata_name_differs_first() -> WheelSpec:
+    """Two names in METADATA, of which the first counts, and is another one."""
+    metadata = BASE.metadata.replace(b"Name:", b"Name: other\nName:")
+    return replace(BASE, dist_info_files={"METADATA": metadata})
+
+
+@hostile(HOSTILE_DIST_INFO, "headers", member="METADATA")
+def metadata_of_endless_headers() -> WheelSpec:
+    """More headers than any description has text: each of them would be a value in memory."""
+    return replace(BASE, extra_metadata="X-Filler: 0\n" * 100_000)
+
+
+@hostile(HOSTILE_DIST_INFO, "twice", member="RECORD")
+def record_lists_twice_in_two_ways() -> WheelSpec:
+    """One file as two paths, with two hashes."""
+    return replace(BASE, record=lambda rows: [(f"./{_INIT}", record_hash(CODE), "10"), *rows])
+
+
 @hostile(HOSTILE_DIST_INFO, "dist-info")
 def two_dist_info_folders() -> WheelSpec:
     """The dist-info folder of a second distribution, listed in the first one's RECORD."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
+import struct
 import unicodedata
 import zlib
 from collections.abc import Callable
@@ -135,6 +136,15 @@ hostile_members(
     delete_in_name=Member("demo/evil\x7f.py", CODE),
     c1_control_in_name=Member("demo/evil\x9b.py", CODE),
 )
+# What shows one name and is another.
+hostile_members(
+    HOSTILE_ZIPS,
+    "seen",
+    bidirectional_in_name=Member("demo/evil\u202etxt.py", CODE),
+    zero_width_in_name=Member("demo/evil\u200b.py", CODE),
+    tag_in_name=Member("demo/evil\U000e0041.py", CODE),
+    private_in_name=Member("demo/evil\ue000.py", CODE),
+)
 hostile_members(
     HOSTILE_ZIPS,
     *("normal", "segment", "component", "empty", "dot", "'.'", "`.`", "//"),
@@ -187,6 +197,22 @@ hostile_members(
     local_sizes_differ=Member(MODULE, CODE, local_sizes=(3, 4)),
     central_crc_differs=Member(MODULE, CODE, central_crc=1),
     central_size_differs=Member(MODULE, CODE, central_size=4),
+)
+_ZIP64_OTHER = struct.pack("<HHQQ", 1, 16, 99, 99)
+hostile_members(
+    HOSTILE_ZIPS,
+    "zip64",
+    member=MODULE,
+    zip64_contradicts_local_header=Member(MODULE, CODE, local_extra=_ZIP64_OTHER),
+    zip64_contradicts_directory=Member(MODULE, CODE, central_extra=_ZIP64_OTHER),
+    zip64_twice=Member(MODULE, CODE, local_extra=struct.pack("<HHHH", 1, 0, 1, 0)),
+    zip64_of_half_a_number=Member(MODULE, CODE, local_extra=struct.pack("<HHL", 1, 4, 99)),
+)
+hostile_members(
+    HOSTILE_ZIPS,
+    "cut off",
+    member=MODULE,
+    extra_field_cut_off=Member(MODULE, CODE, local_extra=b"\x55\x55\x10\x00\x01"),
 )
 hostile_members(HOSTILE_ZIPS, "crc", "checksum", member=MODULE, bad_crc=Member(MODULE, CODE, crc=1))
 hostile_members(
@@ -273,6 +299,12 @@ def bytes_after() -> WheelSpec:
 def second_zip_after() -> bytes:
     """Two whole zips in one file."""
     return BASE.data + replace(BASE, files={"evil.py": CODE}).data
+
+
+@hostile(HOSTILE_ZIPS, "comment")
+def comment_longer_than_file() -> bytes:
+    """An end record whose comment goes on behind the end of the file."""
+    return BASE.data[:-2] + b"\x32\0"
 
 
 _GAP = ("between", "gap", "unaccounted", "hidden", "not list", "belong", "central directory")

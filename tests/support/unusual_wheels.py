@@ -11,6 +11,7 @@ from tests.support.wheel_factory import (
     EXECUTABLE_FILE,
     STORED,
     Member,
+    Row,
     WheelSpec,
     ZipLayout,
     record_hash,
@@ -111,6 +112,55 @@ def record_crlf_and_quotes() -> WheelSpec:
     spec = replace(_BASE, files=files)
     record = next(member.data for member in spec.members if member.path.endswith("/RECORD"))
     return replace(spec, record=record.replace(b"\n", b"\r\n"))
+
+
+@_unusual
+def record_dot_paths() -> WheelSpec:
+    """Paths as `find` lists them, and one with a `.` within."""
+
+    def dotted(rows: list[Row]) -> list[Row]:
+        return [(f"./{path.replace('/', '/./')}", digest, size) for path, digest, size in rows]
+
+    return replace(_BASE, record=dotted)
+
+
+@_unusual
+def record_backslashes() -> WheelSpec:
+    """Paths as Windows has them."""
+    return replace(
+        _BASE, record=lambda rows: [(row[0].replace("/", "\\"), *row[1:]) for row in rows]
+    )
+
+
+@_unusual
+def record_byte_order_mark() -> WheelSpec:
+    """UTF-8 as some programs of Windows write it."""
+    (record,) = [member.data for member in _BASE.members if member.path.endswith("/RECORD")]
+    return replace(_BASE, record=b"\xef\xbb\xbf" + record)
+
+
+@_unusual
+def record_lists_missing_pyc() -> WheelSpec:
+    """Bytecode that was there when RECORD was made, and was left out of the wheel."""
+    pyc = ("demo/__pycache__/__init__.cpython-313.pyc", record_hash(_CODE), "10")
+    return replace(_BASE, record=lambda rows: [pyc, *rows])
+
+
+@_unusual
+def metadata_names_twice() -> WheelSpec:
+    """Name and version twice in METADATA: the first ones count."""
+    return replace(_BASE, extra_metadata="Name: other\nVersion: 2.0\n")
+
+
+@_unusual
+def zip64_extra_repeats() -> WheelSpec:
+    """A zip64 field that repeats the sizes of a local header which needs none."""
+
+    def repeating(member: Member) -> Member:
+        sizes = struct.pack("<HHQQ", 1, 16, len(member.data), len(member.payload))
+        return replace(member, local_extra=sizes)
+
+    return _every_member(repeating)
 
 
 @_unusual

@@ -56,6 +56,11 @@ FAULTS = {
     34: "latin1-name-without-utf8-flag utf8-name-without-utf8-flag invalid-utf8-with-utf8-flag "
     "long-name long-path",
     35: "too-many-entries",
+    86: "metadata-of-endless-headers",
+    87: "bidirectional-in-name zero-width-in-name tag-in-name private-in-name "
+    "zip64-contradicts-local-header zip64-contradicts-directory zip64-twice "
+    "zip64-of-half-a-number extra-field-cut-off comment-longer-than-file",
+    88: "metadata-name-differs-first record-lists-twice-in-two-ways",
 }
 # Sound in itself: two of its files want one place in the layer. See test_placement.py.
 REFUSED_IN_THE_TREE = {"data-folder-overwrites-root"}
@@ -146,6 +151,15 @@ def test_a_proved_wheel_says_what_its_metadata_says(tmp_path: Path) -> None:
     assert wheel.requires_dist == ("boto3>=1", "broken (>dev)")
     assert wheel.sha256 == spec.sha256
     assert wheel.dist_info == "foo_bar-2.1.post1.dist-info"
+
+
+@pytest.mark.fault(86)
+def test_a_metadata_file_of_30_000_headers_is_read_at_once(tmp_path: Path) -> None:
+    headers = "".join(f"X{number}: 0\n" for number in range(30_000))
+    spec = WheelSpec(name="demo", requires_dist=["boto3"], extra_metadata=headers)
+    start = time.process_time()
+    assert proved(spec, tmp_path).requires_dist == ("boto3",)
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("level", [1, 6, 9])
