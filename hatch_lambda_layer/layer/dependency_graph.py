@@ -105,14 +105,13 @@ class DependencyGraph:
         return {*self.names} - names_of(self.reach(start))
 
     def _counts(self, requirement: Requirement, extra: str) -> bool:
-        from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
-
         if requirement.marker is None:
             return True
         try:
             return requirement.marker.evaluate({**self._environment, "extra": extra})
-        except (UndefinedComparison, UndefinedEnvironmentName):
-            # A marker that can't be evaluated may well be meant to hold.
+        except (ValueError, LookupError):
+            # A marker that can't be evaluated may well be meant to hold. Its names are undefined,
+            # or its values can't be compared, or a number has more digits than Python reads.
             return True
 
 

@@ -46,10 +46,11 @@ def find_included(
     problems = []
     found = []
     for source, path in pairs:
-        origin = root / Path(_on_disk(source)).expanduser()
-        if origin.is_dir():
+        # pathlib fails for the home of an unknown user, and for a name that is too long.
+        origin = root / os.path.expanduser(_on_disk(source))  # noqa: PTH111
+        if os.path.isdir(origin):  # noqa: PTH112
             found += [(source, file, f"{path}/{below}") for file, below in _below(origin)]
-        elif origin.is_file():
+        elif os.path.isfile(origin):  # noqa: PTH113
             found.append((source, origin, path))
         else:
             problems.append(f"Field {_field(source)} names {origin}, which is missing")

@@ -96,14 +96,15 @@ def _interpreter(lock: bytes) -> list[str]:
     uv checks `requires-python` against an interpreter even when it only exports, and gives up
     when the first candidate on the search path can't be run (as pyenv's shims can't).
     """
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
     match = re.search(rb'^requires-python = "([^"]+)"', lock, re.MULTILINE)
     try:
         wanted = SpecifierSet(match[1].decode() if match else "")
-    except (InvalidSpecifier, UnicodeDecodeError):
+        fits = wanted.contains(platform.python_version())
+    except ValueError:  # not UTF-8, not a specifier, or a number of too many digits
         return []
-    return ["--python", sys.executable] if wanted.contains(platform.python_version()) else []
+    return ["--python", sys.executable] if fits else []
 
 
 def _check_choice(error: ToolError, path: Path, request: LockRequest) -> None:

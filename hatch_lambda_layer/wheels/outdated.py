@@ -81,13 +81,13 @@ class LayerStatus:
 
 def locked_version(locked: LockedWheel | LockedSource) -> Version | None:
     """Return the version of a locked wheel or sdist; `None` where the lockfile has none."""
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     if locked.version is None:
         return _version(_filename(locked), locked.name)
     try:
         return Version(locked.version)
-    except InvalidVersion:
+    except ValueError:
         return None
 
 
@@ -176,14 +176,14 @@ def _newer(version: Version, releases: Releases) -> list[Version]:
 
 
 def _takes_python(link: Link, target: Target) -> bool:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
     try:
         python = SpecifierSet(link.requires_python or "")
-    except InvalidSpecifier:
+        return python.contains(target.runtime.python, prereleases=True)
+    except ValueError:
         # As for pip, which then takes the file.
         return True
-    return python.contains(target.runtime.python, prereleases=True)
 
 
 def _is_wheel_for(link: Link, tags: frozenset[Tag]) -> bool:

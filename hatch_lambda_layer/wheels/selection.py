@@ -129,7 +129,6 @@ def select(lock: Lock, target: Target) -> Selection:
     Raises `LockfileError` for a lock that is not valid or not for this target, and
     `SelectionError`, which names every package with neither a wheel that fits nor a source.
     """
-    from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
     from packaging.pylock import PylockSelectError
 
     pylock = lock.parse()
@@ -151,7 +150,9 @@ def select(lock: Lock, target: Target) -> Selection:
             f"Lockfile `{lock.path}` does not fit {target.id}: {error}",
             hint="widen `requires-python` or `environments` to this runtime, then lock again",
         ) from error
-    except (UndefinedComparison, UndefinedEnvironmentName) as error:
+    # Markers with undefined names, or that compare what can't be compared; and numbers of more
+    # digits than Python reads.
+    except (ValueError, LookupError) as error:
         raise LockfileError(
             f"Lockfile `{lock.path}` has a marker that can't be evaluated: "
             f"{_undefined(pylock, target, error)}",
@@ -168,8 +169,6 @@ def select(lock: Lock, target: Target) -> Selection:
 
 def _undefined(pylock: Pylock, target: Target, error: Exception) -> str:
     """Return the marker that can't be evaluated for a target, with the package that has it."""
-    from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
-
     # Those of PEP 751, which the selection adds to those of the target.
     environment: dict[str, str | AbstractSet[str]] = dict.fromkeys(
         ("extras", "dependency_groups"), frozenset[str]()
@@ -179,9 +178,9 @@ def _undefined(pylock: Pylock, target: Target, error: Exception) -> str:
         try:
             if package.marker:
                 package.marker.evaluate(environment, "lock_file")
-        except (UndefinedComparison, UndefinedEnvironmentName):
+        except (ValueError, LookupError):
             return f"`{package.marker}` of package `{package.name}` ({error})"
-    return f"one of `environments` ({error})"
+    return f"`requires-python`, or one of `environments` ({error})"
 
 
 def _with_sdist(package: Package) -> Package:
@@ -273,7 +272,12 @@ def _source(
 
 
 def _location(path: str | None, url: str | None, base: Path) -> str:
-    return str((base / path).resolve()) if path else url or ""
+    if not path:
+        return url or ""
+    try:
+        return str((base / path).resolve())
+    except ValueError as error:  # it has a NUL
+        raise LockfileError(f"The lockfile has the path {path!a}, which can't be read") from error
 
 
 def _sha256(hashes: Mapping[str, str], what: str) -> str:
@@ -300,11 +304,11 @@ def _locked_wheel(
     tags: Sequence[Tag],
     base: Path,
 ) -> LockedWheel | str:
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+    from packaging.utils import parse_wheel_filename
 
     try:
         _, version, _, wheel_tags = parse_wheel_filename(filename)
-    except InvalidWheelFilename as error:
+    except ValueError as error:
         return f"{package.name}: {error}"
     if wheel_tags.isdisjoint(tags):
         return f"{package.name} {version} is the wheel `{filename}`, which does not fit"

@@ -310,9 +310,9 @@ class _Verification:
 
 
 def _equal(text: str, version: Version) -> bool:
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     try:
         return Version(text) == version
-    except InvalidVersion:
+    except ValueError:  # not a version, or one with more digits than Python reads
         return False

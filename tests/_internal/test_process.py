@@ -55,6 +55,8 @@ def test_text_without_credentials_is_left_as_it_is(text: str) -> None:
 def test_the_query_of_a_signed_url_is_cut_out() -> None:
     text = "GET https://host/a.whl?token=canary&b=c@d#sha256=00 failed"
     assert redact(text) == "GET https://host/a.whl?****#sha256=00 failed"
+    nested = "http://proxy/https://host/a:b?token=canary"
+    assert redact(nested) == "http://proxy/https://host/a:b?****"
 
 
 def test_the_output_of_a_program_is_given_byte_for_byte(tmp_path: Path) -> None:

@@ -204,6 +204,13 @@ def test_every_missing_source_is_named(tmp_path: Path) -> None:
     assert str(tmp_path / "also/gone.txt") in second
 
 
+@pytest.mark.parametrize("source", ["n" * 300, "~nobody-of-that-name/x"])
+def test_a_source_that_no_system_has_is_missing(source: str, tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, (source, "a"))
+
+    assert "missing" in problem
+
+
 @pytest.mark.parametrize(
     ("mode", "executable"),
     [(0o644, False), (0o600, False), (0o755, True), (0o700, True), (0o611, False)],

@@ -5,151 +5,46 @@ Faults are real: answers that never come, connections that are reset, processes 
 
 from __future__ import annotations
 
-import json
-import multiprocessing
-import os
 import random
-import signal
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import botocore.endpoint
 import pytest
 
-from hatch_lambda_layer.publishing.descriptions import VersionTag
-from tests.publishing.runs import Run, warm_session
-from tests.publishing.shop import HOME, Shop
-from tests.support.aws_server import FAULTS, Aws, Fault, Injected, Proxy
+from tests.publishing.killing import (
+    CALLS,
+    Bench,
+    Layer,
+    built_shop,
+    kill_at_call,
+    open_benches,
+    recover,
+    ten_at_once,
+)
+from tests.publishing.runs import Run
+from tests.support.aws_server import FAULTS, Fault, Injected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from hatch_lambda_layer.aws.session import AwsSession
+    from tests.publishing.shop import Shop
 
-# The calls of a publication, as the first test below finds them.
-CALLS = (
-    "HEAD s3",  # the bucket
-    "GET lambda",  # the versions
-    "HEAD s3",  # the zip
-    "PUT s3",
-    "HEAD s3",  # its checksum
-    "POST lambda",  # the new version
-    "GET lambda",  # the versions
-    "GET lambda",  # the policy
-    "POST lambda",  # the permission
-    "HEAD s3",  # the manifest
-    "PUT s3",
-    "HEAD s3",  # the last manifest
-    "PUT s3",
-    "POST ssm",  # the parameter
-    "POST ssm",
-)
 PUBLISHES = 5
 THREADS = 2
 Case = TypeVar("Case")
 
 
-class Bench(NamedTuple):
-    """A proxy, with sessions that ask through it: an impatient one and a patient one."""
-
-    aws: Aws
-    impatient: AwsSession
-    patient: AwsSession
-
-
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory, server: str) -> Shop:
     """Build a layer that every run publishes, each under a name of its own."""
-    root = tmp_path_factory.mktemp("faults")
-    shop = Shop(root / "shop", Aws(""), server)
-    shop.config |= {
-        "permissions": {"accounts": ["111122223333"]},
-        "ssm-parameter": "/layers/{layer-name}",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "k")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "s")
-        patch.setenv("HATCH_LAMBDA_LAYER_CACHE_DIR", str(root / "cache"))
-        shop.make_bucket(HOME)
-        shop.run("build")
-    return shop
+    return built_shop(tmp_path_factory.mktemp("faults"), server)
 
 
 @pytest.fixture(scope="module")
 def benches(server: str) -> Iterator[list[Bench]]:
-    """Give a bench for each thread; retries come at once."""
-    with ExitStack() as stack:
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        # What is killed or ends at once has nothing to tell coverage.
-        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-        patch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _seconds: None))
-        patch.setenv("AWS_ACCESS_KEY_ID", "k")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "s")
-        benches = []
-        for _ in range(THREADS):
-            aws = stack.enter_context(Proxy(server)).aws
-            patch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
-            benches.append(Bench(aws, warm_session(HOME), warm_session(HOME, timeout=None)))
+    """Give a bench for each thread."""
+    with open_benches(server, THREADS) as benches:
         yield benches
-
-
-class Layer:
-    """A layer with an older version, under a name of its own."""
-
-    def __init__(self, shop: Shop, name: str) -> None:
-        self.shop = shop
-        self.name = name
-        self.folder = f"{name}/x86_64/layer"
-        tag = VersionTag(
-            content_digest=f"sha256:{'0' * 64}",
-            code="0" * 12,
-            inputs="0" * 16,
-            project=project(shop),
-        )
-        shop.functions().publish_layer_version(
-            LayerName=name, Description=tag.describe(""), Content={"ZipFile": b"old"}
-        )
-        shop.s3().put_object(
-            Bucket=shop.bucket(HOME),
-            Key=f"layers/{self.folder}/last-layer.json",
-            Body=b"old",
-            Metadata={"layer-version": "1"},
-        )
-
-    def check_whole(self) -> None:
-        """Check that the content is there once, with all that belongs to it."""
-        old, new = self.shop.digests(name=self.name)
-        assert old == f"sha256:{'0' * 64}"
-        manifest = self.shop.manifest()
-        assert new == manifest["content_digest"]
-        for key in ("000002/layer.json", "last-layer.json"):
-            assert json.loads(self.shop.stored(f"{self.folder}/{key}")) == manifest
-        policy = self.shop.functions().get_layer_version_policy(
-            LayerName=self.name, VersionNumber=2
-        )
-        # moto takes a statement twice, where AWS refuses the second one.
-        statements = {each["Sid"] for each in json.loads(policy["Policy"])["Statement"]}
-        assert statements == {"account-111122223333"}
-        parameter = self.shop.client("ssm").get_parameter(Name=f"/layers/{self.name}")
-        assert parameter["Parameter"]["Value"] == self.shop.arn(2, name=self.name)
-
-
-def project(shop: Shop) -> str:
-    from hatch_lambda_layer.publishing.descriptions import project_mark
-
-    assert shop.root.name == "shop"
-    return project_mark("shop")
-
-
-def recover(layer: Layer, session: AwsSession) -> None:
-    """Publish without a fault, and check that everything is there, once."""
-    again = Run(layer.shop.root, layer.name)
-    versions = again.publish(session)
-    assert again.errors == []
-    assert [version.arn for version in versions] == [layer.shop.arn(2, name=layer.name)]
-    layer.check_whole()
 
 
 def run_with(faults: Sequence[tuple[int, Fault]], layer: Layer, bench: Bench) -> None:
@@ -242,54 +137,15 @@ def test_a_publisher_that_is_killed_at_any_call_is_completed_by_the_next(
 ) -> None:
     word = "before" if before else "after"
 
-    def kill_at(call: int, bench: Bench) -> None:
+    def kill(call: int, bench: Bench) -> None:
         layer = Layer(built, f"{built.name}-killed-{word}-{call}")
-        process = process_of(layer, bench.aws)
-
-        def kill() -> None:
-            assert process.pid
-            os.kill(process.pid, signal.SIGKILL)
-
-        with bench.aws.watch():
-            # The first call of a process asks who it is.
-            bench.aws.faults = [Injected(call + 1, kill, before=before)]
-            process.start()
-            process.join(60)
-            bench.aws.faults = []
-        assert process.exitcode == -signal.SIGKILL
+        kill_at_call(layer, bench, call, before=before)
         recover(layer, bench.patient)
 
-    side_by_side(kill_at, calls_at(int(before), 2, all_moments=all_moments), benches)
-
-
-def process_of(layer: Layer, aws: Aws) -> multiprocessing.process.BaseProcess:
-    environment = {
-        "AWS_ENDPOINT_URL": aws.endpoint,
-        "AWS_ACCESS_KEY_ID": "k",
-        "AWS_SECRET_ACCESS_KEY": "s",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "HATCH_LAMBDA_LAYER_CACHE_DIR": str(layer.shop.root.parent / "cache"),
-    }
-    from tests.publishing.forked import publish_alone
-
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([publish_alone.__module__])
-    return context.Process(target=publish_alone, args=(layer.shop.root, layer.name, environment))
+    side_by_side(kill, calls_at(int(before), 2, all_moments=all_moments), benches)
 
 
 @pytest.mark.fault(56)
 def test_ten_publishers_at_once_agree_on_one_version(built: Shop, benches: list[Bench]) -> None:
     layer = Layer(built, f"{built.name}-race")
-    processes = [process_of(layer, benches[0].aws) for _ in range(10)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0] * 10
-    _, *new = built.digests(name=layer.name)
-    assert set(new) == {built.manifest()["content_digest"]}
-    said = [path.read_text("utf-8") for path in built.root.parent.glob(f"{layer.name}-*")]
-    assert said == [built.arn(2, name=layer.name)] * 10
-    recover_race = Run(built.root, layer.name).publish(benches[0].patient)
-    assert [version.arn for version in recover_race] == [built.arn(2, name=layer.name)]
-    assert json.loads(built.stored(f"{layer.folder}/last-layer.json")) == built.manifest()
+    ten_at_once(layer, benches[0])

@@ -20,7 +20,7 @@ from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheel_builders import BuildPolicy, _logged
 from hatch_lambda_layer.wheel_builders.compatibility import check_fit
 from hatch_lambda_layer.wheel_builders.local import LocalWheelBuilder
-from hatch_lambda_layer.wheels.verify import prove
+from hatch_lambda_layer.wheels.verify import verify_wheel
 from tests.support.elf_factory import AARCH64, X86_64, ElfSpec
 from tests.support.source_factory import (
     IN_TREE,
@@ -330,7 +330,7 @@ def test_a_wheel_fits_by_its_tag_and_its_files(tmp_path: Path, tag: str) -> None
 
 def check(folder: Path, spec: WheelSpec, target: Target) -> None:
     """Check a wheel as one that was built here from a source of its name."""
-    wheel = prove(spec.write(folder), spec.filename, "")
+    wheel = verify_wheel(spec.write(folder), spec.filename, "")
     source = of_wheel(folder, spec)
     check_fit(wheel, source, target, sys.version_info[:2], LocalWheelBuilder.unfit_hint)
 

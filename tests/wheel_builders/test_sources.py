@@ -32,7 +32,7 @@ from tests.support.source_factory import (
     zipped,
 )
 from tests.support.tools import snapshot
-from tests.support.wheel_factory import WheelSpec
+from tests.support.wheel_factory import Member, WheelSpec, zip_bytes
 from tests.support.workshop import (
     Workshop,
     archive,
@@ -551,6 +551,11 @@ def test_a_zip_that_reaches_out_of_its_folder_is_refused(workshop: Workshop, nam
     assert not list(workshop.root.rglob("*evil*"))
 
 
+def test_a_member_of_a_zip_without_a_name_is_refused(workshop: Workshop) -> None:
+    path = archive(workshop.root, "x.zip", zip_bytes([Member("t/setup.py"), Member("")]))
+    workshop.refusal(locked_source("archive", path), "refused", "without a name")
+
+
 def test_a_link_in_a_zip_is_a_file_with_the_name_of_its_target(workshop: Workshop) -> None:
     project = [(f"t/{name}", data) for name, data in telling_project().items()]
     path = archive(workshop.root, "x.zip", zipped([*project, (zip_link(), b"/etc/passwd")]))
@@ -629,7 +634,7 @@ def test_an_archive_without_a_folder_at_its_top_is_a_project_itself(workshop: Wo
     assert workshop.build(locked_source("archive", path)).name == "teller"
 
 
-@pytest.mark.parametrize("bad", ["../x", "/etc", "lib/../..", "missing", "a\\b"])
+@pytest.mark.parametrize("bad", ["../x", "/etc", "lib/../..", "missing", "a\\b", "n" * 300])
 def test_a_subdirectory_must_be_in_its_source(workshop: Workshop, bad: str) -> None:
     files = {f"lib/{name}": data for name, data in telling_project().items()}
     source = packed(workshop.root, files)

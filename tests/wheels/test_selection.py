@@ -269,6 +269,7 @@ def test_a_package_without_a_fitting_wheel_is_a_source_with_its_reason() -> None
     [
         ({"marker": "extra == 'x'"}, '`extra == "x"` of package `alpha`'),
         ({"marker": "os_name ~= '3'"}, '`os_name ~= "3"` of package `alpha`'),
+        ({"marker": f"python_version > '{'9' * 5000}'"}, "of package `alpha` (Exceeds the limit"),
     ],
 )
 def test_a_marker_that_can_not_be_evaluated_is_named_with_its_package(
@@ -278,6 +279,12 @@ def test_a_marker_that_can_not_be_evaluated_is_named_with_its_package(
         select(lock(package("beta"), package("alpha", **options)), TARGET)
     assert said in caught.value.message
     assert "relock" in str(caught.value.hint)
+
+
+def test_a_path_with_a_nul_is_an_error() -> None:
+    archive = LockedFile(filename="a-1.0.tar.gz", data=b"x", path="a\0-1.0.tar.gz")
+    with pytest.raises(LockfileError, match="can't be read"):
+        select(lock(LockedPackage(name="a", archive=archive)), TARGET)
 
 
 @pytest.mark.fault(11)

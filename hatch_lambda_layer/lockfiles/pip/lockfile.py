@@ -47,7 +47,12 @@ class PipLockfile:
         Raises `LockfileError` where one that `requirements` names is missing.
         """
         root = request.layout.dir_project_root
-        missing = [name for name in request.requirements if not (root / name).is_file()]
+        # Path.is_file() fails for a name that is too long.
+        missing = [
+            name
+            for name in request.requirements
+            if not os.path.isfile(root / name)  # noqa: PTH113
+        ]
         if missing:
             raise LockfileError(
                 f"No lockfile: {backticked(missing)} is missing in {root}, and `requirements` "

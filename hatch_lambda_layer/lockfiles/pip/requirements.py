@@ -28,7 +28,7 @@ _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+_COMMENT = re.compile(r"(^|\s)#.*$")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 
 
@@ -77,7 +77,7 @@ class RequirementsFiles:
             return
         self._seen.add((path, constraint))
         # A URL, or a missing file: pip's error for that names the line.
-        if "://" in name or not path.is_file():
+        if "://" in name or not os.path.isfile(path):  # noqa: PTH113  # no error for a long name
             self.is_settled = False
             return
         self.texts[path] = read_text(path)
@@ -134,7 +134,7 @@ def _lines(text: bytes) -> Iterator[str]:
     """Yield the logical lines: without comments and empty ones, continued lines joined."""
     joined = ""
     for line in _decoded(text).splitlines():
-        is_comment = _COMMENT.match(line) is not None
+        is_comment = line.lstrip().startswith("#")
         if line.endswith("\\") and not is_comment:
             joined += line.strip("\\")
             continue

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_lambda_layer.exceptions import LockfileError
+from hatch_lambda_layer.layout import LayerPathLayout
+from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest
 from hatch_lambda_layer.lockfiles.pip.lockfile import PipLockfile
-from hatch_lambda_layer.lockfiles.pip.requirements import RequirementsFiles
+from hatch_lambda_layer.lockfiles.pip.requirements import RequirementsFiles, _lines
 from tests.support.pip_project import ARM64, CANARY, X86_64, PipProject, hashed
 
 if TYPE_CHECKING:
@@ -119,3 +122,24 @@ def test_the_files_are_those_that_pip_itself_reads(project: PipProject, index: I
         assert re.search(rf"{re.escape(path.name)}\W", str(project.failure())), path
         path.write_text(text)
     assert len(ours) == 5
+
+
+def test_a_file_whose_name_is_too_long_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text(f"-r {'n' * 300}\n", encoding="utf-8")
+    assert not RequirementsFiles(tmp_path, ["requirements.txt"], [], {}).is_settled
+    (tmp_path / "pyproject.toml").touch()
+    layout = LayerPathLayout(tmp_path / "pyproject.toml", tmp_path / "dist")
+    request = LockRequest(layout=layout, requirements=("n" * 300,))
+    with pytest.raises(LockfileError, match="is missing"):
+        LOCKFILES["pip"].find(request)
+
+
+def test_a_comment_ends_a_line_whatever_is_before_it(tmp_path: Path) -> None:
+    lines = ["alpha \t# c", "beta#no", "  # c \\", "gamma \\", "# c \\", "delta\\", "-r x # c"]
+    (tmp_path / "requirements.txt").write_text("\n".join(lines), encoding="utf-8")
+    assert list(_lines((tmp_path / "requirements.txt").read_bytes())) == [
+        "alpha",
+        "beta#no",
+        "gamma",
+        "delta-r x",
+    ]
