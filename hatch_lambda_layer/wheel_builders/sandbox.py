@@ -46,7 +46,8 @@ def sandboxed(
     `writable` is the folder of the build. `readable` are files and folders that it needs, wherever
     they lie; what the variables `env` name is added to them.
     """
-    bwrap = _working_bwrap()
+    switched_off = os.environ.get("HATCH_LAMBDA_LAYER_SANDBOX") == "0"
+    bwrap = None if switched_off else _working_bwrap()
     if bwrap is None:
         return list(argv)
     hidden = list(_hidden())
@@ -76,7 +77,7 @@ def _working_bwrap() -> str | None:
     In many containers, and under some security modules, it is there and can't.
     """
     found = shutil.which("bwrap") if sys.platform == "linux" else None
-    if found is None or os.environ.get("HATCH_LAMBDA_LAYER_SANDBOX") == "0":
+    if found is None:
         return None
     trial = [found, "--unshare-pid", "--unshare-ipc", "--die-with-parent", "--ro-bind", "/", "/"]
     trial += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/run", "--", "/bin/true"]
