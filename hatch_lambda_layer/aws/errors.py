@@ -21,6 +21,8 @@ CREDENTIALS_HINT = (
     "the machine"
 )
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+# Signatures are good for a few minutes. S3 has a code for it, the others say it in the message.
+_SKEWED = re.compile("RequestTimeTooSkewed: |: Signature (expired|not yet current)")
 _INVALID = {
     "AuthFailure",
     "InvalidAccessKeyId",
@@ -148,6 +150,11 @@ def _refused(  # noqa: PLR0911  # a return for each kind of refusal
         return PublishError(
             f"{where}: the IAM permission `{missing}` is missing: {message}",
             hint="`hatch-lambda-layer publish --policy` prints the smallest policy that suffices",
+        )
+    if _SKEWED.search(f"{name}: {message}"):
+        return PublishError(
+            f"{where}: the clock of this machine is not that of AWS: {message}",
+            hint="set the clock, for example by NTP, then run it again",
         )
     if name in _EXPIRED:
         return PublishError(

@@ -21,8 +21,8 @@ def layer_table(manifest: LayerManifest) -> str:
     ]
     rest = manifest.unpacked_size - sum(each.unpacked_size for each in manifest.packages)
     if rest:
-        zipped = manifest.zipped_size - sum(each.zipped_size for each in manifest.packages)
-        rows.append(("(other files)", "", *_sizes(rest, zipped)))
+        # What they take in the zip is not known: the rest of it has the headers of all files, too.
+        rows.append(("(other files)", "", megabytes(rest), ""))
     return "\n".join(aligned(("package", "version", "unpacked", "zipped"), rows))
 
 

@@ -223,6 +223,21 @@ def test_without_a_region_it_says_how_to_name_it(shop: Shop) -> None:
             ["AWS does not know the credentials", "AWS_PROFILE"],
         ),
         (
+            call("sts", "POST"),
+            Answer.xml(403, "SignatureDoesNotMatch", "Signature expired: 1 is now earlier", "sts"),
+            ["the clock of this machine is not that of AWS", "set the clock"],
+        ),
+        (
+            call("lambda", "GET"),
+            Answer.json(403, "InvalidSignatureException", "Signature not yet current: 2 is later"),
+            ["the clock of this machine is not that of AWS", "set the clock"],
+        ),
+        (
+            call("sts", "POST"),
+            Answer.xml(403, "SignatureDoesNotMatch", "The signature does not match", "sts"),
+            ["AWS does not know the credentials", "AWS_PROFILE"],
+        ),
+        (
             call("lambda", "GET"),
             Answer.json(403, "AccessDeniedException", "User: x is not authorized"),
             [f"{HOME}, layer `", "`lambda:ListLayerVersions` is missing", "--policy"],
@@ -233,7 +248,15 @@ def test_without_a_region_it_says_how_to_name_it(shop: Shop) -> None:
             [f"{HOME}, bucket `", "(of account 123456789012)", "`s3:ListBucket` is missing"],
         ),
     ],
-    ids=["expired", "invalid", "layer denied", "bucket denied"],
+    ids=[
+        "expired",
+        "invalid",
+        "clock behind",
+        "clock ahead",
+        "signature",
+        "layer denied",
+        "bucket denied",
+    ],
 )
 def test_what_aws_refuses_is_said_before_the_build(
     shop: Shop, where: Callable[[Request], bool], answer: Answer, words: list[str]
