@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         CredentialsError,
         DownloadError,
         ExclusionError,
-        Interrupted,
         LambdaLayerError,
         LockfileError,
         MissingLockfileError,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
         SelectionError,
         SizeError,
         ToolError,
+        ToolTimeoutError,
         WheelError,
     )
     from .index.credentials import Credentials
@@ -54,7 +54,6 @@ __all__ = [
     "CredentialsError",
     "DownloadError",
     "ExclusionError",
-    "Interrupted",
     "LambdaLayerError",
     "LayerDifference",
     "LayerManifest",
@@ -70,6 +69,7 @@ __all__ = [
     "SelectionError",
     "SizeError",
     "ToolError",
+    "ToolTimeoutError",
     "WheelError",
     "build_layers",
     "compare_layers",

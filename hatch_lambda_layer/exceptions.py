@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 def quoted(output: str) -> str:
     """Return what another program wrote, each of its lines marked as not our own."""
     lines = output.replace("\r\n", "\n").strip("\n").rstrip().split("\n")
     return "\n".join(f"| {line}".rstrip() for line in lines) if any(lines) else ""
+
+
+def backticked(names: Iterable[str]) -> str:
+    """Return names for a sentence: in backticks, with commas between them."""
+    return ", ".join(f"`{name}`" for name in names)
 
 
 class LambdaLayerError(Exception):
@@ -55,6 +60,15 @@ class ToolError(LambdaLayerError):
         super().__init__(f"`{program}` failed:\n{quoted(output)}", hint=hint)
         self.program = program
         self.output = output
+
+
+class ToolTimeoutError(ToolError):
+    """A program that was called has not ended in time; it was killed with all it had started."""
+
+    def __init__(self, program: str, said: str, seconds: float) -> None:
+        limit = f"it was ended, since it was not done after {seconds:.0f} seconds"
+        super().__init__(program, f"{said.rstrip()}\n{limit}".lstrip())
+        self.said = said.strip()
 
 
 class SelectionError(LambdaLayerError):
@@ -112,12 +126,19 @@ class OutputError(LambdaLayerError):
     """The layer could not be written; what was there before is untouched."""
 
 
-class Interrupted(LambdaLayerError):  # noqa: N818  # not an error
-    """The build was stopped by a signal."""
+class Interrupted(BaseException):
+    """The end of the work by a signal; no failure, and nothing that handles one handles it.
+
+    What has become of the work so far is added with `add_note`, by whoever knows.
+    """
 
     def __init__(self, exit_code: int) -> None:
-        super().__init__("Interrupted: no layer was written, what was there before is untouched")
+        super().__init__("Interrupted")
         self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        notes = "; ".join(getattr(self, "__notes__", ()))
+        return f"Interrupted: {notes}" if notes else "Interrupted"
 
 
 class ExclusionError(LambdaLayerError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._internal.tables import table_at
 from ._internal.toml import parse_toml
 from .exceptions import ConfigError
 
@@ -30,19 +31,25 @@ class LayerPathLayout:
     """The paths of one project's layers.
 
     `dir_output` is where the layers go: by default, where Hatch would put them.
+    `build_name` tells the work folder of one build from those of others.
     """
 
     path_pyproject_toml: Path
     dir_output: Path
+    build_name: str = "build"
 
     def __init__(
-        self, path_pyproject_toml: Path | str, dir_output: Path | str | None = None
+        self,
+        path_pyproject_toml: Path | str,
+        dir_output: Path | str | None = None,
+        build_name: str = "build",
     ) -> None:
         path = Path(path_pyproject_toml)
         # Without a folder, Hatch's is read from the files of the project; see `hatch_output`.
         output = hatch_output(path.parent) if dir_output is None else Path(dir_output)
         object.__setattr__(self, "path_pyproject_toml", path)
         object.__setattr__(self, "dir_output", output)
+        object.__setattr__(self, "build_name", build_name)
 
     @property
     def dir_project_root(self) -> Path:
@@ -90,23 +97,28 @@ class LayerPathLayout:
 
     @property
     def dir_build_lambda_layer(self) -> Path:
-        """The work folder of a build."""
+        """The folder of everything made for layers."""
         return self.dir_build_lambda / "layer"
 
     @property
     def dir_artifacts(self) -> Path:
-        """The folder in which the project's own wheel is built."""
+        """The folder in which every build has a work folder of its own."""
         return self.dir_build_lambda_layer / "artifacts"
+
+    @property
+    def dir_work(self) -> Path:
+        """The work folder of one build, in which all is made that goes into its layer."""
+        return self.dir_artifacts / self.build_name
 
     @property
     def dir_sources(self) -> Path:
         """The folder in which sources are built to wheels."""
-        return self.dir_artifacts / "sources"
+        return self.dir_work / "sources"
 
     @property
     def path_included_pack(self) -> Path:
         """The file that holds the compressed `force-include` files until the layer is written."""
-        return self.dir_artifacts / "included.pack"
+        return self.dir_work / "included.pack"
 
     @property
     def path_build_lambda_layer_zip(self) -> Path:
@@ -139,9 +151,9 @@ def hatch_output(root: Path, pyproject: Mapping[str, object] | None = None) -> P
     """
     if pyproject is None:
         pyproject = _toml(root / "pyproject.toml")
-    hatch = {**_table(_table(pyproject, "tool"), "hatch"), **_toml(root / "hatch.toml")}
-    build = _table(hatch, "build")
-    target = _table(_table(build, "targets"), "lambda-layer")
+    hatch = {**table_at(pyproject, "tool", "hatch"), **_toml(root / "hatch.toml")}
+    build = table_at(hatch, "build")
+    target = table_at(build, "targets", "lambda-layer")
     directory = target.get("directory", build.get("directory", _OUTPUT))
     if not isinstance(directory, str):
         raise ConfigError([f"Hatch's `directory` must be a path, not {directory!r}"])
@@ -156,11 +168,6 @@ def _toml(path: Path) -> dict[str, object]:
         return {}
     except (OSError, ValueError) as error:
         raise ConfigError([f"{path} can't be read: {error}"]) from error
-
-
-def _table(parent: object, key: str) -> Mapping[str, object]:
-    value = parent.get(key) if isinstance(parent, dict) else None
-    return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,23 @@ _PERSONAL = (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all-moments",
+        action="store_true",
+        help="try faults at all moments and with all seeds, not at some of them",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fault(*rows): proves rows of docs/faults.md")
+    config.addinivalue_line("markers", "moments: tries more with --all-moments")
+
+
+@pytest.fixture(scope="session")
+def all_moments(request: pytest.FixtureRequest) -> bool:
+    """Whether tests try faults at all moments that they know, and with all seeds."""
+    return bool(request.config.getoption("--all-moments"))
 
 
 @pytest.fixture(autouse=True)

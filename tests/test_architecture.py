@@ -77,6 +77,7 @@ LIBRARIES = ("requests", "rich", "boto3", "botocore", "urllib3", "truststore", "
 
 # Scripts that other interpreters run: nobody imports them, and they go through no door of ours.
 SCRIPTS = {
+    "_internal._supervisor",
     "lockfiles.pip._runner",
     "wheel_builders.container._driver",
     "wheel_builders._logged",
@@ -207,9 +208,9 @@ def test_of_the_package_itself_modules_know_the_version_only() -> None:
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ..layer import tree",
             True,
         ),
-        ("lockfiles.pip.call", "from ...wheels.cache import Cache", True),
+        ("lockfiles.pip.call", "from ...wheels.cache import WheelCache", True),
         ("lockfiles.pip.call", "from ... import wheels", True),
-        ("lockfiles", "from ..wheels.cache import Cache", True),
+        ("lockfiles", "from ..wheels.cache import WheelCache", True),
         ("layout", "from .targets.target import Target", True),
         ("hatch.builder", "from ..cli import main", True),
         ("layer.tree", "from ..wheels.wheel import fold", False),

@@ -85,10 +85,13 @@ def test_control_characters_of_a_hostile_name_never_reach_the_terminal(member: s
     assert text.isascii()
 
 
-def test_an_interruption_keeps_the_exit_code_of_its_signal_and_reassures() -> None:
+def test_an_interruption_keeps_the_exit_code_of_its_signal_and_says_what_is_known() -> None:
     error = Interrupted(130)
     assert error.exit_code == 130
-    assert "no layer was written" in str(error)
+    assert str(error) == "Interrupted"
+    error.add_note("no layer was written")
+    error.add_note("nothing was published")
+    assert str(error) == "Interrupted: no layer was written; nothing was published"
     assert LambdaLayerError("another").exit_code == 1
 
 

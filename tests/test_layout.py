@@ -30,6 +30,7 @@ def test_everything_lies_where_the_design_says(tmp_path: Path) -> None:
     assert paths.dir_build_lambda == tmp_path / "build" / "lambda"
     assert paths.dir_build_lambda_layer == tmp_path / "build" / "lambda" / "layer"
     assert paths.dir_artifacts == tmp_path / "build" / "lambda" / "layer" / "artifacts"
+    assert paths.dir_work.parent == paths.dir_artifacts
     assert paths.path_build_lambda_layer_zip == tmp_path / "dist" / "layer.zip"
 
 

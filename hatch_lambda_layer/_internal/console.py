@@ -84,10 +84,6 @@ class Console:
             self._warned.add(message)
             self.warning(message)
 
-    def debug(self, message: str) -> None:
-        """Show a detail."""
-        self._display.display_debug(safe(message))
-
     @contextmanager
     def progress(self, label: str, items: int) -> Iterator[Progress]:
         """Yield a display of the progress through `items`, and of the bytes moved for them."""

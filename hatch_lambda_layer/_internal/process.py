@@ -10,12 +10,14 @@ import tempfile
 import threading
 from typing import IO, TYPE_CHECKING, cast
 
-from ..exceptions import ToolError
+from ..exceptions import ToolError, ToolTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+# How long a program may run for which nobody has set a limit: nothing is waited for for ever.
+LONGEST_SECONDS = 3600.0
 _LONGEST_LINE = 1 << 16
 _CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/?#\s]+@")
 # The query of a URL may hold a secret, as that of a signed URL does. Each search ends at the next
@@ -28,33 +30,64 @@ def redact(text: str) -> str:
     return _QUERY_OF_URL.sub(r"\1****", _CREDENTIALS_IN_URL.sub("****@", text))
 
 
-def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> bytes:
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout: float = LONGEST_SECONDS,
+    supervised: bool = True,
+) -> bytes:
     """Run `argv` without a shell and return its standard output.
 
     The program gets no standard input, so that it can never wait for an answer. When this process
-    is interrupted, the program is killed before the exception is passed on.
+    is interrupted or killed, when the program ends or `timeout` seconds have passed, all that it
+    has started is killed, too. That takes a supervisor (10 ms); without, what is killed is the
+    program alone, and only while this process can do it.
 
-    Raises `ToolError`, with the redacted output, if the program fails or can't be started.
+    Raises `ToolError`, with the redacted output, if the program fails or can't be started, and
+    `ToolTimeoutError` if its time is up.
     """
     name = re.split(r"[/\\]", argv[0])[-1]
     command = redact(" ".join([name, *argv[1:]]))
+    call = _run_supervised if supervised else _run_alone
     try:
-        done = subprocess.run(
-            list(argv),
-            cwd=cwd,
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
+        code, output, errors = call(argv, cwd, env, timeout)
     except OSError as error:
         raise ToolError(command, f"it could not be started: {error.strerror}") from error
-    if done.returncode == 0:
-        return done.stdout
-    said = done.stderr.decode("utf-8", "replace") or done.stdout.decode("utf-8", "replace")
-    if done.returncode < 0:
-        said = f"{said}\nit was ended by signal {-done.returncode}"
-    raise ToolError(command, redact(said) or f"exit code {done.returncode}")
+    except subprocess.TimeoutExpired as error:
+        said = redact((error.stderr or error.stdout or b"").decode("utf-8", "replace"))
+        raise ToolTimeoutError(command, said, timeout) from error
+    if code == 0:
+        return output
+    said = errors.decode("utf-8", "replace") or output.decode("utf-8", "replace")
+    if code < 0:
+        said = f"{said}\nit was ended by signal {-code}"
+    raise ToolError(command, redact(said) or f"exit code {code}")
+
+
+def _run_supervised(
+    argv: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float
+) -> tuple[int, bytes, bytes]:
+    from .supervisor import SupervisedProcess
+
+    with SupervisedProcess(argv, cwd=cwd, env=env) as process:
+        return process.communicate(timeout)
+
+
+def _run_alone(
+    argv: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float
+) -> tuple[int, bytes, bytes]:
+    done = subprocess.run(
+        list(argv),
+        cwd=cwd,
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=timeout,
+    )
+    return done.returncode, done.stdout, done.stderr
 
 
 class Conversation:

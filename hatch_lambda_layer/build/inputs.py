@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..layer.archive import archive_time
 from ..layer.manifest import input_digest
-from ..wheels.selection import no_wheels
+from ..wheels.unavailable import no_wheels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..layer.inclusion import IncludedFile
     from ..layout import LayerPathLayout
     from ..wheel_builders import LayerSources
-    from ..wheels.cache import Cache
+    from ..wheels.cache import WheelCache
     from ..wheels.selection import LockedSource, Selection
     from ..wheels.wheel import Wheel
     from .lock_selection import Resolver
@@ -43,7 +43,7 @@ class BuildContext:
     layout: LayerPathLayout
     pyproject: dict[str, object]
     console: Console
-    cache: Cache
+    cache: WheelCache
     access: IndexAccess
     resolver: Resolver
     project_wheel: Path | None = None
@@ -154,7 +154,9 @@ def _sources(
     build = "local" if member.config.build == "never" else member.config.build
     return LayerSources(
         sources,
-        BuildPolicy(build=build, container=member.config.container),
+        BuildPolicy(
+            build=build, timeout=member.config.build_timeout, container=member.config.container
+        ),
         member.target,
         cache=context.cache,
         console=context.console,

@@ -10,32 +10,32 @@ from typing import TYPE_CHECKING
 
 from .._internal.process import redact
 from ..lockfiles import LockRequest, find_lockfile
+from ..lockfiles.protocol import Lock
 from ..wheels.origins import check_origins
-from ..wheels.selection import select, selection_key
+from ..wheels.selection import Selection, select, selection_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from .._internal.console import Console
+    from .._internal.store import Store
     from ..config.layer import LayerConfig
     from ..index.auth import IndexAccess
     from ..index.pages import Link
     from ..layout import LayerPathLayout
-    from ..lockfiles.protocol import Lock, Lockfile
+    from ..lockfiles.protocol import Lockfile
     from ..targets.target import Target
-    from ..wheels.cache import Cache
-    from ..wheels.selection import Selection
 
 
 class Resolver:
     """The selections of one project's layers; what a tool has locked is not resolved again."""
 
     def __init__(
-        self, layout: LayerPathLayout, cache: Cache, console: Console, access: IndexAccess
+        self, layout: LayerPathLayout, store: Store, console: Console, access: IndexAccess
     ) -> None:
         self._layout = layout
-        self._cache = cache
+        self._store = store
         self._console = console
         self._access = access
         self._locks: dict[tuple[object, ...], Lock] = {}
@@ -47,13 +47,14 @@ class Resolver:
         """
         lock = self.lock(config, target)
         key = selection_key(lock, target)
-        selection = self._cache.selection(key)
+        kept = self._store.get("selections", key)
+        selection = None if kept is None else Selection.decode(kept)
         if selection is None:
             selection = select(lock, target)
             # Passwords and signed URLs must not get into the cache.
             urls = " ".join(f"{each.location} {each.index_url}" for each in selection.all)
             if redact(urls) == urls:
-                self._cache.keep_selection(key, selection)
+                self._store.put("selections", key, selection.encode())
         return check_origins(selection, lock, self._access.own, self._ask_index)
 
     def lock(self, config: LayerConfig, target: Target) -> Lock:
@@ -91,16 +92,16 @@ class Resolver:
 
     def _read(self, lockfile: Lockfile, path: Path, request: LockRequest, target: Target) -> Lock:
         key = lockfile.key(path, request, target)
-        kept = key and self._cache.lock(key, path)
-        if kept:
-            return kept
+        kept = self._store.get("lockfiles", key) if key else None
+        if kept is not None and (lock := Lock.decode(kept, path)) is not None:
+            return lock
         if key or lockfile.per_target:
             # These tools take seconds, so a person is told what is going on.
             self._console.info(f"Reading {path.name} with {lockfile.tool}")
         lock = lockfile.read(path, request, target)
         # Passwords and signed URLs must not get into the cache.
         if key and redact(text := lock.text.decode()) == text:
-            self._cache.keep_lock(key, lock)
+            self._store.put("lockfiles", key, lock.encode())
         return lock
 
     def _ask_index(self) -> Callable[[str, str], list[Link] | None]:

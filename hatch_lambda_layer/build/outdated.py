@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .._internal.process import redact
 from ..config.indexes import origin
-from ..exceptions import DownloadError, Interrupted, LambdaLayerError
+from ..exceptions import DownloadError, LambdaLayerError
 from ..wheels.outdated import (
     LayerStatus,
     NotAsked,
@@ -89,7 +89,7 @@ def check_layers(
         try:
             asked.append(_questions(context, member))
         except LambdaLayerError as error:
-            if len(members) == 1 or isinstance(error, Interrupted):
+            if len(members) == 1:
                 raise
             on_failure(member.id, error)
     # Members of the matrix share most of their packages: each is asked about once.

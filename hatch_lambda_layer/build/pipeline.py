@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from .._internal.ownership import owned, sweep, unique_name
 from .._internal.parallel import begin
 from ..exceptions import OutputError
 from ..layer import archive
@@ -56,8 +56,12 @@ class BuildPlan:
     distributions: frozenset[tuple[str, str]]
 
 
-def build_layer(context: BuildContext, member: Member, name: str | None) -> BuiltLayer:
+def build_layer(
+    context: BuildContext, member: Member, name: str | None, *, anew: bool = False
+) -> BuiltLayer:
     """Build one member of the matrix under the `name` it has there, or find that it is current.
+
+    With `anew`, it is built in any case.
 
     Raises `LambdaLayerError`; whatever was built before is then still there, untouched.
     """
@@ -65,7 +69,9 @@ def build_layer(context: BuildContext, member: Member, name: str | None) -> Buil
     manifest_path = context.layout.path_layer_manifest(name)
     for path in (zip_path, manifest_path):
         archive.prepare(path)
-    context.cache.sweep()
+    context.cache.store.sweep()
+    sweep(context.layout.dir_artifacts)
+    context = _with_own_folder(context)
     clock = _Clock()
     with ExitStack() as stack:
         with clock.stage("lock"):
@@ -73,7 +79,7 @@ def build_layer(context: BuildContext, member: Member, name: str | None) -> Buil
             intact = begin(lambda: LayerManifest.read_intact(manifest_path, zip_path))
             inputs = _find_inputs(context, member, stack)
             built = intact()
-        current = built and _current(built, inputs)
+        current = _current(built, inputs) if built and not anew else None
         manifest = current or _rebuild(context, inputs, zip_path, clock)
         if manifest != built:
             archive.write_text(manifest_path, manifest.to_json())
@@ -85,10 +91,15 @@ def build_layer(context: BuildContext, member: Member, name: str | None) -> Buil
 def plan_layer(context: BuildContext, member: Member, zip_path: Path) -> BuildPlan:
     """Return what one member of the matrix would be made from; raise `LambdaLayerError`."""
     with ExitStack() as stack:
-        inputs = _find_inputs(context, member, stack)
+        inputs = _find_inputs(_with_own_folder(context), member, stack)
         return BuildPlan(
             zip_path=zip_path, input_digest=inputs.digest, distributions=inputs.distributions
         )
+
+
+def _with_own_folder(context: BuildContext) -> BuildContext:
+    """Return the context with a work folder that no other build has; it is not made yet."""
+    return replace(context, layout=replace(context.layout, build_name=unique_name()))
 
 
 def _find_inputs(context: BuildContext, member: Member, stack: ExitStack) -> BuildInputs:
@@ -163,18 +174,32 @@ def _current(built: LayerManifest, inputs: BuildInputs) -> LayerManifest | None:
 @contextmanager
 def _work_folder(layout: LayerPathLayout) -> Iterator[None]:
     """Make an empty folder for what is made on the way, and remove it at the end."""
-    folder = layout.dir_artifacts
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        for name, text in _MARKS.items():
-            (layout.dir_build_lambda / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{folder} can't be made: {error.strerror}") from error
-    try:
+    with ExitStack() as stack:
+        try:
+            _make_work_folder(layout, stack)
+        except OSError as error:
+            raise OutputError(f"{layout.dir_artifacts} can't be made: {error.strerror}") from error
         yield
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_work_folder(layout: LayerPathLayout, stack: ExitStack) -> None:
+    stack.callback(_remove_empty, layout.dir_artifacts)
+    layout.dir_build_lambda.mkdir(parents=True, exist_ok=True)
+    for name, text in _MARKS.items():
+        mark = layout.dir_build_lambda / name
+        if not mark.exists() or mark.read_text(encoding="utf-8") != text:
+            mark.write_text(text, encoding="utf-8")
+    while not layout.dir_work.exists():
+        layout.dir_artifacts.mkdir(parents=True, exist_ok=True)
+        # Another build that ends may remove the folder as long as it is empty.
+        with suppress(FileNotFoundError):
+            stack.enter_context(owned(layout.dir_work))
+            layout.dir_work.mkdir()
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 class _Clock:

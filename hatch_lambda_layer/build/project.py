@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .._internal.filelock import locked
-from ..exceptions import Interrupted, LambdaLayerError
+from .._internal.ownership import sweep
+from .._internal.store import Store, default_cache_dir
+from ..exceptions import LambdaLayerError
 from ..index.auth import IndexAccess
 from ..reports import text as report
-from ..wheels.cache import Cache, default_cache_dir
+from ..wheels.cache import WheelCache
 from .inputs import BuildContext
 from .lock_selection import Resolver
+from .outcome import Outcome
 from .pipeline import build_layer, plan_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import date
     from pathlib import Path
 
@@ -50,7 +52,8 @@ class BuildFailures(LambdaLayerError):  # noqa: N818  # they are several
 class ProjectBuild:
     """The builds of all layers of one project, one after the other.
 
-    `project_wheel` is the path of the project's own wheel if the caller has already built it.
+    `project_wheel` is the path of the project's own wheel if the caller has already built it. With
+    `anew`, layers are built also where they are up to date.
     """
 
     matrix: Matrix
@@ -58,7 +61,8 @@ class ProjectBuild:
     pyproject: dict[str, object]
     console: Console
     project_wheel: Path | None = None
-    cache: Cache = field(default_factory=lambda: Cache(default_cache_dir()))
+    anew: bool = False
+    cache: WheelCache = field(default_factory=lambda: WheelCache(Store(default_cache_dir())))
 
     def __post_init__(self) -> None:
         """Set up what the builds share; no lockfile and no credentials are read yet."""
@@ -69,7 +73,7 @@ class ProjectBuild:
             console=self.console,
             cache=self.cache,
             access=access,
-            resolver=Resolver(self.layout, self.cache, self.console, access),
+            resolver=Resolver(self.layout, self.cache.store, self.console, access),
             project_wheel=self.project_wheel,
         )
 
@@ -78,16 +82,21 @@ class ProjectBuild:
         """Everything that the builds of the project share."""
         return self._context
 
-    def build(self, member: Member) -> BuiltLayer:
+    def build(self, member: Member, *, hash_wheels: bool = False) -> BuiltLayer:
         """Build one member of the matrix, unless it is up to date.
 
-        Raises `LambdaLayerError`; the layer that was built before is then left as it is.
+        With `hash_wheels`, every wheel of the cache is hashed before it is used. Raises
+        `LambdaLayerError`; the layer that was built before is then left as it is.
         """
         if warning := member.target.runtime.deprecation(_today()):
             self.console.warn_once(warning)
+        self._warn_of_cache()
+        context = self._context
+        if hash_wheels:
+            context = replace(context, cache=WheelCache(self.cache.store, hash_all=True))
         alone = len(self.matrix.members) == 1
-        with locked(self._lock_paths(), self._say_waiting):
-            built = build_layer(self._context, member, self._name(member))
+        with self._locked(self.layout.dir_output):
+            built = build_layer(context, member, self._name(member), anew=self.anew)
         # One table is what a person wants to see; the tables of a matrix are nearly the same.
         if built.rebuilt and (alone or self.console.verbose):
             self.console.info(report.layer_table(built.manifest))
@@ -103,8 +112,13 @@ class ProjectBuild:
 
     def plan(self, member: Member) -> BuildPlan:
         """Return the inputs of a member; no wheel is fetched, and no layer is written."""
-        with locked(self._lock_paths(), self._say_waiting):
+        self._warn_of_cache()
+        with self._locked():
             return plan_layer(self._context, member, self.zip_path(member))
+
+    def outcome(self, members: Sequence[Member], *, cleaned: bool = False) -> Outcome:
+        """Return what tells, from now on, which layers of `members` have been written."""
+        return Outcome(map(self.zip_path, members), cleaned=cleaned)
 
     def zip_path(self, member: Member) -> Path:
         """Return the path of a member's layer."""
@@ -114,21 +128,25 @@ class ProjectBuild:
         return None if len(self.matrix.members) == 1 else member.id
 
     def build_all(
-        self, members: Sequence[Member], on_failure: Callable[[str, LambdaLayerError], None]
+        self,
+        members: Sequence[Member],
+        on_failure: Callable[[str, LambdaLayerError], None],
+        *,
+        hash_wheels: bool = False,
     ) -> Iterator[BuiltLayer]:
-        """Yield the layers of several members, each when it is built.
+        """Yield the layers of several members, each when it is built as by `build`.
 
         A member that fails does not keep the others from being built: `on_failure` is called with
         its id and the error, and `BuildFailures` is raised at the end. The error itself is raised,
-        at once, if it is that of the only member, or a signal came.
+        at once, if it is that of the only member.
         """
         errors: dict[str, LambdaLayerError] = {}
         built: list[BuiltLayer] = []
         for member in members:
             try:
-                built.append(self.build(member))
+                built.append(self.build(member, hash_wheels=hash_wheels))
             except LambdaLayerError as error:
-                if len(members) == 1 or isinstance(error, Interrupted):
+                if len(members) == 1:
                     raise
                 on_failure(member.id, error)
                 errors[member.id] = error
@@ -138,17 +156,34 @@ class ProjectBuild:
             raise BuildFailures(errors, built)
 
     def clean(self) -> None:
-        """Remove the layers of this project, and the work folder of its builds."""
-        with locked(self._lock_paths(), self._say_waiting):
-            for path in self.layout.built_paths():
-                path.unlink(missing_ok=True)
-            shutil.rmtree(self.layout.dir_build_lambda_layer, ignore_errors=True)
+        """Remove the layers of this project, and the work folders of builds that have ended."""
+        self.clean_except(())
 
-    def _lock_paths(self) -> list[Path]:
-        # In the cache, since the output folder may be uploaded as it is.
-        folders = {self.layout.dir_project_root.resolve(), self.layout.dir_output.resolve()}
-        names = sorted(hashlib.sha256(os.fsencode(folder)).hexdigest() for folder in folders)
-        return [self.cache.root / "locks" / name for name in names]
+    def clean_except(self, zip_paths: Iterable[Path]) -> None:
+        """Do the same, but leave the layers at `zip_paths`: those that have just been built."""
+        kept = {path.with_suffix(suffix) for path in zip_paths for suffix in (".zip", ".json")}
+        with self._locked(self.layout.dir_output):
+            for path in self.layout.built_paths():
+                if path not in kept:
+                    path.unlink(missing_ok=True)
+            # Not what another build is working in, should it not have waited for this lock.
+            sweep(self.layout.dir_artifacts)
+            for folder in (self.layout.dir_artifacts, self.layout.dir_build_lambda_layer):
+                with suppress(OSError):
+                    folder.rmdir()
+
+    def _locked(self, *others: Path) -> AbstractContextManager[None]:
+        """Lock the project and `others` against other builds, whichever cache these use."""
+        folders = [self.layout.dir_project_root, *others]
+        return locked(folders, self.cache.store.locks, self._say_waiting)
+
+    def _warn_of_cache(self) -> None:
+        if not self.cache.store.trusted:
+            self.console.warn_once(
+                f"Other users can write to the cache {self.cache.store.root}, so nothing in it is "
+                "trusted: wheels are verified again, lockfiles read again, sources built again. "
+                "Remove it, or name a folder of your own in HATCH_LAMBDA_LAYER_CACHE_DIR"
+            )
 
     def _say_waiting(self) -> None:
         self.console.info("Waiting for another build of this project to end")

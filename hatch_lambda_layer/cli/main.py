@@ -22,14 +22,14 @@ from ..reports import diff as differences
 from ..reports import text as report
 from .options import (
     Terminal,
-    of_architecture,
-    of_layer,
-    of_member,
-    of_runtime,
+    architecture_option,
+    layer_option,
+    member_option,
     overridden,
-    quietly,
-    verbosely,
-    with_tool,
+    quiet_option,
+    runtime_option,
+    tool_option,
+    verbose_option,
 )
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ def main() -> None:
     type=click.Path(path_type=Path),
     help="Folder for the layers [Hatch's `directory`, or dist].",
 )
-@of_layer
-@of_member
-@of_runtime
-@of_architecture
-@with_tool
+@layer_option
+@member_option
+@runtime_option
+@architecture_option
+@tool_option
 @click.option(
     "--format",
     "form",
@@ -83,9 +83,9 @@ def main() -> None:
     default="text",
     help="How to print the layers [text: their paths].",
 )
-@click.option("-c", "--clean", is_flag=True, help="Remove existing layers first.")
-@verbosely
-@quietly
+@click.option("-c", "--clean", is_flag=True, help="Build anew, then remove all other layers.")
+@verbose_option
+@quiet_option
 def build(
     path: Path,
     output: Path | None,
@@ -112,16 +112,17 @@ def build(
             output=output,
             overrides=overridden(runtimes, architectures, tool),
         )
-        if clean:
-            project.clean()
+        project.anew = clean
         wanted = choose_members(project.matrix, layers, members)
-        layers_built = project.build_all(wanted, terminal.display_failure)
-        if form == "json":
-            click.echo(built_as_json(layers_built), nl=False)
-            return
-        # Each path is printed when its layer is there.
-        for built in layers_built:
-            click.echo(built.zip_path)
+        with project.outcome(wanted).told_when_interrupted():
+            layers_built = project.build_all(wanted, terminal.display_failure)
+            if form == "json":
+                click.echo(built_as_json(layers_built), nl=False)
+            # Each path is printed when its layer is there.
+            for built in layers_built:
+                click.echo(built.zip_path)
+            if clean:
+                project.clean_except(map(project.zip_path, wanted))
 
 
 @main.command()

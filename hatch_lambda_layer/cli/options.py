@@ -45,28 +45,28 @@ class Terminal:
         sys.exit(code)
 
 
-verbosely = click.option("-v", "--verbose", count=True, help="Show more; may be repeated.")
-quietly = click.option("-q", "--quiet", count=True, help="Show less; may be repeated.")
-of_layer = click.option(
+verbose_option = click.option("-v", "--verbose", count=True, help="Show more; may be repeated.")
+quiet_option = click.option("-q", "--quiet", count=True, help="Show less; may be repeated.")
+layer_option = click.option(
     "--layer", "layers", multiple=True, help="Only this layer; may be repeated."
 )
-of_member = click.option(
+member_option = click.option(
     "-m",
     "--member",
     "members",
     multiple=True,
     help="Only this member of the matrix, such as python3.13-arm64; may be repeated.",
 )
-of_runtime = click.option(
+runtime_option = click.option(
     "--runtime", "runtimes", multiple=True, help="Instead of `runtimes`; may be repeated."
 )
-of_architecture = click.option(
+architecture_option = click.option(
     "--architecture",
     "architectures",
     multiple=True,
     help="Instead of `architectures`; may be repeated.",
 )
-with_tool = click.option("--tool", help="Instead of `tool`.")
+tool_option = click.option("--tool", help="Instead of `tool`.")
 
 
 def overridden(

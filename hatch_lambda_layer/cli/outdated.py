@@ -14,14 +14,14 @@ from ..build.opening import open_project
 from ..reports import outdated as reports
 from .options import (
     Terminal,
-    of_architecture,
-    of_layer,
-    of_member,
-    of_runtime,
+    architecture_option,
+    layer_option,
+    member_option,
     overridden,
-    quietly,
-    verbosely,
-    with_tool,
+    quiet_option,
+    runtime_option,
+    tool_option,
+    verbose_option,
 )
 
 # Neither 1, a failure, nor 2, a wrong command line.
@@ -30,11 +30,11 @@ _OUTDATED = 3
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path), default=Path())
-@of_layer
-@of_member
-@of_runtime
-@of_architecture
-@with_tool
+@layer_option
+@member_option
+@runtime_option
+@architecture_option
+@tool_option
 @click.option(
     "--format",
     "form",
@@ -47,8 +47,8 @@ _OUTDATED = 3
     is_flag=True,
     help=f"Exit with {_OUTDATED} where a release is yanked, gone or outdated.",
 )
-@verbosely
-@quietly
+@verbose_option
+@quiet_option
 def outdated(
     path: Path,
     layers: tuple[str, ...],

@@ -16,30 +16,30 @@ from ..config.publish import PublishConfig
 from ..publishing import outputs
 from ..publishing.project import ProjectPublication
 from ..publishing.rollout import Rollout, RolloutOptions
-from .options import Terminal, of_layer, of_member, quietly, verbosely
+from .options import Terminal, layer_option, member_option, quiet_option, verbose_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_of_project = click.option(
+_project_option = click.option(
     "--project",
     type=click.Path(path_type=Path),
     default=Path(),
     help="Folder of the project [the current one].",
 )
-_in_region = click.option(
+_region_option = click.option(
     "--region", "regions", multiple=True, help="Instead of `regions`; may be repeated."
 )
-_as_profile = click.option("--profile", help="Instead of `profile`.")
+_profile_option = click.option("--profile", help="Instead of `profile`.")
 
 
 @click.command()
 @click.argument("zips", metavar="[ZIP]...", nargs=-1, type=click.Path(path_type=Path))
-@_of_project
-@of_layer
-@of_member
-@_in_region
-@_as_profile
+@_project_option
+@layer_option
+@member_option
+@_region_option
+@_profile_option
 @click.option("--build", "builds", is_flag=True, help="Build first what has changed.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only print what would happen; --build builds.")
 @click.option("--force", is_flag=True, help="Publish a version even if nothing has changed.")
@@ -52,8 +52,8 @@ _as_profile = click.option("--profile", help="Instead of `profile`.")
     default="text",
     help="How to print the versions [text: their ARNs].",
 )
-@verbosely
-@quietly
+@verbose_option
+@quiet_option
 def publish(
     zips: tuple[Path, ...],
     project: Path,
@@ -94,21 +94,22 @@ def publish(
         publication = ProjectPublication(
             build=build, configs=configs, rollout=rollout, dry_run=dry_run
         )
-        try:
-            # Each ARN is printed when its version is live, the other formats once at the end.
-            for version in publication.run(wanted, zips, builds=builds):
-                if form == "text" and not dry_run:
-                    click.echo(version.arn)
-        finally:
-            if form != "text" and not dry_run:
-                click.echo(outputs.FORMATS[form](publication.versions), nl=False)
+        with publication.told_when_interrupted():
+            try:
+                # Each ARN is printed when its version is live, the other formats once at the end.
+                for version in publication.run(wanted, zips, builds=builds):
+                    if form == "text" and not dry_run:
+                        click.echo(version.arn)
+            finally:
+                if form != "text" and not dry_run:
+                    click.echo(outputs.FORMATS[form](publication.versions), nl=False)
 
 
 @click.command()
 @click.argument("name")
-@_of_project
-@_in_region
-@_as_profile
+@_project_option
+@_region_option
+@_profile_option
 @click.option("--count", type=click.IntRange(1), default=20, help="How many to show [20].")
 def versions(
     name: str, project: Path, regions: tuple[str, ...], profile: str | None, count: int

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .reader import TableReader, listed, toml
+from ..exceptions import backticked
+from .reader import TableReader, toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 ENGINES = ("docker", "podman", "finch", "nerdctl")
 # AWS's own build images, one for each runtime and architecture (Amazon ECR Public Gallery).
-DEFAULT_IMAGE = "public.ecr.aws/sam/build-{runtime}:latest-{architecture}"
-DEFAULT_TIMEOUT = 3600
+_DEFAULT_IMAGE = "public.ecr.aws/sam/build-{runtime}:latest-{architecture}"
+_DEFAULT_TIMEOUT = 3600
 _IN_IMAGE = ("runtime", "architecture")
 # An image's name, by the grammar "reference" of the distribution project, with our placeholders.
 # The first character keeps it from being an option of the engine.
@@ -36,12 +37,12 @@ class ContainerConfig:
     """
 
     engine: str | None = None
-    image: str = DEFAULT_IMAGE
+    image: str = _DEFAULT_IMAGE
     network: str | None = None
     before_build: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     repair: bool = False
-    timeout: int = DEFAULT_TIMEOUT
+    timeout: int = _DEFAULT_TIMEOUT
 
     def image_for(self, target: Target) -> str:
         """Return the name of the image for a target, with the placeholders replaced."""
@@ -66,15 +67,15 @@ class _ContainerReader(TableReader):
             before_build=self.strings("before-build"),
             env=self._env(),
             repair=self.flag("repair"),
-            timeout=self.number("timeout", 1) or DEFAULT_TIMEOUT,
+            timeout=self.number("timeout", 1) or _DEFAULT_TIMEOUT,
         )
 
     def _image(self) -> str:
         example = "the name of an image, such as 'registry/build-{runtime}:{architecture}'"
-        image = self.text("image", _IMAGE, example) or DEFAULT_IMAGE
+        image = self.text("image", _IMAGE, example) or _DEFAULT_IMAGE
         for name in re.findall(r"\{([^{}]*)\}", image):
             if name not in _IN_IMAGE:
-                known = listed(f"{{{each}}}" for each in _IN_IMAGE)
+                known = backticked(f"{{{each}}}" for each in _IN_IMAGE)
                 self.say(
                     "image", f"has the placeholder {toml('{' + name + '}')}, known are {known}"
                 )

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .reader import TableReader, listed, toml
+from .._internal.tables import array_at, tables_at, value_at
+from ..exceptions import backticked
+from .reader import TableReader, toml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
 TABLE = "tool.lambda-layer.indexes"
 _KEYS = ("name", "url", "codeartifact", "packages")
@@ -70,7 +72,7 @@ class PrivateIndex:
 
     def claims(self, name: str) -> bool:
         """Return whether the package `name` comes from this index only."""
-        return any(fnmatchcase(_normalized_name(name), pattern) for pattern in self.packages)
+        return any(fnmatchcase(_normalized(name), pattern) for pattern in self.packages)
 
     def holds(self, url: str) -> bool:
         """Return whether the file at `url` is on this index, by its origin and path.
@@ -119,7 +121,7 @@ def read_indexes(pyproject: Mapping[str, object], problems: list[str]) -> tuple[
     The errors of our table, and every user name or password that is written in a URL of any of
     the tables, are added to `problems`.
     """
-    own = list(_of_our_own(_below(pyproject, "tool", "lambda-layer", "indexes"), problems))
+    own = list(_of_our_own(value_at(pyproject, "tool", "lambda-layer", "indexes"), problems))
     return (*own, *_of_tools(pyproject, problems))
 
 
@@ -176,7 +178,7 @@ class _IndexReader(TableReader):
             if self.value("codeartifact") is None:
                 self.say("url", "is missing: name the index's simple URL, or its `codeartifact`")
             return codeartifact.url if codeartifact else None
-        if isinstance(url, str) and has_userinfo(url):
+        if isinstance(url, str) and _has_userinfo(url):
             self.say("url", f"must not contain a user name or a password: {_instead(name)}")
             return None
         parts = urlsplit(url) if isinstance(url, str) and origin(url) else None
@@ -190,7 +192,7 @@ class _IndexReader(TableReader):
         if table is None:
             return None
         if not isinstance(table, dict):
-            self.wrong("codeartifact", f"a table with {listed(_CODEARTIFACT)}", table)
+            self.wrong("codeartifact", f"a table with {backticked(_CODEARTIFACT)}", table)
             return None
         reader = TableReader(f"{self._prefix}.codeartifact", table, self._problems)
         reader.check_known(_CODEARTIFACT)
@@ -211,7 +213,7 @@ class _IndexReader(TableReader):
         found = []
         for number, pattern in self.items("packages").items():
             if _PATTERN.fullmatch(pattern):
-                found.append(_normalized_name(pattern))
+                found.append(_normalized(pattern))
             else:
                 must = "a name, or a pattern of names with `*` and `?`"
                 self.wrong(f"packages[{number}]", must, pattern)
@@ -229,7 +231,7 @@ _EXAMPLES = {
 def _of_tools(pyproject: Mapping[str, object], problems: list[str]) -> Iterator[PrivateIndex]:
     """Yield the named indexes of the tools' own tables; report passwords to `problems`."""
     for tool, key in _TOOLS.items():
-        for number, table in enumerate(_tables(_below(pyproject, "tool", tool, key))):
+        for number, table in enumerate(tables_at(pyproject, "tool", tool, key)):
             where = f"tool.{tool}.{key}[{number}]"
             name, url = table.get("name"), table.get("url")
             named = name if isinstance(name, str) else "NAME"
@@ -238,7 +240,7 @@ def _of_tools(pyproject: Mapping[str, object], problems: list[str]) -> Iterator[
             if not isinstance(url, str):
                 continue
             userinfo = urlsplit(url).netloc.rpartition("@")[0] if origin(url) else ""
-            if has_userinfo(url) and _is_literal(userinfo.rpartition(":")[2] or url, tool):
+            if _has_userinfo(url) and _is_literal(userinfo.rpartition(":")[2] or url, tool):
                 problems.append(
                     f"Field `{where}.url` must not contain a user name or a password: "
                     f"{_instead(named)}"
@@ -246,18 +248,17 @@ def _of_tools(pyproject: Mapping[str, object], problems: list[str]) -> Iterator[
             elif isinstance(name, str) and origin(url):
                 bare = url.replace(f"{userinfo}@", "", 1) if userinfo else url
                 yield PrivateIndex(name=name, url=bare, tool=tool, userinfo=userinfo or None)
-    uv = _below(pyproject, "tool", "uv")
     for key in ("index-url", "extra-index-url"):
-        value = uv.get(key) if isinstance(uv, dict) else None
-        urls: Sequence[object] = value if isinstance(value, list) else [value]
-        if any(isinstance(url, str) and has_userinfo(url) for url in urls):
+        keys = ("tool", "uv", key)
+        urls = [value_at(pyproject, *keys), *array_at(pyproject, *keys)]
+        if any(isinstance(url, str) and _has_userinfo(url) for url in urls):
             problems.append(
                 f"Field `tool.uv.{key}` must not contain a user name or a password: name the "
                 f"index in `[[tool.uv.index]]`; {_instead('NAME')}"
             )
 
 
-def has_userinfo(url: str) -> bool:
+def _has_userinfo(url: str) -> bool:
     """Return whether a URL contains a user name or a password, even if it is malformed."""
     return "@" in (urlsplit(url).netloc if origin(url) else url)
 
@@ -277,15 +278,9 @@ def _instead(name: str) -> str:
     )
 
 
-def _below(value: object, *keys: str) -> Any:
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
+def _normalized(text: str) -> str:
+    """Return a name, or a pattern of names, in normal form (PEP 503).
 
-
-def _tables(value: object) -> list[dict[str, object]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
-
-def _normalized_name(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    packaging's `canonicalize_name` is for names, and importing it is a tenth of a warm build.
+    """
+    return re.sub(r"[-_.]+", "-", text).lower()

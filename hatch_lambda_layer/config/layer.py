@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ..exceptions import ConfigError
+from .._internal.tables import value_at
+from ..exceptions import ConfigError, backticked
 from ..targets.target import Architecture, Runtime, Target, runtimes
 from .container import ContainerConfig, read_container
 from .indexes import TABLE as INDEXES
 from .indexes import PrivateIndex, read_indexes
-from .reader import TableReader, listed, toml
+from .reader import TableReader, toml
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -24,6 +25,8 @@ LAMBDA_UNPACKED_LIMIT = 262_144_000
 # "50 MB (zipped, for direct upload)" on the same page: larger zips go through S3.
 LAMBDA_DIRECT_UPLOAD_LIMIT = 52_428_800
 TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
+# For all that is done for one source, which may be compiled for minutes.
+DEFAULT_BUILD_TIMEOUT = 600
 BUILD_POLICIES = ("local", "container", "auto", "never")
 _OF_THE_PROJECT = ("layers", "indexes")
 
@@ -35,7 +38,8 @@ class LayerConfig:
     `name` is `None` for the layer of the table itself, `tool` is `None` when the lockfile decides.
     `prune` holds presets and patterns in their order. `force_include` pairs a path on disk,
     relative to the project, with its path in the layer; with `force_include_outside` it may lie
-    outside of the project's repository. `max_size` is in bytes, unpacked.
+    outside of the project's repository. `max_size` is in bytes, unpacked,
+    `build_timeout` in seconds, for each source.
     """
 
     name: str | None
@@ -49,6 +53,7 @@ class LayerConfig:
     exclude: tuple[str, ...]
     allow_missing: tuple[str, ...]
     build: str
+    build_timeout: int
     container: ContainerConfig
     prune: tuple[str, ...]
     force_include: tuple[tuple[str, str], ...]
@@ -98,8 +103,7 @@ class Matrix:
 
         `overrides` are keys of the table with the values that replace its own, for every layer.
         """
-        tool = pyproject.get("tool", {})
-        table = tool.get("lambda-layer") if isinstance(tool, dict) else None
+        table = value_at(pyproject, "tool", "lambda-layer")
         if table is None and not overrides:
             raise ConfigError(
                 [
@@ -192,6 +196,7 @@ class _LayerReader(TableReader):
             exclude=self.strings("exclude"),
             allow_missing=self.strings("allow-missing"),
             build=self.choice("build", BUILD_POLICIES) or BUILD_POLICIES[0],
+            build_timeout=self.number("build-timeout", 1) or DEFAULT_BUILD_TIMEOUT,
             container=self._container(),
             prune=self.strings("prune"),
             force_include=self._force_include(),
@@ -202,14 +207,14 @@ class _LayerReader(TableReader):
     def _runtimes(self) -> tuple[Runtime, ...]:
         known = runtimes()
         if self.value("runtimes", []) == []:
-            self.say("runtimes", f"must name at least one of {listed(known)}")
+            self.say("runtimes", f"must name at least one of {backticked(known)}")
             return ()
         return self.parsed("runtimes", self.items("runtimes"), known.__getitem__, known)
 
     def _architectures(self) -> tuple[Architecture, ...]:
         names = [architecture.value for architecture in Architecture]
         if self.value("architectures") == []:
-            self.say("architectures", f"must name at least one of {listed(names)}")
+            self.say("architectures", f"must name at least one of {backticked(names)}")
             return ()
         items = self.items("architectures", ("x86_64",))
         found = self.parsed("architectures", items, Architecture.parse, names)

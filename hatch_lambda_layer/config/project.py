@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+from packaging.dependency_groups import DependencyGroupInclude, DependencyGroupResolver
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
-    from packaging.requirements import Requirement
+from .._internal.tables import strings_at, table_at
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 
 def direct_requirements(
@@ -16,8 +21,9 @@ def direct_requirements(
     """Return the project's own dependencies, and those of `groups` and `extras`.
 
     They are read from `[project]` (PEP 621), `[dependency-groups]` (PEP 735) and from the older
-    tables of poetry, pdm and uv. Malformed entries are skipped: the project's tool, which has read
-    them before, reports them better. Of poetry's constraints only the markers are read.
+    tables of poetry, pdm and uv. Malformed entries are skipped, of `[dependency-groups]` the whole
+    group: the project's tool, which has read them before, reports them better. Of poetry's
+    constraints only the markers are read.
     """
     project = _Project(pyproject)
     found = [*project.main()]
@@ -32,87 +38,98 @@ class _Project:
     """The dependencies in a `pyproject.toml`; each extra and each group is read only once."""
 
     def __init__(self, pyproject: Mapping[str, object]) -> None:
-        tool = _table(pyproject.get("tool"))
-        self._project = _table(pyproject.get("project"))
-        self._groups = _by_name(pyproject.get("dependency-groups"))
-        self._poetry = _table(tool.get("poetry"))
-        self._poetry_groups = _by_name(self._poetry.get("group"))
-        self._pdm_groups = _by_name(_table(tool.get("pdm")).get("dev-dependencies"))
-        self._uv = _table(tool.get("uv"))
-        self._name = _normal(str(self._project.get("name") or self._poetry.get("name") or ""))
+        self._pyproject = pyproject
+        self._project = table_at(pyproject, "project")
+        self._poetry = table_at(pyproject, "tool", "poetry")
+        name = self._project.get("name") or self._poetry.get("name") or ""
+        self._name = canonicalize_name(str(name))
         self._seen: set[tuple[str, str]] = set()
 
     def main(self) -> Iterator[Requirement]:
         """Yield the dependencies that the project always has."""
-        yield from self._parsed(self._project.get("dependencies"))
+        yield from self._parsed(strings_at(self._project, "dependencies"))
         if "dependencies" not in self._project:
             # Beside PEP 621's list, poetry's table only says where dependencies come from.
-            yield from _from_poetry(self._poetry.get("dependencies"))
+            yield from _from_poetry(table_at(self._poetry, "dependencies"))
 
     def of_extra(self, name: str) -> Iterator[Requirement]:
         """Yield the dependencies that the extra `name` adds."""
-        name = _normal(name)
+        name = canonicalize_name(name)
         if self._is_new("extra", name):
-            yield from self._parsed(_by_name(self._project.get("optional-dependencies")).get(name))
-            optional = _strings(_by_name(self._poetry.get("extras")).get(name))
+            yield from self._parsed(
+                strings_at(_by_name(self._project, "optional-dependencies"), name)
+            )
+            optional = strings_at(_by_name(self._poetry, "extras"), name)
             if optional:
-                yield from _from_poetry(self._poetry.get("dependencies"), optional)
+                yield from _from_poetry(table_at(self._poetry, "dependencies"), optional)
 
     def of_group(self, name: str) -> Iterator[Requirement]:
         """Yield the dependencies of the group `name` and of the groups that it includes."""
-        name = _normal(name)
+        name = canonicalize_name(name)
         if not self._is_new("group", name):
             return
-        group, poetry = self._groups.get(name), _table(self._poetry_groups.get(name))
-        yield from self._parsed(group)
-        yield from self._parsed(self._pdm_groups.get(name))
-        yield from _from_poetry(poetry.get("dependencies"))
+        group = self._standard_group(name)
+        poetry = table_at(_by_name(self._poetry, "group"), name)
+        pdm = _by_name(self._pyproject, "tool", "pdm", "dev-dependencies")
+        yield from self._expanded(each for each in group if isinstance(each, Requirement))
+        yield from self._parsed(strings_at(pdm, name))
+        yield from _from_poetry(table_at(poetry, "dependencies"))
         if name == "dev":
-            yield from self._parsed(self._uv.get("dev-dependencies"))
-            yield from _from_poetry(self._poetry.get("dev-dependencies"))
-        included = [_table(item).get("include-group") for item in _list(group)]
-        for each in _strings([*included, *_list(poetry.get("include-groups"))]):
+            yield from self._parsed(strings_at(self._pyproject, "tool", "uv", "dev-dependencies"))
+            yield from _from_poetry(table_at(self._poetry, "dev-dependencies"))
+        included = [
+            str(each.include_group) for each in group if isinstance(each, DependencyGroupInclude)
+        ]
+        for each in (*included, *strings_at(poetry, "include-groups")):
             yield from self.of_group(each)
+
+    def _standard_group(self, name: str) -> Sequence[Requirement | DependencyGroupInclude]:
+        """Return what `[dependency-groups]` has for `name`; it may include a group of a tool's."""
+        try:
+            return DependencyGroupResolver(table_at(self._pyproject, "dependency-groups")).lookup(
+                name
+            )
+        except (ExceptionGroup, ValueError):
+            return ()
 
     def _is_new(self, kind: str, name: str) -> bool:
         new = (kind, name) not in self._seen
         self._seen.add((kind, name))
         return new
 
-    def _parsed(self, texts: object) -> Iterator[Requirement]:
-        from packaging.requirements import InvalidRequirement, Requirement
+    def _parsed(self, texts: Iterable[str]) -> Iterator[Requirement]:
+        for text in texts:
+            with suppress(InvalidRequirement):
+                yield from self._expanded([Requirement(text)])
 
-        for text in _strings(texts):
-            try:
-                requirement = Requirement(text)
-            except InvalidRequirement:
-                continue
-            if _normal(requirement.name) == self._name:
+    def _expanded(self, requirements: Iterable[Requirement]) -> Iterator[Requirement]:
+        for requirement in requirements:
+            if canonicalize_name(requirement.name) == self._name:
                 # An extra that combines others requires the project itself, with those extras.
-                for extra in sorted(map(_normal, requirement.extras)):
+                for extra in sorted(map(canonicalize_name, requirement.extras)):
                     yield from self.of_extra(extra)
             else:
                 yield requirement
 
 
-def _from_poetry(table: object, optional: Collection[str] | None = None) -> Iterator[Requirement]:
+def _from_poetry(
+    table: Mapping[str, object], optional: Collection[str] | None = None
+) -> Iterator[Requirement]:
     """Yield the dependencies in poetry's table: those not optional, or those named in `optional`.
 
     A value is a version, a table, or several tables with different markers.
     """
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    wanted = {_normal(name) for name in optional or ()}
-    for name, value in _table(table).items():
+    wanted = {canonicalize_name(name) for name in optional or ()}
+    for name, value in table.items():
         if name.lower() == "python":
             continue
         for each in value if isinstance(value, list) else [value]:
-            facts = _table(each)
+            facts = table_at(each)
             if (facts.get("optional") is True) != (optional is not None):
                 continue
-            if optional is not None and _normal(name) not in wanted:
+            if optional is not None and canonicalize_name(name) not in wanted:
                 continue
-            text = f"{name}[{','.join(_strings(facts.get('extras')))}]"
+            text = f"{name}[{','.join(strings_at(facts, 'extras'))}]"
             for reading in (f"{text}; {facts.get('markers', '')}".rstrip("; "), text):
                 try:
                     yield Requirement(reading)
@@ -121,23 +138,5 @@ def _from_poetry(table: object, optional: Collection[str] | None = None) -> Iter
                 break
 
 
-def _normal(name: str) -> str:
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(name)
-
-
-def _table(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
-
-
-def _by_name(value: object) -> Mapping[str, object]:
-    return {_normal(name): each for name, each in _table(value).items()}
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
-
-
-def _strings(value: object) -> list[str]:
-    return [each for each in _list(value) if isinstance(each, str)]
+def _by_name(value: object, *keys: str) -> dict[str, object]:
+    return {canonicalize_name(name): each for name, each in table_at(value, *keys).items()}

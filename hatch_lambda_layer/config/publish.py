@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..exceptions import ConfigError
+from .._internal.tables import table_at, value_at
+from ..exceptions import ConfigError, backticked
 from ..layout import LayerS3Layout
 from .layer import TABLE
-from .reader import TableReader, listed, nearest
+from .reader import TableReader, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -116,9 +117,11 @@ class PublishConfig:
         `overrides` are keys that replace those in the tables. Raises `ConfigError` with every
         problem.
         """
-        tool = _table(_table(pyproject, "tool"), "lambda-layer")
-        project = _table(pyproject, "project").get("name")
-        name = re.sub(r"[^a-z0-9]+", "-", project.lower()) if isinstance(project, str) else ""
+        from packaging.utils import canonicalize_name
+
+        tool = table_at(pyproject, "tool", "lambda-layer")
+        project = value_at(pyproject, "project", "name")
+        name = canonicalize_name(project) if isinstance(project, str) else ""
         problems: list[str] = []
         shared = tool.get("publish", {})
         if not isinstance(shared, dict):
@@ -126,7 +129,7 @@ class PublishConfig:
         own: dict[str | None, object] = {None: shared}
         own |= {
             layer: table.get("publish", {}) if isinstance(table, dict) else {}
-            for layer, table in _table(tool, "layers").items()
+            for layer, table in table_at(tool, "layers").items()
         }
         configs = {}
         for layer, table in own.items():
@@ -158,11 +161,6 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 def placeholders(template: str) -> set[str]:
     """Return the names that a template has in braces."""
     return set(_PLACEHOLDER.findall(template))
-
-
-def _table(parent: object, key: str) -> Mapping[str, object]:
-    value = parent.get(key, {}) if isinstance(parent, dict) else {}
-    return value if isinstance(value, dict) else {}
 
 
 class _PublishReader(TableReader):
@@ -200,7 +198,7 @@ class _PublishReader(TableReader):
         value = self.text(key, *form)
         unknown = sorted(placeholders(value or "") - set(allowed))
         for name in unknown:
-            known = listed(f"{{{each}}}" for each in allowed)
+            known = backticked(f"{{{each}}}" for each in allowed)
             self.say(key, f"has no placeholder `{{{name}}}`, only {known}{nearest(name, allowed)}")
         if value is not None and not unknown and re.search(r"[{}]", _PLACEHOLDER.sub("", value)):
             self.wrong(key, "a text whose braces hold placeholders", value)

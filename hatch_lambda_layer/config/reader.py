@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..exceptions import backticked
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
@@ -65,7 +67,7 @@ class TableReader:
         value = self.value(key, None)
         if value is None or (isinstance(value, str) and value in allowed):
             return value
-        self.wrong(key, f"one of {listed(allowed)}", value, near=allowed)
+        self.wrong(key, f"one of {backticked(allowed)}", value, near=allowed)
         return None
 
     def flag(self, key: str) -> bool:
@@ -146,7 +148,7 @@ class TableReader:
             try:
                 parsed.append(parse(value))
             except (KeyError, ValueError):
-                self.wrong(f"{key}[{number}]", f"one of {listed(allowed)}", value, near=allowed)
+                self.wrong(f"{key}[{number}]", f"one of {backticked(allowed)}", value, near=allowed)
         return tuple(parsed)
 
     def size(self, key: str, largest: int) -> int:
@@ -176,11 +178,6 @@ def nearest(text: str, known: Iterable[str]) -> str:
 
     near = difflib.get_close_matches(text, list(known), n=1, cutoff=0.5)
     return f" (did you mean `{near[0]}`?)" if near else ""
-
-
-def listed(names: Iterable[str]) -> str:
-    """Return names in backticks, separated by commas."""
-    return ", ".join(f"`{name}`" for name in names)
 
 
 def toml(value: object) -> str:

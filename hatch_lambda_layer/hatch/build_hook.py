@@ -24,12 +24,15 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
     """Builds the layers after a wheel, unless the wheel is built only to be installed."""
 
     PLUGIN_NAME = "lambda-layer"
+    _has_cleaned = False
 
     def clean(self, versions: list[str]) -> None:  # noqa: ARG002
         """Remove the layers beside the wheel."""
         if self.target_name == "wheel":
+            # Hatch does not say whether a build follows, after which the new ones would be there.
             with reported(self.app):
                 self._project_build(None).clean()
+            self._has_cleaned = True
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
         """Build every member of the matrix, with the finished wheel if `include-project` is set."""
@@ -37,9 +40,12 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
             if not self._is_wanted(version):
                 return
             build = self._project_build(Path(artifact_path))
+            members = build.matrix.members
+            outcome = build.outcome(members, cleaned=self._has_cleaned)
             try:
-                for _ in build.build_all(build.matrix.members, self._say_failure):
-                    pass
+                with outcome.told_when_interrupted():
+                    for _ in build.build_all(members, self._say_failure):
+                        pass
             except MissingLockfileError as error:
                 raise self._explained(error) from error
 

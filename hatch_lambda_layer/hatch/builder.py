@@ -15,7 +15,7 @@ from .._internal.errors import abort, reported
 from .._internal.text import safe
 from ..build.project import BuildFailures, ProjectBuild
 from ..config.layer import Matrix
-from ..exceptions import ConfigError, Interrupted, LambdaLayerError
+from ..exceptions import ConfigError, LambdaLayerError
 from ..layout import LayerPathLayout
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
     """Builds `layer.zip` as a target of Hatch; each member of the matrix is a version."""
 
     PLUGIN_NAME = "lambda-layer"
+    # Whoever calls `clean` outside of a build wants it done.
+    _removes_at_once = True
 
     def get_version_api(self) -> dict[str, Callable[..., str]]:
         """Return the function that builds each member of the matrix, by the id of the member."""
@@ -48,6 +50,7 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                         for version in unknown
                     ]
                 )
+        self._removes_at_once = bool(options.get("clean_only"))
         errors: dict[str, LambdaLayerError] = {}
         self._built: list[BuiltLayer] = []
         for number, version in enumerate(versions):
@@ -58,21 +61,29 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                         versions=[version], clean=clean if number == 0 else False, **options
                     )
                 except LambdaLayerError as error:
-                    if len(versions) == 1 or isinstance(error, Interrupted):
+                    if len(versions) == 1:
                         raise
                     self.app.display_error(safe(f"error: {version}: {error}"))
                     errors[version] = error
             yield from artifacts
         if errors:
             abort(self.app, BuildFailures(errors, self._built))
+        if self._built and self._current.anew:
+            with reported(self.app), self._outcome.told_when_interrupted():
+                self._current.clean_except([each.zip_path for each in self._built])
 
     def clean(self, directory: str, versions: list[str]) -> None:  # noqa: ARG002
-        """Remove the layers from `directory`."""
-        with reported(self.app):
-            self._project_build(directory).clean()
+        """Remove the layers from `directory`; in a build, only when the new ones are there."""
+        project = self._project_build(directory)
+        project.anew = True
+        if self._removes_at_once:
+            with reported(self.app):
+                project.clean()
 
     def _build_member(self, member: Member, directory: str, **_build_data: Any) -> str:
-        built = self._project_build(directory).build(member)
+        project = self._project_build(directory)
+        with self._outcome.told_when_interrupted():
+            built = project.build(member)
         self._built.append(built)
         return str(built.zip_path)
 
@@ -92,4 +103,5 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                 pyproject=self.metadata.config,
                 console=Console(self.app),
             )
+            self._outcome = self._current.outcome(self._matrix.members)
         return self._current

@@ -12,8 +12,8 @@ from .._internal.errors import reported
 from .._internal.text import safe
 from ..build.opening import open_project
 from ..config.publish import PublishConfig
-from ..config.reader import listed, nearest
-from ..exceptions import ConfigError
+from ..config.reader import nearest
+from ..exceptions import ConfigError, backticked
 from ..publishing.project import ProjectPublication
 from ..publishing.rollout import Rollout, RolloutOptions
 
@@ -54,9 +54,10 @@ class LambdaLayerPublisher(PublisherInterface):
                 dry_run=flags["dry-run"],
             )
             zips = [Path(each) for each in artifacts]
-            for version in publication.run(build.matrix.members, zips, builds=flags["build"]):
-                if not flags["dry-run"]:
-                    self.app.display(version.arn)
+            with publication.told_when_interrupted():
+                for version in publication.run(build.matrix.members, zips, builds=flags["build"]):
+                    if not flags["dry-run"]:
+                        self.app.display(version.arn)
 
     def _tell(self, label: str, error: LambdaLayerError) -> None:
         self.app.display_error(safe(f"error: {label}: {error}"))
@@ -67,7 +68,7 @@ def _read(options: Mapping[str, Any]) -> tuple[dict[str, bool], dict[str, str]]:
     given = {key: str(value) for key, value in options.items() if key not in _OF_HATCH}
     known = (*_FLAGS, *_TEXTS)
     problems = [
-        f"Option `{key}` is unknown{nearest(key, known)}: there are {listed(known)}"
+        f"Option `{key}` is unknown{nearest(key, known)}: there are {backticked(known)}"
         for key in given
         if key not in known
     ]

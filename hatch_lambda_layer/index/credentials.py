@@ -219,7 +219,9 @@ def _ask_program(service: str, user: str | None) -> tuple[str, str] | None:
         return None
     argv = [program, "get", service, user] if user else [program, "--mode", "creds", "get", service]
     with suppress(ToolError):
-        said = run(argv, cwd=Path.cwd(), env=os.environ).decode("utf-8", "replace").splitlines()
+        # Not supervised: what unlocks the keyring may stay.
+        output = run(argv, cwd=Path.cwd(), env=os.environ, supervised=False)
+        said = output.decode("utf-8", "replace").splitlines()
         username, password, *_ = [*([user] if user else []), *said, "", ""]
         if username and password:
             return username, password

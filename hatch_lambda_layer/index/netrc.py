@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from .._internal.filelock import try_lock
+from .._internal.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_PREFIX = "hatch-lambda-layer-netrc-"
-_LOCK = "lock"
 # The name of the entry for every host without an entry of its own.
 _DEFAULT = "default"
 # Only other values are quoted: the netrc reader of Python before 3.11 does not know quotes.
@@ -122,7 +119,6 @@ def temporary_netrc(logins: Mapping[str, Login], environment: Mapping[str, str])
 
     Only this user can read the file. Such files that killed processes have left are removed, too.
     """
-    _sweep()
     # Programs differ in how they read a file that lists a host twice.
     entries = {**read_netrc(environment), **logins}
     default = entries.pop(_DEFAULT, None)
@@ -130,8 +126,7 @@ def temporary_netrc(logins: Mapping[str, Login], environment: Mapping[str, str])
     lines = [f"machine {host} {_login(entries[host])}\n" for host in hosts]
     if default is not None:
         lines.append(f"default {_login(default)}\n")
-    folder, lock = _own_folder()
-    try:
+    with scratch_folder() as folder:
         path = folder / "netrc"
         partial = folder / "partial"
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -139,9 +134,6 @@ def temporary_netrc(logins: Mapping[str, Login], environment: Mapping[str, str])
             file.writelines(lines)
         os.replace(partial, path)
         yield path
-    finally:
-        lock.close()  # Windows can't remove open files
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _login(login: Login) -> str:
@@ -152,26 +144,3 @@ def _token(value: str) -> str:
     if _PLAIN.fullmatch(value):
         return value
     return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
-
-
-def _own_folder() -> tuple[Path, BinaryIO]:
-    """Make a private folder with a locked file in it, which shows that its owner is alive."""
-    import tempfile
-
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        # Another process may sweep the folder away between the steps: then try again.
-        with suppress(FileNotFoundError):
-            file = (folder / _LOCK).open("xb")
-            if try_lock(file) and (folder / _LOCK).exists():
-                return folder, file
-            file.close()
-
-
-def _sweep() -> None:
-    import tempfile
-
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with suppress(OSError), (folder / _LOCK).open("r+b") as file:
-            if try_lock(file):
-                shutil.rmtree(folder, ignore_errors=True)

@@ -13,11 +13,13 @@ import os
 import queue
 import sys
 import threading
+import zlib
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 
+from .._internal.filelock import try_lock, try_lock_surely
 from .._internal.zip_format import (
     CENTRAL_HEADER,
     CENTRAL_SIGNATURE,
@@ -108,7 +110,7 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
 
 
 def prepare(path: Path) -> None:
-    """Remove the temporary files of killed builds beside `path`; the caller holds the build's lock.
+    """Remove the temporary files of killed builds beside `path`.
 
     Raises `OutputError` when `path` is a folder, before anything is written.
     """
@@ -116,7 +118,10 @@ def prepare(path: Path) -> None:
         raise _not_written(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     for leftover in path.parent.glob(f".{path.name}.*.tmp"):
         with suppress(OSError):
-            leftover.unlink()
+            with leftover.open("r+b") as file:
+                abandoned = try_lock_surely(file)
+            if abandoned:
+                leftover.unlink()
 
 
 @contextmanager
@@ -131,6 +136,8 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
         raise _not_written(path, error) from error
     try:
         with file:
+            # Shows other builds that it is still written.
+            try_lock(file)
             yield file
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -219,7 +226,7 @@ class _Writer:
 
     def add(self, entry: Entry) -> None:
         """Write the local header and the content of a member."""
-        path, _, _, method, _, _, compressed_size, size, crc, _ = entry
+        path, _, _, method, _, _, compressed_size, size, crc, _, _ = entry
         name = path.encode()
         facts = (0 if path.isascii() else FLAG_UTF8, method, self._clock, self._date)
         sizes = (crc, compressed_size, size)
@@ -268,12 +275,18 @@ class _Writer:
         source = self._open(entry.source)
         source.seek(entry.offset)
         left = entry.compressed_size
-        while left:
-            chunk = source.read(min(left, _BUFFER_SIZE))
-            if not chunk:
-                raise OutputError(f"{entry.source} became shorter while it was read")
+        crc = 0
+        while left and (chunk := source.read(min(left, _BUFFER_SIZE))):
             left -= len(chunk)
+            crc = zlib.crc32(chunk, crc)
             self._write(chunk)
+        # Nothing is inflated here, so this is the only thing that shows a file that has changed.
+        if left or crc != entry.packed_crc:
+            raise OutputError(
+                f"{entry.source} has changed since it was verified, in {entry.path!r}; no layer "
+                "was written",
+                hint="build again; if that fails in the same way, remove the file first",
+            )
 
     def _open(self, path: Path) -> BinaryIO:
         source = self._sources.get(path)

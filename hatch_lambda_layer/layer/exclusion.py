@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from dataclasses import dataclass
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..exceptions import ExclusionError
+from ..targets.families import families
 from .dependency_graph import DependencyGraph, canonical, names_of
 from .findings import Finding
 
@@ -41,30 +40,6 @@ class Exclusion:
     kept: tuple[Wheel, ...]
     left_out: tuple[LeftOut, ...]
     findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Family:
-    """Distributions that the runtime has, as `families.toml` lists them.
-
-    `core` are those that are left out together or not at all, `shared` are libraries that others
-    may need as well. Names are normalised.
-    """
-
-    name: str
-    core: frozenset[str]
-    shared: frozenset[str]
-
-
-@cache
-def families() -> Mapping[str, Family]:
-    """Return the known families by the name that `exclude` takes."""
-    with Path(__file__).with_name("families.toml").open("rb") as file:
-        table = tomllib.load(file)["families"]
-    return {
-        name: Family(name=name, core=frozenset(facts["core"]), shared=frozenset(facts["shared"]))
-        for name, facts in table.items()
-    }
 
 
 def exclude(

@@ -10,8 +10,8 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, NoReturn
 
-from .._internal.toml import parse_toml
 from .._internal.zip_format import DEFLATED
+from ..config.workspace import is_workspace_root
 from ..exceptions import ConfigError
 from ..wheels.wheel import UNPRINTABLE
 from .tree import Entry
@@ -19,7 +19,7 @@ from .tree import Entry
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-OWNER = "force-include"
+_OWNER = "force-include"
 _CHUNK = 1 << 20
 # Hatch leaves these out of every folder, too.
 _SKIPPED_FOLDERS = frozenset({"__pycache__", ".git", ".hg", ".svn"})
@@ -80,15 +80,7 @@ def _enclosing(root: Path) -> Path:
     """Return the git repository or else the workspace of uv around a project, or its own folder."""
     around = [root, *root.absolute().parents]
     repository = next((each for each in around if (each / ".git").exists()), None)
-    return repository or next((each for each in around if _is_workspace(each)), root)
-
-
-def _is_workspace(folder: Path) -> bool:
-    try:
-        table = parse_toml((folder / "pyproject.toml").read_bytes())
-        return "workspace" in table["tool"]["uv"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return False
+    return repository or next((each for each in around if is_workspace_root(each)), root)
 
 
 def _field(source: str) -> str:
@@ -103,21 +95,25 @@ def pack(files: Sequence[IncludedFile], pack_path: Path, file: BinaryIO) -> list
     entries = []
     for included in files:
         offset = file.tell()
-        size = crc = 0
+        size = crc = packed_crc = 0
         digest = hashlib.sha256()
         deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
         for chunk in _chunks(included.file):
             size += len(chunk)
             crc = zlib.crc32(chunk, crc)
             digest.update(chunk)
-            file.write(deflate.compress(chunk))
-        file.write(deflate.flush())
+            packed = deflate.compress(chunk)
+            packed_crc = zlib.crc32(packed, packed_crc)
+            file.write(packed)
+        packed = deflate.flush()
+        packed_crc = zlib.crc32(packed, packed_crc)
+        file.write(packed)
         if digest.hexdigest() != included.sha256:
             raise ConfigError([f"{included.file} changed while the layer was built"])
         entries.append(
             Entry(
                 path=included.path,
-                owner=OWNER,
+                owner=_OWNER,
                 executable=included.executable,
                 method=DEFLATED,
                 source=pack_path,
@@ -126,6 +122,7 @@ def pack(files: Sequence[IncludedFile], pack_path: Path, file: BinaryIO) -> list
                 size=size,
                 crc=crc,
                 sha256=included.sha256,
+                packed_crc=packed_crc,
             )
         )
     file.flush()

@@ -66,6 +66,7 @@ def _copied(wheel: Wheel, member: WheelMember, path: str) -> Entry:
         size=member.size,
         crc=member.crc,
         sha256=member.sha256,
+        packed_crc=member.packed_crc,
     )
 
 

@@ -23,7 +23,8 @@ class Entry(NamedTuple):
 
     `path` is the one in the zip, `owner` the distribution it comes from. `source` is a file that
     holds the compressed bytes at `offset`, or those bytes themselves; `method` is the zip method (0
-    or 8). Sizes are in bytes; `crc` and `sha256` (hexadecimal) are those of the content.
+    or 8). Sizes are in bytes; `crc` and `sha256` (hexadecimal) are those of the content,
+    `packed_crc` is that of the compressed bytes.
     """
 
     path: str
@@ -36,10 +37,12 @@ class Entry(NamedTuple):
     size: int
     crc: int
     sha256: str
+    packed_crc: int
 
     @classmethod
     def made(cls, path: str, owner: str, content: bytes, *, executable: bool = False) -> Entry:
         """Make an entry for new content: uncompressed, so that its bytes depend on no zlib."""
+        crc = zlib.crc32(content)
         return cls(
             path=path,
             owner=owner,
@@ -49,8 +52,9 @@ class Entry(NamedTuple):
             offset=0,
             compressed_size=len(content),
             size=len(content),
-            crc=zlib.crc32(content),
+            crc=crc,
             sha256=hashlib.sha256(content).hexdigest(),
+            packed_crc=crc,
         )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..exceptions import LockfileError, MissingLockfileError
+from ..exceptions import LockfileError, MissingLockfileError, backticked
 from .pdm.lockfile import PdmLockfile
 from .pip.lockfile import PipLockfile
 from .poetry.lockfile import PoetryLockfile
@@ -54,7 +54,7 @@ def _missing(root: Path, candidates: Sequence[Lockfile]) -> MissingLockfileError
             f"No lockfile: `{lockfile.filename}` is missing in {root}",
             hint=f"make it with `{lockfile.command}`",
         )
-    names = ", ".join(f"`{lockfile.filename}`" for lockfile in candidates)
+    names = backticked(lockfile.filename for lockfile in candidates)
     return MissingLockfileError(
         f"No lockfile: {root} has none of {names}",
         hint="make one with your tool, such as `uv lock`, `poetry lock` or `pdm lock`",

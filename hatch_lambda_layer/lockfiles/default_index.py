@@ -24,7 +24,7 @@ def default_index(folder: Path) -> str:
     argv = [find_uv(), "pip", "compile", "-", "--emit-index-url", "--offline", "--no-config"]
     argv += ["--no-cache", "--no-header", "--quiet", "--python", sys.executable]
     env = {key: value for key, value in os.environ.items() if not key.startswith("UV_")}
-    said = run(argv, cwd=folder, env=env).decode()
+    said = run(argv, cwd=folder, env=env, supervised=False).decode()
     match = re.search(r"^--index-url (\S+)", said, re.MULTILINE)
     if match is None:
         raise ToolError("uv pip compile --emit-index-url", f"it named no index: {said}")

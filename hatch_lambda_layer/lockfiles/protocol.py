@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from .._internal.store import UNREADABLE
 from .._internal.toml import parse_toml
 from ..exceptions import LockfileError
 from ..index.auth import IndexAccess
@@ -106,6 +108,19 @@ class Lock:
     def base(self) -> Path:
         """The folder that relative paths in the text start from."""
         return self.folder or self.path.parent
+
+    def encode(self) -> bytes:
+        """Return the lock that a slow tool has read as bytes, to be kept."""
+        return json.dumps((self.command, self.text.decode(), self.warnings)).encode()
+
+    @classmethod
+    def decode(cls, data: bytes, path: Path) -> Lock | None:
+        """Read what `encode` has made of the lockfile `path`; `None` for anything else."""
+        try:
+            command, text, warnings = json.loads(data)
+            return cls(path=path, command=command, text=text.encode(), warnings=tuple(warnings))
+        except UNREADABLE:
+            return None
 
     def parse(self) -> Pylock:
         """Parse the text (PEP 751); raise `LockfileError` where it is not valid."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..exceptions import LockfileError
 from .protocol import Lock, read_text
+from .tools import match_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,32 +50,15 @@ class PylockFile:
 
         Raises `LockfileError` for a group or an extra that the file does not have.
         """
-        groups, extras = request.groups, request.extras
-        lock = Lock(path=path, command=self.command, text=read_text(path), extras=extras)
-        if not groups and not extras:
+        lock = Lock(path=path, command=self.command, text=read_text(path))
+        if not request.groups and not request.extras:
             return lock
-        from packaging.utils import canonicalize_name
-
         pylock = lock.parse()
-        for kind, asked, known in (
-            ("group", groups, pylock.dependency_groups or ()),
-            ("extra", extras, pylock.extras or ()),
-        ):
-            normal = {canonicalize_name(name) for name in known}
-            for name in asked:
-                if canonicalize_name(name) not in normal:
-                    names = ", ".join(f"`{each}`" for each in known) or "none"
-                    raise LockfileError(
-                        f"Lockfile `{path}` has no {kind} `{name}`; it has: {names}"
-                    )
-        defaults = tuple(pylock.default_groups or ())
-        return Lock(
-            path=path,
-            command=self.command,
-            text=lock.text,
-            groups=(*defaults, *(name for name in groups if name not in defaults)),
-            extras=extras,
-        )
+        where = f"Lockfile `{path}`"
+        groups = match_names("group", request.groups, pylock.dependency_groups or (), where)
+        extras = match_names("extra", request.extras, pylock.extras or (), where)
+        defaults = pylock.default_groups or ()
+        return replace(lock, groups=tuple(dict.fromkeys((*defaults, *groups))), extras=extras)
 
     def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
         """Return the URL of uv's default index, where packages without an index come from."""

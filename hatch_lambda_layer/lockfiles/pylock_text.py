@@ -63,7 +63,7 @@ def release(
         filename = file.get("file") or (url or "").partition("#")[0].rpartition("/")[2]
         entry = {
             "name": filename,
-            "url": without_credentials(url) if url else listed(name, filename, indexes),
+            "url": without_credentials(url) if url else _page_url(name, filename, indexes),
             "hashes": hashes([file]),
         }
         if filename.endswith(".whl"):
@@ -82,7 +82,7 @@ def release(
     return {"index": index, "sdist": next(iter(sdists), None), "wheels": wheels or None}
 
 
-def listed(name: str, filename: str, indexes: Sequence[str]) -> str:
+def _page_url(name: str, filename: str, indexes: Sequence[str]) -> str:
     """Return the `index+` URL of a file that is found on its project's page (PEP 503)."""
     from packaging.utils import canonicalize_name
 

@@ -1,4 +1,4 @@
-"""Helpers for the lockfiles of several tools: to find the tool, and to read the project."""
+"""Helpers that several lockfiles share: to find the tool, to read the project and the lock."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import hashlib
 import json
 import shutil
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._internal.toml import parse_toml
-from ..exceptions import LockfileError
+from ..exceptions import LockfileError, backticked
+from .protocol import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from .protocol import LockRequest
 
@@ -47,16 +49,35 @@ def on_path(program: str) -> list[str] | None:
     return [found] if found else None
 
 
-def parsed(text: bytes, path: Path, command: str) -> dict[str, Any]:
-    """Parse the text of the lockfile `path`; raise `LockfileError` where it is not valid TOML.
+def find_in_project(filename: str, request: LockRequest) -> list[Path]:
+    """Return the path of a file beside the project's `pyproject.toml`, if it is there."""
+    path = request.layout.dir_project_root / filename
+    return [path] if path.is_file() else []
+
+
+def read_toml(path: Path, command: str) -> dict[str, Any]:
+    """Read a lockfile; raise `LockfileError` where it can't be read or is not valid TOML.
 
     `command` is the tool's, with which the hint tells to lock again.
     """
+    text = read_text(path)
     try:
         return parse_toml(text)
     except ValueError as error:
         raise LockfileError(
             f"Lockfile `{path}` is not valid TOML: {error}", hint=f"lock again with `{command}`"
+        ) from error
+
+
+@contextmanager
+def written_by(tool: str, path: Path, command: str) -> Iterator[None]:
+    """Raise `LockfileError` where the block finds the lockfile to be not as its tool writes it."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise LockfileError(
+            f"Lockfile `{path}` is not as {tool} writes it: {error!r}",
+            hint=f"lock again with `{command}`",
         ) from error
 
 
@@ -84,26 +105,33 @@ def key_of_files(path: Path, request: LockRequest) -> str | None:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def table(value: object, *keys: str) -> dict[str, Any]:
-    """Return the table below `keys`, empty where there is none."""
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value if isinstance(value, dict) else {}
+def match_names(
+    kind: str, asked: Iterable[str], known: Iterable[str], where: str
+) -> tuple[str, ...]:
+    """Return the names in `asked` as they are spelled in `known`, each once.
 
-
-def chosen(kind: str, asked: Iterable[str], known: Iterable[str], path: Path) -> tuple[str, ...]:
-    """Return the names in `asked` as the project spells them, each once.
-
-    Raises `LockfileError`, with a list of the `known` names, for one that the project does not
-    have. `kind` is the word for them in it.
+    Raises `LockfileError`, with a list of the `known` names, for one that is not among them. `kind`
+    is the word for them in it, and `where` that for what has them.
     """
     from packaging.utils import canonicalize_name
 
     by_name = {canonicalize_name(name): name for name in known}
     for name in asked:
         if canonicalize_name(name) not in by_name:
-            names = ", ".join(f"`{each}`" for each in sorted(by_name.values())) or "none"
-            raise LockfileError(
-                f"The project of lockfile `{path}` has no {kind} `{name}`; it has: {names}"
-            )
+            names = backticked(sorted(by_name.values())) or "none"
+            raise LockfileError(f"{where} has no {kind} `{name}`; it has: {names}")
     return tuple(dict.fromkeys(by_name[canonicalize_name(name)] for name in asked))
+
+
+def match_request(
+    request: LockRequest, path: Path, groups: Iterable[str], extras: Iterable[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the groups and the extras that are wanted, as the project of the lockfile has them.
+
+    `groups` and `extras` are all that it has. Raises `LockfileError` for one that it does not have.
+    """
+    where = f"The project of lockfile `{path}`"
+    return (
+        match_names("group", request.groups, groups, where),
+        match_names("extra", request.extras, extras, where),
+    )

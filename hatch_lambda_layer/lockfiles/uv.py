@@ -9,10 +9,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from .._internal.process import run
+from .._internal.tables import table_at, value_at
 from .._internal.uv import find_uv
+from ..config.workspace import is_workspace_root
 from ..exceptions import LockfileError, ToolError, quoted
 from .protocol import Lock, read_text
-from .tools import chosen, read_pyproject, table
+from .tools import match_request, read_pyproject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +57,7 @@ class UvLockfile:
         root = request.layout.dir_project_root
         for folder in (root, *root.absolute().parents):
             path = folder / self.filename
-            if path.is_file() and (folder == root or _is_workspace(folder)):
+            if path.is_file() and (folder == root or is_workspace_root(folder)):
                 return [path]
         return []
 
@@ -73,7 +75,8 @@ class UvLockfile:
         argv += [part for extra in request.extras for part in ("--extra", extra)]
         env = {key: value for key, value in os.environ.items() if key not in _CONTRADICTING}
         try:
-            text = run(argv, cwd=request.layout.dir_project_root, env=env)
+            # Part of every build; uv starts nothing that writes.
+            text = run(argv, cwd=request.layout.dir_project_root, env=env, supervised=False)
         except ToolError as error:
             _check_choice(error, path, request)
             raise _explained(error, path) from error
@@ -85,14 +88,6 @@ class UvLockfile:
         from .default_index import default_index
 
         return (default_index(path.parent),)
-
-
-def _is_workspace(folder: Path) -> bool:
-    """Return whether the project in `folder` is the root of a workspace; uv finds its members."""
-    try:
-        return b"[tool.uv.workspace]" in (folder / "pyproject.toml").read_bytes()
-    except OSError:
-        return False
 
 
 def _interpreter(lock: bytes) -> list[str]:
@@ -117,10 +112,9 @@ def _check_choice(error: ToolError, path: Path, request: LockRequest) -> None:
     if "is not defined" not in error.output:
         return
     project = read_pyproject(request.layout.path_pyproject_toml)
-    old = table(project, "tool", "uv").get("dev-dependencies")
-    groups = [*table(project, "dependency-groups"), *(["dev"] if old else [])]
-    chosen("group", request.groups, groups, path)
-    chosen("extra", request.extras, table(project, "project", "optional-dependencies"), path)
+    old = value_at(project, "tool", "uv", "dev-dependencies")
+    groups = [*table_at(project, "dependency-groups"), *(["dev"] if old else [])]
+    match_request(request, path, groups, table_at(project, "project", "optional-dependencies"))
 
 
 def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:

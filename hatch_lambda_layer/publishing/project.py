@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..exceptions import ConfigError
+from ..exceptions import ConfigError, Interrupted
 from . import outputs
 from .descriptions import VersionTag
 from .releases import Artifact, Candidate, Release, refuse_different
@@ -48,6 +49,7 @@ class ProjectPublication:
     def __post_init__(self) -> None:
         """Begin with no published versions."""
         self.versions: list[PublishedVersion] = []
+        self._begun = False
 
     def run(
         self, members: Sequence[Member], zip_paths: Sequence[Path] = (), *, builds: bool = False
@@ -64,6 +66,26 @@ class ProjectPublication:
             yield from self.with_build(members) if builds else self.from_zips(paths)
         finally:
             self._write_outputs()
+
+    @contextmanager
+    def told_when_interrupted(self) -> Iterator[None]:
+        """Note on the exception of an interruption what has been built and published."""
+        outcome = self.build.outcome(self.build.matrix.members)
+        try:
+            yield
+        except (Interrupted, KeyboardInterrupt) as error:
+            if outcome.written:
+                error.add_note(str(outcome))
+            live = ", ".join(each.arn for each in self.versions)
+            if live:
+                error.add_note(f"published: {live}")
+            error.add_note(
+                "what was being published may be live, too: run it again, which completes it and "
+                "publishes nothing twice"
+                if self._begun
+                else "nothing was published"
+            )
+            raise
 
     def from_zips(self, zip_paths: Sequence[Path]) -> Iterator[PublishedVersion]:
         """Publish layers that are built, and yield the versions; a folder stands for its layers.
@@ -102,7 +124,11 @@ class ProjectPublication:
             else:
                 to_build += release.members
         wanted = [member for member in members if member.id in to_build]
-        built = self.build.build_all(wanted, self.rollout.on_failure) if wanted else ()
+        built = (
+            self.build.build_all(wanted, self.rollout.on_failure, hash_wheels=True)
+            if wanted
+            else ()
+        )
         artifacts = [Artifact(each.zip_path, each.manifest) for each in built]
         candidates = Candidate.of_artifacts(artifacts, self.configs)
         _check([each.release for each in candidates], candidates)
@@ -128,6 +154,7 @@ class ProjectPublication:
         if self.dry_run:
             yield from self.rollout.preview(candidates)
             return
+        self._begun = True
         for version in self.rollout.publish(candidates):
             self.versions.append(version)
             yield version
@@ -135,6 +162,7 @@ class ProjectPublication:
     def _complete(
         self, release: Release, plans: Mapping[str, BuildPlan]
     ) -> Iterator[PublishedVersion]:
+        self._begun = True
         for version in self.rollout.complete(release, plans[release.members[0]].zip_path):
             self.versions.append(version)
             yield version

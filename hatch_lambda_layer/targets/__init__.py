@@ -1,1 +1,1 @@
-"""Lambda runtimes as targets: their tags and markers, and what native code may ask of them."""
+"""Lambda runtimes as targets: tags and markers, what native code may need, what they have."""

@@ -3,9 +3,10 @@
 Reading and judging are separate: `read_elf` returns facts, `misfits` compares them with a target.
 The limits are data, in `ceilings.toml`.
 
-Files are read as the loader reads them, by their segments. The section headers, which other
-readers use, can be missing or wrong. No size is trusted beyond the end of the file, so that a
-hostile file costs no more than its length.
+The reader is our own: pyelftools, the usual one, did not come back from some files of which a few
+bytes had been changed, and wheels are from strangers. Files are read as the loader reads them, by
+their segments. The section headers, which other readers use, can be missing or wrong. No size is
+trusted beyond the end of the file, so that a hostile file costs no more than its length.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ if __name__ == "__main__":  # pragma: no cover  # runs in interpreters that are 
     # Instead of this script's folder, whose modules must not be importable.
     sys.path[0] = os.path.dirname(script)  # noqa: PTH120  # quicker than to import pathlib
     del sys.argv[:2]
+    # bubblewrap sets it; a wheel must not depend on whether there is a sandbox.
+    os.environ.pop("PWD", None)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(file, 1)
     os.dup2(file, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from .._internal.toml import parse_toml
 from ..exceptions import BuildError, ToolError, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pyproject_hooks import BuildBackendHookCaller
     from pyproject_hooks._impl import SubprocessRunner
@@ -74,6 +75,7 @@ class Backend:
 
     `project` and `python` are paths in the system where `run` runs a hook; it raises `ToolError`
     when the hook fails. `failure` returns the error for a reason.
+    What is passed to the hooks and back is in `temporary`.
     """
 
     def __init__(
@@ -84,12 +86,14 @@ class Backend:
         python: str,
         run: SubprocessRunner,
         failure: Callable[[str], BuildError],
+        temporary: Path,
     ) -> None:
         self._system = system
         self._project = project
         self._python = python
         self._run = run
         self._failure = failure
+        self._temporary = temporary
 
     def requires(self) -> tuple[str, ...]:
         """Return what the backend requires beside the project's own `requires`."""
@@ -122,7 +126,7 @@ class Backend:
                 self._project, system.backend, system.backend_path or None, self._run, self._python
             )
             # Warnings of a backend are for the maintainers of the source.
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _temporary_files_in(self._temporary):
                 warnings.simplefilter("ignore")
                 return hook(hooks)
         except ToolError as error:
@@ -134,6 +138,21 @@ class Backend:
             raise self._failure(
                 f"its backend `{system.backend}` returned no result ({error})"
             ) from error
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Put this process's temporary files into `folder`, which goes with the build.
+
+    pyproject-hooks lets nobody choose where it makes its own. Sources are built one at a time.
+    """
+    import tempfile
+
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def shown(log: Path) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from .._internal.process import run
 from .._internal.uv import find_uv
-from ..exceptions import BuildError, ToolError, quoted
+from ..exceptions import BuildError, ToolError, ToolTimeoutError, quoted
 from .stand_in import add_stand_in, without_own
 
 if TYPE_CHECKING:
@@ -139,6 +139,11 @@ class BuildEnvironment:
     python: Path
     version: tuple[int, int]
 
+    @property
+    def prefix(self) -> Path:
+        """The folder in which the Python lies that the environment was made with."""
+        return _prefix(self.folder)
+
     @classmethod
     def create(
         cls, folder: Path, request: BuildRequest, requires: Sequence[str]
@@ -189,7 +194,7 @@ def _make(folder: Path, request: BuildRequest) -> None:
         argv = [find_uv(), "venv", "--quiet", "--color", "never", "--no-project"]
         argv += ["--no-python-downloads", "--python", python, "--", str(folder)]
         try:
-            run(argv, cwd=request.requirements.folder, env=uv_environment(request.requirements))
+            _run_uv(argv, request)
         except ToolError as error:
             failures.append(error)
         else:
@@ -223,7 +228,7 @@ def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> No
     # A build script that changes its environment must not change uv's cache with it.
     argv += ["--link-mode", "copy", "--", *requires]
     try:
-        run(argv, cwd=request.requirements.folder, env=uv_environment(request.requirements))
+        _run_uv(argv, request)
     except ToolError as error:
         raise BuildError(
             f"The build requirements of {request.title} can't be installed: "
@@ -233,10 +238,25 @@ def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> No
         ) from error
 
 
+def _run_uv(argv: Sequence[str], request: BuildRequest) -> None:
+    """Run uv where it finds the user's settings; raise `ToolError`, or `BuildError` if too slow."""
+    where = request.requirements
+    try:
+        run(argv, cwd=where.folder, env=uv_environment(where), timeout=request.deadline.left())
+    except ToolTimeoutError as error:
+        raise request.deadline.missed_by(request.title, error) from error
+
+
 def uv_environment(requirements: Requirements) -> dict[str, str]:
     """Return the environment for a call of uv, without settings that would change its result."""
     found = requirements.environment.items()
     return {name: value for name, value in found if name not in _CONTRADICTING}
+
+
+def _prefix(folder: Path) -> Path:
+    text = (folder / "pyvenv.cfg").read_text(encoding="utf-8")
+    match = re.search(r"^home = (.+)$", text, re.MULTILINE)
+    return Path(match[1].strip()).parent if match else Path(sys.base_prefix)
 
 
 def _site_packages(folder: Path, version: tuple[int, int]) -> Path:

@@ -13,12 +13,15 @@ import shutil
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from .._internal.process import redact, run
-from ..exceptions import BuildError, ToolError
+from .._internal.process import LONGEST_SECONDS, redact, run
+from .._internal.removal import remove_tree
+from ..exceptions import BuildError, ToolError, ToolTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from .deadline import Deadline
 
 # git sets these in its hooks; they would make it work on the repository of the hook.
 _OF_A_REPOSITORY = (
@@ -31,6 +34,10 @@ _OF_A_REPOSITORY = (
     "GIT_PREFIX",
     "GIT_WORK_TREE",
 )
+# As pip and uv have them. Git has others, some of which run whatever program the URL names.
+_TRANSPORTS = ("https", "ssh", "http", "git", "file")
+# As the user may have allowed them; `url.<base>.insteadOf` and submodules may lead there, too.
+_REFUSED_TRANSPORTS = ("ext", "fd")
 # The messages of servers and of git for a commit that can't be fetched by its hash.
 _UNKNOWN_COMMIT = re.compile(
     "not our ref|unadvertised object|find remote ref|no such remote ref|unknown commit",
@@ -38,7 +45,7 @@ _UNKNOWN_COMMIT = re.compile(
 )
 
 
-def check_out(url: str, commit: str, folder: Path, title: str) -> None:
+def check_out(url: str, commit: str, folder: Path, title: str, deadline: Deadline) -> None:
     """Make `folder` a work tree of the commit, with its history, tags and submodules.
 
     Backends ask git for the version. The files of other commits are left out where the server
@@ -50,7 +57,8 @@ def check_out(url: str, commit: str, folder: Path, title: str) -> None:
             hint="lock again",
         )
     url, environment = _without_credentials(url.removeprefix("git+"))
-    git = _Git(folder, environment)
+    _check_transport(url, title)
+    git = _Git(folder, environment, deadline)
     try:
         git.run("init", "--quiet", "--template=")
         git.run("remote", "add", "--", "origin", url)
@@ -64,6 +72,8 @@ def check_out(url: str, commit: str, folder: Path, title: str) -> None:
             git.run("submodule", "update", "--init", "--recursive", "--quiet")
         # It has the URL as the user's configuration changes it, which can add credentials.
         (folder / ".git" / "FETCH_HEAD").unlink(missing_ok=True)
+    except ToolTimeoutError as error:
+        raise deadline.missed_by(title, error) from error
     except ToolError as error:
         raise BuildError(
             f"The source of {title} can't be fetched with git\n\n{error.message}",
@@ -72,7 +82,7 @@ def check_out(url: str, commit: str, folder: Path, title: str) -> None:
         ) from error
 
 
-def shadow(repository: Path, folder: Path, copy: Path) -> None:
+def shadow(repository: Path, folder: Path, copy: Path, deadline: Deadline) -> None:
     """Make `copy` a clone of the repository for `folder` alone, without its files.
 
     Objects are shared with the repository, which is only read. Where git fails, there is no clone
@@ -82,11 +92,11 @@ def shadow(repository: Path, folder: Path, copy: Path) -> None:
         return
     # Files in Git LFS need not be fetched: those of `folder` are copied afterwards.
     environment = {**_environment(), "GIT_LFS_SKIP_SMUDGE": "1"}
-    git = _Git(copy, environment)
+    git = _Git(copy, environment, deadline)
     prefix = folder.relative_to(repository).as_posix()
     try:
         clone = ("clone", "--quiet", "--no-checkout", "--shared", "--template=")
-        _Git(repository, environment).run(*clone, "--", str(repository), str(copy))
+        _Git(repository, environment, deadline).run(*clone, "--", str(repository), str(copy))
         if prefix == ".":
             git.run("read-tree", "HEAD")
             return
@@ -97,9 +107,9 @@ def shadow(repository: Path, folder: Path, copy: Path) -> None:
         patterns.write_text(f"/{_escaped(prefix)}/\n", encoding="utf-8")
         git.run("read-tree", "-mu", "HEAD")
         # These are the files of the last commit; the present ones are copied afterwards.
-        shutil.rmtree(copy / prefix, ignore_errors=True)
+        remove_tree(copy / prefix)
     except ToolError:
-        shutil.rmtree(copy, ignore_errors=True)
+        remove_tree(copy)
 
 
 def describe(repository: Path) -> str:
@@ -107,7 +117,8 @@ def describe(repository: Path) -> str:
 
     Whether files have changed since follows from their contents. Empty where there is no commit.
     """
-    git = _Git(repository, _environment())
+    # Part of every build of such a folder; these two start nothing.
+    git = _Git(repository, _environment(), supervised=False)
     try:
         commit = git.run("rev-parse", "--verify", "HEAD")
         tags = git.run("tag", "--merged", "HEAD", "--format=%(refname) %(objectname)")
@@ -116,7 +127,7 @@ def describe(repository: Path) -> str:
     return (commit + tags).decode("utf-8", "surrogateescape")
 
 
-def detach(copy: Path) -> None:
+def detach(copy: Path, deadline: Deadline) -> None:
     """Copy into `copy` the objects that it shares with another repository.
 
     Where git fails, the history is removed: a backend that needs one reports that.
@@ -125,18 +136,27 @@ def detach(copy: Path) -> None:
     if not alternates.exists():
         return
     try:
-        _Git(copy, _environment()).run("repack", "-a", "-d", "--quiet")
+        _Git(copy, _environment(), deadline).run("repack", "-a", "-d", "--quiet")
         alternates.unlink()
     except ToolError:
-        shutil.rmtree(copy / ".git", ignore_errors=True)
+        remove_tree(copy / ".git")
 
 
 class _Git:
-    """The `git` program in one folder and environment."""
+    """The `git` program in one folder and environment, at most until a deadline."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        deadline: Deadline | None = None,
+        *,
+        supervised: bool = True,
+    ) -> None:
         self._folder = folder
         self._environment = environment
+        self._deadline = deadline
+        self._supervised = supervised
         self._program = shutil.which("git")
 
     def run(self, *arguments: str) -> bytes:
@@ -146,7 +166,13 @@ class _Git:
                 hint="install git, or put it on the PATH",
             )
         self._folder.mkdir(parents=True, exist_ok=True)
-        return run([self._program, *arguments], cwd=self._folder, env=self._environment)
+        return run(
+            [self._program, *arguments],
+            cwd=self._folder,
+            env=self._environment,
+            timeout=self._deadline.left() if self._deadline else LONGEST_SECONDS,
+            supervised=self._supervised,
+        )
 
 
 def _fetch(git: _Git, commit: str) -> bool:
@@ -168,14 +194,40 @@ def _fetch(git: _Git, commit: str) -> bool:
     return True
 
 
+def _check_transport(url: str, title: str) -> None:
+    """Raise `BuildError` for a URL that names a transport which is not one of `_TRANSPORTS`."""
+    match = re.match(r"([A-Za-z0-9][A-Za-z0-9+.-]*)(://|::)", url)
+    # Else it is a path, or what ssh is given: `user@host:path`.
+    if match and (match[1].lower() not in _TRANSPORTS or match[2] == "::"):
+        raise BuildError(
+            f"The repository {redact(url)} of {title} is refused: `{match[1]}{match[2]}` is not "
+            f"one of {', '.join(f'`{each}://`' for each in _TRANSPORTS)}",
+            hint="lock it with another URL",
+        )
+
+
 def _environment() -> dict[str, str]:
     environment = {key: value for key, value in os.environ.items() if key not in _OF_A_REPOSITORY}
-    return environment | {
+    environment |= {
         "LC_ALL": "C",  # its messages are read here
         "GIT_TERMINAL_PROMPT": "0",
         "SSH_ASKPASS": "false",
         "SSH_ASKPASS_REQUIRE": "force",
     }
+    # It would count more than the settings; they are refused with it, too.
+    if allowed := environment.get("GIT_ALLOW_PROTOCOL"):
+        kept = [each for each in allowed.split(":") if each not in _REFUSED_TRANSPORTS]
+        environment["GIT_ALLOW_PROTOCOL"] = ":".join(kept)
+    refused = {f"protocol.{each}.allow": "never" for each in _REFUSED_TRANSPORTS}
+    return _configured(environment, refused)
+
+
+def _configured(environment: dict[str, str], settings: Mapping[str, str]) -> dict[str, str]:
+    """Return git's environment with settings that count more than all of its files."""
+    count = int(environment.get("GIT_CONFIG_COUNT") or 0)
+    for number, (key, value) in enumerate(settings.items(), count):
+        environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return environment | {"GIT_CONFIG_COUNT": str(count + len(settings))}
 
 
 def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
@@ -190,13 +242,8 @@ def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
         return url, environment
     user, _, password = userinfo.partition(":")
     token = base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
-    count = int(environment.get("GIT_CONFIG_COUNT") or 0)
-    environment |= {
-        "GIT_CONFIG_COUNT": str(count + 1),
-        f"GIT_CONFIG_KEY_{count}": f"http.{parts.scheme}://{host}/.extraHeader",
-        f"GIT_CONFIG_VALUE_{count}": f"Authorization: Basic {token}",
-    }
-    return urlunsplit(parts._replace(netloc=host)), environment
+    header = {f"http.{parts.scheme}://{host}/.extraHeader": f"Authorization: Basic {token}"}
+    return urlunsplit(parts._replace(netloc=host)), _configured(environment, header)
 
 
 def _escaped(path: str) -> str:

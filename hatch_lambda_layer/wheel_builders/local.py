@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._internal.process import redact, run
-from ..exceptions import BuildError
+from ..exceptions import BuildError, ToolTimeoutError
 from .backend import Backend, BuildSystem, shown
 from .environment import BuildEnvironment, build_variables
 from .protocol import BuiltWheel
+from .sandbox import sandboxed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -73,6 +74,7 @@ def _backend(request: BuildRequest, system: BuildSystem, environment: BuildEnvir
         project=str(request.project),
         python=str(environment.python),
         run=partial(_run, request, environment, log),
+        temporary=request.folder,
         failure=partial(_failure, request, environment, log),
     )
 
@@ -86,9 +88,20 @@ def _run(
     extra_environ: Mapping[str, str] | None = None,
 ) -> None:
     python, *rest = cmd
-    argv = [python, str(Path(__file__).with_name("_logged.py")), str(log), *rest]
+    script = Path(__file__).with_name("_logged.py")
     variables = environment.variables(request) | dict(extra_environ or {})
-    run(argv, cwd=Path(cwd or request.project), env=variables)
+    argv = sandboxed(
+        [python, str(script), str(log), *rest],
+        writable=request.folder.parent,
+        readable=[script, Path(rest[0]), environment.prefix],
+        env=variables,
+    )
+    try:
+        run(argv, cwd=Path(cwd or request.project), env=variables, timeout=request.deadline.left())
+    except ToolTimeoutError as error:
+        # The script of pyproject-hooks, the name of a hook, and a folder.
+        hook = f"the hook `{cmd[2]}` of its backend"
+        raise request.deadline.missed(request.title, hook, shown(log)) from error
 
 
 def _failure(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from .._internal.tables import value_at
 from ..wheels.selection import LockedSource
 
 if TYPE_CHECKING:
@@ -23,9 +24,8 @@ def project_source(root: Path, pyproject: Mapping[str, object]) -> LockedSource:
     """
     from packaging.utils import canonicalize_name
 
-    tool = pyproject.get("tool")
-    tables = pyproject.get("project"), tool.get("poetry") if isinstance(tool, dict) else None
-    names = [table.get("name") for table in tables if isinstance(table, dict)]
+    places = (("project", "name"), ("tool", "poetry", "name"))
+    names = [value_at(pyproject, *keys) for keys in places]
     return LockedSource(
         name=canonicalize_name(next((each for each in names if isinstance(each, str)), "project")),
         version=None,
@@ -44,12 +44,12 @@ def read_project_wheel(path: Path, source: LockedSource, target: Target) -> Whee
 
     Raises `WheelError`, and `BuildError` where the target can't run it.
     """
-    from ..wheels.verify import prove
+    from ..wheels.verify import verify_wheel
     from .compatibility import check_fit
 
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    wheel = prove(path, path.name, sha256)
+    wheel = verify_wheel(path, path.name, sha256)
     check_fit(
         wheel, source, target, target.runtime.python_version, "build it for Lambda's platform"
     )

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from .._internal.console import Console
     from ..index.auth import IndexAccess
     from ..targets.target import Target
-    from ..wheels.cache import Cache
+    from ..wheels.cache import WheelCache
+    from .deadline import Deadline
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +42,7 @@ class BuildSession:
     folder: Path
     target: Target
     requirements: Requirements
-    cache: Cache
+    cache: WheelCache
     console: Console
 
 
@@ -52,7 +53,7 @@ class BuildRequest:
     `name` is the package in names of files, `title` the package in messages. `project` is the
     folder of its `pyproject.toml`: `tree` or a folder below it. `folder` is the builder's own, and
     is removed with the wheel once that is in the cache. All are below one folder that has nothing
-    else in it.
+    else in it. `deadline` is that of `build-timeout`.
     """
 
     name: str
@@ -62,6 +63,7 @@ class BuildRequest:
     folder: Path
     target: Target
     requirements: Requirements
+    deadline: Deadline
 
 
 class BuiltWheel(NamedTuple):

@@ -10,8 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._internal.removal import remove_tree
 from ..config.container import ContainerConfig
+from ..config.layer import DEFAULT_BUILD_TIMEOUT
 from ..exceptions import BuildError, OutputError
+from .built import BuiltWheels
+from .deadline import Deadline
 from .local import LocalWheelBuilder
 from .protocol import BuildRequest, BuildSession
 from .sources import obtain, source_digest, title
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     from .._internal.console import Console
     from ..index.auth import IndexAccess
     from ..targets.target import Target
-    from ..wheels.cache import Cache
+    from ..wheels.cache import WheelCache
     from ..wheels.selection import LockedSource
     from ..wheels.wheel import Wheel
     from .protocol import BuiltWheel, Requirements, WheelBuilder
@@ -35,9 +39,10 @@ _SCHEMA = 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildPolicy:
-    """How sources are built: `build` and `container` of `[tool.lambda-layer]`."""
+    """How sources are built: `build`, `build-timeout` and `container` of `[tool.lambda-layer]`."""
 
     build: str = "local"
+    timeout: int = DEFAULT_BUILD_TIMEOUT
     container: ContainerConfig = field(default_factory=ContainerConfig)
 
     def builders(self, target: Target, console: Console) -> Mapping[str, WheelBuilder]:
@@ -66,7 +71,7 @@ class LayerSources:
         policy: BuildPolicy,
         target: Target,
         *,
-        cache: Cache,
+        cache: WheelCache,
         console: Console,
         folder: Path,
         access: IndexAccess | None = None,
@@ -78,7 +83,8 @@ class LayerSources:
         self._inputs: list[tuple[str, str, object]] | None = None
         builders = policy.builders(target, console)
         self._builds = [
-            _Build(source, target, cache, builders, folder, access) for source in sources
+            _Build(source, target, cache, builders, policy.timeout, folder, access)
+            for source in sources
         ]
 
     def digests(self) -> list[tuple[str, str]]:
@@ -130,16 +136,18 @@ class _Build:
         self,
         source: LockedSource,
         target: Target,
-        cache: Cache,
+        cache: WheelCache,
         builders: Mapping[str, WheelBuilder],
+        timeout: int,
         folder: Path,
         access: IndexAccess | None,
     ) -> None:
         self.source = source
         self.digest = source_digest(source)
         self._target = target
-        self._cache = cache
+        self._built = BuiltWheels(cache)
         self._builders = builders
+        self._timeout = timeout
         self._work_folder = folder
         self._access = access
         self._obtained: tuple[Path, Path] | None = None
@@ -156,7 +164,7 @@ class _Build:
         from .compatibility import check_identity, fits_by_tag
 
         for key in (self._key(pure=True), self._key(pure=False)):
-            wheel = self._cache.built_wheel(key)
+            wheel = self._built.wheel(key)
             if wheel is not None and fits_by_tag(wheel, self._target):
                 check_identity(wheel, self.source)
                 return wheel
@@ -167,7 +175,8 @@ class _Build:
         builder = self.builder
         build = build_one(builder)
         session.console.info(f"Building {title(self.source)}")
-        folder, project = self._obtain()
+        deadline = Deadline.after(self._timeout)
+        folder, project = self._obtain(deadline)
         self._obtained = None
         try:
             request = BuildRequest(
@@ -178,28 +187,29 @@ class _Build:
                 folder=_new_folder(folder),
                 target=self._target,
                 requirements=session.requirements,
+                deadline=deadline,
             )
             wheel = self._inserted(builder, *build(request))
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
         # It has native code although its files have none: the container has to build it.
         return wheel or self.run(session, build_one)
 
     def _inserted(self, builder: WheelBuilder, path: Path, python: tuple[int, int]) -> Wheel | None:
         """Put the wheel into the cache; give `None` where it is to be built by another builder."""
-        from ..wheels.verify import prove
+        from ..wheels.verify import verify_wheel
         from .compatibility import check_fit, check_identity, is_pure
 
-        with self._cache.temporary() as temporary:
+        with self._built.cache.store.temporary() as temporary:
             with path.open("rb") as file:
                 shutil.copyfileobj(file, temporary.file)
             temporary.file.flush()
             temporary.file.seek(0)
-            sha256 = hashlib.file_digest(temporary.file, "sha256").hexdigest()  # type: ignore[arg-type]
-            wheel = prove(temporary.path, path.name, sha256)
+            sha256 = hashlib.file_digest(temporary.file, "sha256").hexdigest()
+            wheel = verify_wheel(temporary.path, path.name, sha256)
             check_identity(wheel, self.source)
             if builder.name == "local" and "container" in self._builders and not is_pure(wheel):
-                self._cache.keep_native(self._native_key, native=True)
+                self._built.keep_native(self._native_key, native=True)
                 return None
             check_fit(wheel, self.source, self._target, python, builder.unfit_hint)
             # Under the old digest, the cache would return a wheel of the changed source.
@@ -208,26 +218,27 @@ class _Build:
                     f"The source of {title(self.source)} changed while it was built",
                     hint="build again",
                 )
-            return self._cache.insert_built(self._key(pure=is_pure(wheel)), temporary, wheel)
+            return self._built.insert(self._key(pure=is_pure(wheel)), temporary, wheel)
 
-    def _obtain(self) -> tuple[Path, Path]:
+    def _obtain(self, deadline: Deadline) -> tuple[Path, Path]:
         """Return a folder with the source, made on first use, and the project's folder in it."""
         if self._obtained is None:
             folder = _new_folder(self._work_folder)
             try:
-                self._obtained = folder, obtain(self.source, folder, self._access)
+                self._obtained = folder, obtain(self.source, folder, deadline, self._access)
             except BaseException:
-                shutil.rmtree(folder, ignore_errors=True)
+                remove_tree(folder)
                 raise
         return self._obtained
 
     def _is_native(self) -> bool:
-        native = self._cache.is_native(self._native_key)
+        native = self._built.is_native(self._native_key)
         if native is None:
             from .native import has_native_code
 
-            native = has_native_code(self._obtain()[1], title(self.source))
-            self._cache.keep_native(self._native_key, native=native)
+            _, project = self._obtain(Deadline.after(self._timeout))
+            native = has_native_code(project, title(self.source))
+            self._built.keep_native(self._native_key, native=native)
         return native
 
     @property

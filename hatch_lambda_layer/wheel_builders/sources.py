@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .._internal.process import redact
 from ..exceptions import DownloadError
+from ..wheels.digest import check_sha256
 from . import folders
 
 if TYPE_CHECKING:
     from ..index.auth import IndexAccess
     from ..wheels.selection import LockedSource
+    from .deadline import Deadline
 
 _KINDS = {"sdist": "sdist", "archive": "archive", "vcs": "git repository", "directory": "folder"}
 _FOLDERS = ("directory", "project")
@@ -55,7 +56,9 @@ def _folder_digest(folder: Path) -> str:
     return hashlib.sha256(facts.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def obtain(source: LockedSource, folder: Path, access: IndexAccess | None = None) -> Path:
+def obtain(
+    source: LockedSource, folder: Path, deadline: Deadline, access: IndexAccess | None = None
+) -> Path:
     """Copy or fetch a source into the empty `folder`, and return the project's folder there.
 
     HTTP requests have the credentials of `access`. Raises `BuildError` and `DownloadError`.
@@ -67,16 +70,16 @@ def obtain(source: LockedSource, folder: Path, access: IndexAccess | None = None
     named = title(source)
     tree = folder / "tree"
     if source.kind in _FOLDERS:
-        return _copied(Path(source.location) / (source.subdirectory or ""), tree)
+        return _copied(Path(source.location) / (source.subdirectory or ""), tree, deadline)
     if source.kind == "vcs":
-        git.check_out(source.location, source.commit or "", tree, named)
+        git.check_out(source.location, source.commit or "", tree, named, deadline)
         return inside(tree, source.subdirectory, named)
     archive = folder / "archive"
     _fetch(source, archive, access)
     return inside(unpack(archive, tree, named), source.subdirectory, named)
 
 
-def _copied(folder: Path, tree: Path) -> Path:
+def _copied(folder: Path, tree: Path, deadline: Deadline) -> Path:
     """Copy a folder to its place in a clone of its repository, and return the copy's path.
 
     Backends ask the repository for the version.
@@ -87,7 +90,7 @@ def _copied(folder: Path, tree: Path) -> Path:
     if root is None:
         folders.copy_folder(folder, tree)
         return tree
-    git.shadow(root, folder, tree)
+    git.shadow(root, folder, tree, deadline)
     project = tree / folder.relative_to(root)
     folders.copy_ignore_files(folder, project)
     folders.copy_folder(folder, project)
@@ -121,12 +124,4 @@ def _fetch(source: LockedSource, archive: Path, access: IndexAccess | None) -> N
                 moved=lambda _: None,
             )
     with archive.open("rb") as file:
-        got = hashlib.file_digest(file, "sha256").hexdigest()
-    if got != source.sha256:
-        raise DownloadError(
-            f"The source of {title(source)} is not the file that was locked\n"
-            f"  expected sha256: {source.sha256}\n"
-            f"  got sha256:      {got}\n"
-            f"  from: {redact(source.location)}",
-            hint="the file has changed since it was locked; lock again only if you know why",
-        )
+        check_sha256(file, source, f"The source of {title(source)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from .._internal.tables import strings_at, table_at
 from .._internal.toml import parse_toml
 
 if TYPE_CHECKING:
@@ -24,32 +25,27 @@ def reads_repository(project: Path) -> bool:
     path = project / "pyproject.toml"
     try:
         text = path.read_text(encoding="utf-8")
-        table = parse_toml(text).get("build-system")
+        system = table_at(parse_toml(text), "build-system")
     except (OSError, ValueError):
-        text, table = "", None
-    table = table if isinstance(table, dict) else {}
-    names = map(_name, _strings(table.get("requires")))
+        text, system = "", {}
+    names = map(_required_name, strings_at(system, "requires"))
     return (
         any(_VERSIONERS.search(name) for name in names)
         or _SOURCE.search(text) is not None
-        or any(_GIT.search(script) for script in _scripts(project, table))
+        or any(_GIT.search(script) for script in _scripts(project, system))
     )
 
 
-def _scripts(project: Path, table: dict[str, object]) -> Iterator[bytes]:
+def _scripts(project: Path, system: dict[str, object]) -> Iterator[bytes]:
     paths = [project / name for name in _BUILD_SCRIPTS]
-    for folder in _strings(table.get("backend-path")):
+    for folder in strings_at(system, "backend-path"):
         paths += sorted((project / folder).glob("*.py"))
     for path in paths:
         if path.is_file():
             yield path.read_bytes()
 
 
-def _name(requirement: str) -> str:
+def _required_name(requirement: str) -> str:
     from packaging.utils import canonicalize_name
 
     return canonicalize_name(re.split(r"[^\w.-]", requirement.strip(), maxsplit=1)[0])
-
-
-def _strings(value: object) -> list[str]:
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []

@@ -1,8 +1,7 @@
-"""The content-addressed cache: wheels under their sha256, each with the result of its verification.
+"""Verified wheels in the store: each under its sha256, with the result of its verification.
 
-Several processes may use it at once: files appear whole, under names that their content decides,
-and are never changed. A wheel whose size or modification time is no longer the one that was
-verified counts as absent.
+A file that is no longer as it was when it was verified is hashed again before it is used. In a
+store that others can write, results are not believed: every wheel is hashed and verified again.
 """
 
 from __future__ import annotations
@@ -11,287 +10,143 @@ import dataclasses
 import hashlib
 import json
 import os
-import platform
-import sys
-import threading
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from .._internal.filelock import try_lock
-from ..exceptions import CacheError
-from ..lockfiles.protocol import Lock
-from .selection import LockedSource, LockedWheel, Selection
+from .._internal.store import UNREADABLE
+from .selection import LockedWheel
 from .wheel import Wheel, WheelMember
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import BinaryIO
+    from collections.abc import Iterator, Sequence
 
+    from .._internal.store import Store, TemporaryFile
+
+_KIND = "wheels"
 # Raised when the verification checks more, or its result is stored in another form: wheels are then
 # verified again.
 _SCHEMA = 1
+# Parts with which a path may lead out of the folder that it starts from.
+_LEADING_OUT = frozenset({"", ".", ".."})
 
 
-def default_cache_dir() -> Path:
-    """Return `HATCH_LAMBDA_LAYER_CACHE_DIR`, or the usual place for caches on this system."""
-    if chosen := os.environ.get("HATCH_LAMBDA_LAYER_CACHE_DIR"):
-        return Path(chosen).absolute()
-    from platformdirs import user_cache_path
+class WheelCache:
+    """The wheels of a store. With `hash_all`, each one is hashed before it is used."""
 
-    return user_cache_path("hatch-lambda-layer", appauthor=False)
-
-
-class TemporaryFile:
-    """A file that has no final name yet; the process that keeps it locked is its owner."""
-
-    def __init__(self, path: Path, file: BinaryIO) -> None:
-        self.path = path
-        self.file = file
-
-    @classmethod
-    def create(cls, folder: Path) -> TemporaryFile:
-        """Make an empty file in `folder`, which is made if it is missing."""
-        folder.mkdir(parents=True, exist_ok=True)
-        while True:
-            path = folder / os.urandom(8).hex()
-            try:
-                file = path.open("x+b")
-                # Another process's sweep can remove it between the two steps: then once more.
-                if try_lock(file) and path.exists():
-                    return cls(path, file)
-                file.close()
-            except BaseException:
-                # A signal may come as soon as the file exists.
-                path.unlink(missing_ok=True)
-                raise
-
-    def move_to(self, path: Path) -> None:
-        """Move the file to its final `path`, in place of what was there."""
-        self.file.flush()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if sys.platform == "win32":
-            self.file.close()  # Windows renames no open files
-        os.replace(self.path, path)
-
-    def discard(self) -> None:
-        """Close the file, and remove it if it was not moved."""
-        # Closing writes what is still buffered: on a full disk that fails once more.
-        with suppress(OSError):
-            self.file.close()
-        with suppress(FileNotFoundError):
-            self.path.unlink()
-
-
-class Cache:
-    """The cache below one folder, which is made when something is first put in.
-
-    The methods that write raise `CacheError`; those that read count a broken entry as absent.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._version = root / f"v{_SCHEMA}"
-        self._open: set[TemporaryFile] = set()
-        self._abandoned = False
-        self._opening = threading.Lock()
+    def __init__(self, store: Store, *, hash_all: bool = False) -> None:
+        self.store = store
+        self._hash_all = hash_all
 
     def wheel(self, locked: LockedWheel) -> Wheel | None:
-        """Return the verified wheel; `None` if it is absent, or changed since its verification."""
-        path = self._wheel_path(locked.sha256)
-        try:
-            proof = json.loads(path.with_suffix(".json").read_bytes())
-            found = path.stat()
-            if (found.st_size, found.st_mtime_ns) != (proof["size"], proof["mtime_ns"]):
-                return None
-            return _from_proof(proof, path, locked)
-        except (OSError, ValueError, KeyError, TypeError):
+        """Return the verified wheel; `None` if it is absent, or has to be checked again."""
+        if self._hash_all or (kept := self._kept(locked)) is None:
             return None
+        status, wheel = kept
+        try:
+            return wheel if status == _status(wheel.file.stat()) else None
+        except OSError:
+            return None
+
+    def recheck(self, locked: LockedWheel) -> Wheel | None:
+        """Return the wheel if the file has the hash that is locked; `None` if it has not.
+
+        It is verified where that has not been done. Raises `WheelError`.
+        """
+        from .verify import verify_wheel
+
+        file = self.store.file(_KIND, locked.sha256)
+        try:
+            with file.open("rb") as stream:
+                status = os.fstat(stream.fileno())
+                if hashlib.file_digest(stream, "sha256").hexdigest() != locked.sha256:
+                    return None
+            kept = self._kept(locked)
+            wheel = kept[1] if kept else verify_wheel(file, locked.filename, locked.sha256)
+        except OSError:
+            return None
+        if self.store.trusted and (kept is None or kept[0] != _status(status)):
+            self.store.put_note(_KIND, locked.sha256, _encode(wheel, status))
+        return wheel
+
+    def holds(self, locked: LockedWheel) -> bool:
+        """Return whether there is a file that may be the wheel."""
+        return self.store.file(_KIND, locked.sha256).exists()
 
     def insert(self, temporary: TemporaryFile, wheel: Wheel) -> Wheel:
-        """Move a verified wheel into the cache, and keep the result of the check beside it."""
-        path = self._wheel_path(wheel.sha256)
-        with _reported(path):
-            temporary.move_to(path)
-            found = path.stat()
-        self._put(path.with_suffix(".json"), _as_proof(wheel, found.st_size, found.st_mtime_ns))
-        return dataclasses.replace(wheel, file=path)
+        """Move a verified wheel into the store, with the result of its verification.
 
-    def built_wheel(self, key: str) -> Wheel | None:
-        """Return the verified wheel that was built and kept under `key`; else `None`."""
-        try:
-            name, version, filename, sha256 = json.loads(self._built_path(key).read_bytes())
-        except (OSError, ValueError, TypeError):
-            return None
-        return self.wheel(LockedWheel(name, version, filename, sha256, None, "", None))
+        Raises `CacheError`.
+        """
 
-    def insert_built(self, key: str, temporary: TemporaryFile, wheel: Wheel) -> Wheel:
-        """Move a verified wheel that was built here into the cache, and keep it under `key`."""
-        inserted = self.insert(temporary, wheel)
+        def verification(status: os.stat_result) -> bytes:
+            return _encode(wheel, status)
+
         facts = (wheel.name, wheel.version, wheel.filename, wheel.sha256)
-        self._put(self._built_path(key), json.dumps(facts).encode())
-        return inserted
-
-    def selection(self, key: str) -> Selection | None:
-        """Return the selection that was kept under `key`; `None` if there is none."""
-        try:
-            wheels, sources = json.loads(self._selection_path(key).read_bytes())
-            return Selection(
-                wheels=tuple(LockedWheel(*row) for row in wheels),
-                sources=tuple(LockedSource(*row) for row in sources),
-            )
-        except (OSError, ValueError, TypeError):
-            return None
-
-    def keep_selection(self, key: str, selection: Selection) -> None:
-        """Keep a selection: parsing and selecting take longer than the rest of a warm build."""
-        self._put(self._selection_path(key), json.dumps(selection).encode())
-
-    def lock(self, key: str, path: Path) -> Lock | None:
-        """Return the lock kept under `key`, read earlier from the lockfile `path`; else `None`."""
-        try:
-            command, text, warnings = json.loads(self._lock_path(key).read_bytes())
-            return Lock(path=path, command=command, text=text.encode(), warnings=tuple(warnings))
-        except (OSError, ValueError, TypeError, AttributeError):
-            return None
-
-    def keep_lock(self, key: str, lock: Lock) -> None:
-        """Keep a lock that a slow tool has made from a lockfile."""
-        facts = (lock.command, lock.text.decode(), lock.warnings)
-        self._put(self._lock_path(key), json.dumps(facts).encode())
+        locked = LockedWheel(*facts, size=None, location="", index_url=None)
+        while not self.store.insert(_KIND, wheel.sha256, temporary, verification):
+            # Another process may have been faster.
+            if (found := self.wheel(locked) or self.recheck(locked)) is not None:
+                return found
+            self.store.discard(_KIND, wheel.sha256)
+        return dataclasses.replace(wheel, file=self.store.file(_KIND, wheel.sha256))
 
     @contextmanager
-    def temporary(self) -> Iterator[TemporaryFile]:
-        """Yield a new file, and remove it at the end unless it was moved into the cache."""
-        # Under the lock, `for_threads` either finds this file or keeps it from being made.
-        with self._opening, _reported(self._temporary_dir):
-            if self._abandoned:
-                raise CacheError("The build has ended")
-            temporary = TemporaryFile.create(self._temporary_dir)
-            self._open.add(temporary)
-        try:
-            with _reported(self._temporary_dir):
-                yield temporary
-        finally:
-            temporary.discard()
-            self._open.discard(temporary)
-
-    @contextmanager
-    def for_threads(self) -> Iterator[Cache]:
+    def for_threads(self) -> Iterator[WheelCache]:
         """Yield the cache for threads that may be abandoned; their temporary files are removed."""
-        cache = Cache(self.root)
-        try:
-            yield cache
-        finally:
-            with cache._opening:  # another object of this class
-                cache._abandoned = True
-                for temporary in list(cache._open):
-                    with suppress(OSError):
-                        temporary.path.unlink()
+        with self.store.for_threads() as store:
+            yield WheelCache(store, hash_all=self._hash_all)
 
-    @property
-    def id(self) -> str:
-        """A name that caches of other users and machines do not have; it reveals no path."""
-        place = f"{platform.node()}\0{self.root.absolute()}"
-        return hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-
-    @contextmanager
-    def token(self) -> Iterator[str]:
-        """Yield a unique name for a thing outside the cache that must not outlive this process."""
-        with _reported(self._temporary_dir):
-            temporary = TemporaryFile.create(self._temporary_dir)
-        try:
-            yield temporary.path.name
-        finally:
-            temporary.discard()
-
-    def has_owner(self, token: str) -> bool:
-        """Return whether the process that was given `token` still holds it."""
-        try:
-            with (self._temporary_dir / token).open("r+b") as file:
-                return not try_lock(file)
-        except OSError:
-            return False
-
-    def is_native(self, key: str) -> bool | None:
-        """Return whether the source kept under `key` has native code; `None` if that is unknown."""
-        try:
-            return bool(json.loads(self._native_path(key).read_bytes()))
-        except (OSError, ValueError):
+    def _kept(self, locked: LockedWheel) -> tuple[list[int], Wheel] | None:
+        """Return the wheel as it was verified, with the status that its file had."""
+        verification = self.store.note(_KIND, locked.sha256)
+        if verification is None:
             return None
-
-    def keep_native(self, key: str, *, native: bool) -> None:
-        """Keep whether a source has native code."""
-        self._put(self._native_path(key), json.dumps(native).encode())
-
-    def sweep(self) -> None:
-        """Remove the temporary files of processes that have died."""
-        with suppress(OSError):
-            for path in self._temporary_dir.iterdir():
-                with suppress(OSError), path.open("r+b") as file:
-                    if try_lock(file):
-                        path.unlink()
-
-    @property
-    def _temporary_dir(self) -> Path:
-        return self._version / "tmp"
-
-    def _wheel_path(self, sha256: str) -> Path:
-        return self._version / "wheels" / sha256[:2] / f"{sha256}.whl"
-
-    def _built_path(self, key: str) -> Path:
-        return self._version / "built" / f"{key}.json"
-
-    def _selection_path(self, key: str) -> Path:
-        return self._version / "selections" / f"{key}.json"
-
-    def _native_path(self, key: str) -> Path:
-        return self._version / "native" / f"{key}.json"
-
-    def _lock_path(self, key: str) -> Path:
-        return self._version / "lockfiles" / f"{key}.json"
-
-    def _put(self, path: Path, content: bytes) -> None:
-        with self.temporary() as temporary, _reported(path):
-            temporary.file.write(content)
-            temporary.move_to(path)
+        try:
+            schema, filename, status, fields = json.loads(verification)
+            name, version, dist_info, requires_dist, rows = fields
+            members = tuple(map(WheelMember._make, rows))
+            if [schema, filename] != [_SCHEMA, locked.filename] or not _are_safe(
+                [row[0] for row in rows]
+            ):
+                return None
+        except UNREADABLE:
+            return None
+        return status, Wheel(
+            file=self.store.file(_KIND, locked.sha256),
+            filename=locked.filename,
+            name=name,
+            version=version,
+            sha256=locked.sha256,
+            dist_info=dist_info,
+            requires_dist=tuple(requires_dist),
+            members=members,
+        )
 
 
-@contextmanager
-def _reported(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise CacheError(
-            f"The cache can't be written at {path}: {error.strerror}",
-            hint="free the space, or name another folder in HATCH_LAMBDA_LAYER_CACHE_DIR",
-        ) from error
+def _status(status: os.stat_result) -> list[int]:
+    """Return what changes when a file is written, replaced, or restored from a copy.
+
+    Whoever changes a file can set its modification time, but not that of the change itself.
+    """
+    return [status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns]
 
 
-def _as_proof(wheel: Wheel, size: int, mtime_ns: int) -> bytes:
-    proof = {
-        "size": size,
-        "mtime_ns": mtime_ns,
-        "filename": wheel.filename,
-        "name": wheel.name,
-        "version": wheel.version,
-        "dist_info": wheel.dist_info,
-        "requires_dist": wheel.requires_dist,
-        "members": wheel.members,
-    }
-    return json.dumps(proof, separators=(",", ":")).encode()
+def _encode(wheel: Wheel, status: os.stat_result) -> bytes:
+    fields = (wheel.name, wheel.version, wheel.dist_info, wheel.requires_dist, wheel.members)
+    facts = [_SCHEMA, wheel.filename, _status(status), fields]
+    return json.dumps(facts, separators=(",", ":")).encode()
 
 
-def _from_proof(proof: dict[str, Any], path: Path, locked: LockedWheel) -> Wheel | None:
-    if proof["filename"] != locked.filename:
-        return None
-    return Wheel(
-        file=path,
-        filename=locked.filename,
-        name=proof["name"],
-        version=proof["version"],
-        sha256=locked.sha256,
-        dist_info=proof["dist_info"],
-        requires_dist=tuple(proof["requires_dist"]),
-        members=tuple(map(WheelMember._make, proof["members"])),
-    )
+def _are_safe(paths: Sequence[str]) -> bool:
+    """Return whether all paths stay below the layer: in one go, since there are thousands."""
+    text = "/".join(paths)
+    if not _is_plain(text):
+        from .members import unsafe_name
+
+        if any(unsafe_name(path) for path in paths if not _is_plain(path)):
+            return False
+    return not paths or _LEADING_OUT.isdisjoint(text.split("/"))
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and "\\" not in text and ":" not in text

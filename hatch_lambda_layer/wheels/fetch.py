@@ -2,49 +2,60 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._internal.process import redact
 from ..exceptions import DownloadError
+from .digest import check_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .._internal.console import Console
+    from .._internal.store import TemporaryFile
     from ..index.auth import IndexAccess
     from ..index.download import Downloader
-    from .cache import Cache, TemporaryFile
+    from .cache import WheelCache
     from .selection import LockedWheel
     from .wheel import Wheel
 
 # Enough to hide the latency of an index, few enough not to be taken for an attack.
 _WORKERS = 12
+_CHUNK = 1 << 20
 
 
 def collect_wheels(
     selection: Sequence[LockedWheel],
-    cache: Cache,
+    cache: WheelCache,
     console: Console,
     access: IndexAccess | None = None,
 ) -> tuple[Wheel, ...]:
     """Return the verified wheels of `selection`, in its order.
 
-    Wheels that the cache does not have are fetched in parallel, with the credentials of `access`.
+    Wheels that the cache does not have are fetched in parallel, with the credentials of `access`;
+    those that have changed there, or seem to have, are hashed first.
     Raises `DownloadError` for a wheel that can't be fetched or is not the file that was locked, and
     `WheelError` for one that is not sound; the cache keeps neither.
     """
     found = {locked: cache.wheel(locked) for locked in selection}
+    if doubtful := [each for each, wheel in found.items() if wheel is None and cache.holds(each)]:
+        found |= _recheck(doubtful, cache)
     missing = [locked for locked, wheel in found.items() if wheel is None]
     if missing:
         found |= _fetch(missing, cache, console, access)
     return tuple(wheel for locked in selection if (wheel := found[locked]) is not None)
 
 
+def _recheck(doubtful: Sequence[LockedWheel], cache: WheelCache) -> dict[LockedWheel, Wheel | None]:
+    from .._internal.parallel import run_parallel
+
+    with cache.for_threads() as own_cache:
+        return dict(run_parallel(own_cache.recheck, doubtful, os.cpu_count() or 1))
+
+
 def _fetch(
-    missing: Sequence[LockedWheel], cache: Cache, console: Console, access: IndexAccess | None
+    missing: Sequence[LockedWheel], cache: WheelCache, console: Console, access: IndexAccess | None
 ) -> dict[LockedWheel, Wheel]:
     from .._internal.parallel import run_parallel
 
@@ -74,11 +85,14 @@ def _downloader(missing: Sequence[LockedWheel], access: IndexAccess | None) -> D
 
 
 def _fetch_wheel(
-    locked: LockedWheel, cache: Cache, downloader: Downloader | None, moved: Callable[[int], None]
+    locked: LockedWheel,
+    cache: WheelCache,
+    downloader: Downloader | None,
+    moved: Callable[[int], None],
 ) -> Wheel:
-    from .verify import MAX_UNPACKED_SIZE, prove
+    from .verify import MAX_UNPACKED_SIZE, verify_wheel
 
-    with cache.temporary() as temporary:
+    with cache.store.temporary() as temporary:
         if downloader is not None and "://" in locked.location:
             largest = locked.size or MAX_UNPACKED_SIZE
             downloader.fetch(
@@ -90,33 +104,25 @@ def _fetch_wheel(
             )
         else:
             _copy(locked, temporary)
-        _check_hash(locked, temporary)
-        wheel = prove(temporary.path, locked.filename, locked.sha256)
+        temporary.file.flush()
+        check_sha256(temporary.file, locked, f"`{locked.filename}`")
+        wheel = verify_wheel(temporary.path, locked.filename, locked.sha256)
         return cache.insert(temporary, wheel)
 
 
 def _copy(locked: LockedWheel, temporary: TemporaryFile) -> None:
+    # Only what goes wrong with the source is told of it: the disk of the cache may be full.
+    for chunk in _chunks(locked):
+        temporary.file.write(chunk)
+
+
+def _chunks(locked: LockedWheel) -> Iterator[bytes]:
     try:
         with Path(locked.location).open("rb") as source:
-            shutil.copyfileobj(source, temporary.file)
+            while chunk := source.read(_CHUNK):
+                yield chunk
     except OSError as error:
         raise DownloadError(
             f"`{locked.filename}` can't be copied from {locked.location}: {error.strerror}",
             hint="lock again if the file has moved",
         ) from error
-
-
-def _check_hash(locked: LockedWheel, temporary: TemporaryFile) -> None:
-    temporary.file.flush()
-    temporary.file.seek(0)
-    got = hashlib.file_digest(temporary.file, "sha256").hexdigest()  # type: ignore[arg-type]
-    if got == locked.sha256:
-        return
-    raise DownloadError(
-        f"`{locked.filename}` is not the file that was locked\n"
-        f"  expected sha256: {locked.sha256}\n"
-        f"  got sha256:      {got}\n"
-        f"  from: {redact(locked.location)}",
-        hint="the index serves another file than it did when you locked; lock again only if "
-        "you know why",
-    )

@@ -9,10 +9,12 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from ..exceptions import LockfileError, SelectionError
+from .._internal.store import UNREADABLE
+from ..exceptions import LockfileError
+from .unavailable import no_wheels, unfitting_wheels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
@@ -32,8 +34,7 @@ if TYPE_CHECKING:
 
 # To be raised when the same lock and target give a different selection.
 _SCHEMA = 3
-# How many tags an error lists for a package.
-_SHOWN = 6
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 class LockedWheel(NamedTuple):
@@ -83,6 +84,29 @@ class Selection(NamedTuple):
     def all(self) -> tuple[LockedWheel | LockedSource, ...]:
         """The wheels, then the sources."""
         return (*self.wheels, *self.sources)
+
+    def encode(self) -> bytes:
+        """Return the selection as bytes, to be kept."""
+        return json.dumps(self).encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Selection | None:
+        """Read what `encode` has made; `None` for anything else, or what no lock could select."""
+        try:
+            wheels, sources = json.loads(data)
+            selection = cls(
+                wheels=tuple(LockedWheel(*row) for row in wheels),
+                sources=tuple(LockedSource(*row) for row in sources),
+            )
+            sound = all(_is_sound(wheel) for wheel in selection.wheels)
+        except UNREADABLE:
+            return None
+        return selection if sound else None
+
+
+def _is_sound(wheel: LockedWheel) -> bool:
+    """Return whether the hash and the filename can become parts of a path."""
+    return _HASH.fullmatch(wheel.sha256) is not None and not set(wheel.filename) & set("/\\\0")
 
 
 def selection_key(lock: Lock, target: Target) -> str:
@@ -159,24 +183,6 @@ def _undefined(pylock: Pylock, target: Target, error: Exception) -> str:
     return f"`requires-python`, or one of `environments` ({error})"
 
 
-def no_wheels(
-    reasons: Iterable[str], target: Target, *, have_sources: bool = False
-) -> SelectionError:
-    """Return the error for packages that have no wheel for `target`, with the reason for each.
-
-    `have_sources` is true if all of them have a source from which a wheel could be built.
-    """
-    glibc = ".".join(map(str, target.runtime.glibc))
-    interpreter = "cp{}{}".format(*target.runtime.python_version)
-    return SelectionError(
-        f"These packages have no wheel for {target.id}, which has glibc {glibc} and accepts "
-        f"{interpreter}, abi3 or py3, up to {target.platforms()[0]}, or any:\n"
-        + "\n".join(f"- {reason}" for reason in sorted(reasons)),
-        hint="pin a version that has a wheel for this runtime, or choose a newer runtime"
-        + ', or allow sources with `build = "local"`' * have_sources,
-    )
-
-
 def _with_sdist(package: Package) -> Package:
     from packaging.pylock import PackageSdist
 
@@ -221,7 +227,7 @@ def _located(
         reason = f"{title} is the folder `{source.path}`, not a wheel"
         return _source(package, "directory", source, base, reason)
     if isinstance(source, PackageSdist):
-        reason = _unfitting(package, title, tags)
+        reason = unfitting_wheels(package, title, tags)
         return _source(package, "sdist", source, base, reason) if source.hashes else reason
     if isinstance(source, PackageArchive | PackageWheel):
         return _file(package, source, tags, base)
@@ -276,7 +282,7 @@ def _location(path: str | None, url: str | None, base: Path) -> str:
 
 def _sha256(hashes: Mapping[str, str], what: str) -> str:
     sha256 = hashes.get("sha256", "").lower()
-    if re.fullmatch("[0-9a-f]{64}", sha256) is None:
+    if _HASH.fullmatch(sha256) is None:
         found = "a malformed one" if sha256 else f"only {', '.join(hashes)}"
         raise LockfileError(
             f"{what} has no sha256 in the lockfile ({found}), so what an index serves could "
@@ -315,22 +321,3 @@ def _locked_wheel(
         location=_location(source.path, source.url, base),
         index_url=package.index,
     )
-
-
-def _unfitting(package: Package, title: str, tags: Sequence[Tag]) -> str:
-    """Describe the wheels there are: their platforms where the Python fits, else their Pythons."""
-    from packaging.utils import parse_wheel_filename
-
-    if not package.wheels:
-        return f"{title} has only a source distribution, which would have to be built"
-    pythons = {(tag.interpreter, tag.abi) for tag in tags}
-    # The platforms that are nearest to the target first: those of its machine.
-    machine = tags[0].platform.removeprefix("manylinux_").split("_", 2)[-1]
-    found = {tag for wheel in package.wheels for tag in parse_wheel_filename(wheel.filename)[-1]}
-    fitting = {tag.platform for tag in found if (tag.interpreter, tag.abi) in pythons}
-    names = sorted(
-        fitting or {f"{tag.interpreter}-{tag.abi}" for tag in found},
-        key=lambda name: (not (name.startswith("manylinux") and name.endswith(machine)), name),
-    )
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{title} has wheels for {', '.join(names[:_SHOWN])}{more}"

@@ -12,15 +12,14 @@ import csv
 import hashlib
 import io
 import re
-import stat
-import unicodedata
 import zlib
 from typing import TYPE_CHECKING, BinaryIO
 
 from .._internal.zip_format import DEFLATED
 from .._internal.zip_reader import ArchiveError, ZipEntry, read_directory
 from ..exceptions import WheelError
-from .wheel import MAX_MEMBERS, UNPRINTABLE, Wheel, WheelMember, fold
+from .members import unsafe_mode, unsafe_name
+from .wheel import MAX_MEMBERS, Wheel, WheelMember, fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
 # Four times Lambda's limit for an unpacked function: no larger wheel fits into a layer, however
 # much of it is pruned, so that zip bombs can be refused.
 MAX_UNPACKED_SIZE = 4 * 262_144_000
-# What Linux can extract below `/opt/python/`: NAME_MAX, and PATH_MAX with some room.
-_MAX_NAME_BYTES = 255
-_MAX_PATH_BYTES = 4000
 _MAX_METADATA_SIZE = 32 * 1024 * 1024
 # Without the description, which may be long.
 _MAX_HEADERS_SIZE = 1 << 20
@@ -49,7 +45,7 @@ _UNRECORDED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _SHOWN = 5
 
 
-def prove(file: Path, filename: str, sha256: str) -> Wheel:
+def verify_wheel(file: Path, filename: str, sha256: str) -> Wheel:
     """Read and verify the wheel `file`; raise `WheelError` with the first fault found.
 
     `filename` is the name under which the wheel was published, `sha256` the hash (hexadecimal) that
@@ -61,10 +57,10 @@ def prove(file: Path, filename: str, sha256: str) -> Wheel:
             entries = read_directory(stream)
         except ArchiveError as error:
             raise WheelError(filename, error.reason, member=error.member) from error
-        return _Proof(stream, filename, entries).wheel(file, sha256)
+        return _Verification(stream, filename, entries).wheel(file, sha256)
 
 
-class _Proof:
+class _Verification:
     """The verification of one wheel: a method for each check, on the same open file."""
 
     def __init__(self, stream: BinaryIO, filename: str, entries: list[ZipEntry]) -> None:
@@ -72,6 +68,7 @@ class _Proof:
 
         self._stream = stream
         self._filename = filename
+        self._packed_crc = 0  # of the compressed bytes of the member that was read last
         try:
             self._name, self._version, _, _ = parse_wheel_filename(filename)
         except InvalidWheelFilename as error:
@@ -115,7 +112,7 @@ class _Proof:
         folded: dict[str, str] = {}
         for entry in entries:
             name = entry.name
-            if reason := _unsafe_name(name) or _unsafe_mode(entry):
+            if reason := unsafe_name(name) or unsafe_mode(entry):
                 raise self._fault(reason, name)
             if name in seen:
                 raise self._fault("it is in the archive twice", name)
@@ -252,6 +249,7 @@ class _Proof:
             crc=entry.crc,
             sha256=sha256.hexdigest(),
             executable=bool(entry.mode & 0o111),
+            packed_crc=self._packed_crc,
         )
         if not recorded:
             return member, None
@@ -283,11 +281,13 @@ class _Proof:
         inflate = zlib.decompressobj(-zlib.MAX_WBITS) if entry.method == DEFLATED else None
         self._stream.seek(entry.data_offset)
         left = entry.compressed_size
+        self._packed_crc = 0
         while left:
             chunk = self._stream.read(min(left, _CHUNK))
             if not chunk:
                 raise self._fault("the archive ends in the middle of it", entry.name)
             left -= len(chunk)
+            self._packed_crc = zlib.crc32(chunk, self._packed_crc)
             if inflate is None:
                 yield chunk
                 continue
@@ -316,35 +316,3 @@ def _equal(text: str, version: Version) -> bool:
         return Version(text) == version
     except ValueError:  # not a version, or one with more digits than Python reads
         return False
-
-
-def _unsafe_name(name: str) -> str | None:
-    parts = name.removesuffix("/").split("/")
-    characters = set(name)
-    reasons = {
-        "its name has control characters, or others that can't be seen": any(
-            unicodedata.category(character) in UNPRINTABLE for character in characters
-        ),
-        "its name has a backslash": "\\" in characters,
-        "its name is an absolute path": name.startswith("/") or name[1:2] == ":",
-        "its name leads out of the archive": ".." in parts,
-        "its name has an empty part": "" in parts or "." in parts,
-        f"a part of its name is longer than {_MAX_NAME_BYTES} bytes": any(
-            len(part.encode("utf-8", "surrogatepass")) > _MAX_NAME_BYTES for part in parts
-        ),
-        f"its name is longer than {_MAX_PATH_BYTES:,} bytes": (
-            len(name.encode("utf-8", "surrogatepass")) > _MAX_PATH_BYTES
-        ),
-    }
-    return next((reason for reason, true in reasons.items() if true), None)
-
-
-def _unsafe_mode(entry: ZipEntry) -> str | None:
-    kind = stat.S_IFMT(entry.mode)
-    if kind == stat.S_IFLNK:
-        return "it is a symbolic link, which wheels can't carry"
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "it is a device, pipe or socket"
-    if entry.name.endswith("/") and entry.size:
-        return "it is a directory with content"
-    return None

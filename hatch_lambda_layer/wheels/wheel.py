@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._internal.zip_format import DEFLATED
+from ..exceptions import CacheError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,8 @@ class WheelMember(NamedTuple):
     """A file in a wheel: where its compressed bytes lie, and what they inflate to.
 
     `method` is the zip method (0 or 8), `offset` and `compressed_size` are in bytes of the wheel
-    file, `size` and `sha256` are those of the content.
+    file, `size`, `crc` and `sha256` are those of the content, `packed_crc` is that of the
+    compressed bytes.
     """
 
     path: str
@@ -34,6 +36,7 @@ class WheelMember(NamedTuple):
     crc: int
     sha256: str
     executable: bool
+    packed_crc: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,10 +58,21 @@ class Wheel:
 
 
 def read_member(wheel: Wheel, member: WheelMember) -> bytes:
-    """Return the content of one member of a verified wheel."""
-    with wheel.file.open("rb") as stream:
-        stream.seek(member.offset)
-        data = stream.read(member.compressed_size)
+    """Return the content of one member of a verified wheel.
+
+    Raises `CacheError` where the file is not what was verified.
+    """
+    try:
+        with wheel.file.open("rb") as stream:
+            stream.seek(member.offset)
+            data = stream.read(member.compressed_size)
+    except OSError as error:
+        raise CacheError(f"{wheel.file} can't be read: {error.strerror}") from error
+    if zlib.crc32(data) != member.packed_crc:
+        raise CacheError(
+            f"{wheel.file} has changed since `{wheel.filename}` was verified",
+            hint="remove it, then build again",
+        )
     return zlib.decompress(data, -zlib.MAX_WBITS) if member.method == DEFLATED else data
 
 

@@ -108,12 +108,7 @@ def test_each_kind_of_message_goes_where_it_belongs() -> None:
     console = Console(display)
     console.info("built")
     console.warning("the runtime is old")
-    console.debug("details")
-    assert display.lines == [
-        "info built",
-        "warning warning: the runtime is old",
-        "debug details 1",
-    ]
+    assert display.lines == ["info built", "warning warning: the runtime is old"]
 
 
 @pytest.mark.parametrize(("verbosity", "verbose"), [(-1, False), (0, False), (1, True), (2, True)])

@@ -107,11 +107,13 @@ def test_an_error_of_the_system_names_its_file(error: OSError, message: str) -> 
 
 
 @pytest.mark.fault(42)
-def test_control_c_is_130_and_says_that_nothing_was_written() -> None:
+def test_control_c_is_130_and_says_what_is_known_of_the_work() -> None:
     screen = Screen()
     assert ended_by(KeyboardInterrupt(), screen) == 130
-    assert screen.aborted == [f"error: {Interrupted(130)}"]
-    assert "what was there before is untouched" in screen.aborted[0]
+    noted = KeyboardInterrupt()
+    noted.add_note("one of two is done")
+    assert ended_by(noted, screen) == 130
+    assert screen.aborted == ["error: Interrupted", "error: Interrupted: one of two is done"]
 
 
 @pytest.mark.fault(42)
@@ -131,8 +133,55 @@ def test_sigterm_unwinds_the_block_and_is_143() -> None:
         work()
     assert caught.value.code == 143
     assert unwound == [True]
-    assert screen.aborted[0].startswith("error: Interrupted: ")
+    assert screen.aborted == ["error: Interrupted"]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.fault(77)
+def test_nothing_that_handles_failures_handles_an_interruption() -> None:
+    def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            threading.Event().wait(10)
+        except Exception as error:
+            raise LambdaLayerError("the source is damaged") from error
+
+    screen = Screen()
+    with pytest.raises(SystemExit) as caught, reported(screen):
+        work()
+    assert caught.value.code == 143
+    assert screen.aborted == ["error: Interrupted"]
+
+
+@pytest.mark.fault(77)
+def test_one_control_c_that_comes_twice_is_one() -> None:
+    cleaned: list[bool] = []
+
+    def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            threading.Event().wait(10)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+            cleaned.append(True)
+
+    screen = Screen()
+    with pytest.raises(SystemExit) as caught, reported(screen):
+        work()
+    assert caught.value.code == 130
+    assert cleaned == [True]
+
+
+@pytest.mark.fault(77)
+def test_control_c_stays_ignored_where_it_is_as_in_the_background_of_a_shell() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with reported(Screen()):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_signal_handler_of_the_program_is_put_back() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from hatch_lambda_layer._internal.zip_reader import ArchiveError, ZipEntry, read_directory
 from hatch_lambda_layer.exceptions import WheelError
-from hatch_lambda_layer.wheels.verify import prove
+from hatch_lambda_layer.wheels.verify import verify_wheel
 from hatch_lambda_layer.wheels.wheel import Wheel, read_member
 from tests.support.hostile_zips import HOSTILE_ZIPS
 from tests.support.unusual_wheels import UNUSUAL
@@ -330,13 +330,13 @@ def test_damage_gives_an_error_or_does_no_harm(name: str, tmp_path: Path) -> Non
     data = zip64(spec.members) if name == "zip64-end" else spec.data
     path = tmp_path / spec.filename
     path.write_bytes(data)
-    expected = facts(prove(path, spec.filename, ""))
+    expected = facts(verify_wheel(path, spec.filename, ""))
     messages = []
 
     for damaged in flipped_and_cut(data, seed=len(data)):
         path.write_bytes(damaged)
         try:
-            wheel = prove(path, spec.filename, "")
+            wheel = verify_wheel(path, spec.filename, "")
         except WheelError as error:
             messages.append(str(error))
         else:

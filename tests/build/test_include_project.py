@@ -144,11 +144,9 @@ def version_of(built: BuiltLayer) -> str:
 @pytest.mark.parametrize(
     "text",
     [
+        # hatchling finds the one in `[project]`, the other among the files.
         pytest.param(HATCHLING + '[project]\nname = "my-app"\n', id="no version"),
-        pytest.param(HATCHLING + NAMED + 'readme = "missing.md"\n', id="no readme"),
         pytest.param(HATCHLING + NAMED.replace("my-app", "other"), id="no package"),
-        pytest.param(HATCHLING + NAMED + HOOKS.format("unknown"), id="unknown hook"),
-        pytest.param(HATCHLING + NAMED + 'dependencies = "x"\n', id="wrong type"),
     ],
 )
 def test_a_project_that_its_backend_cannot_build_is_an_error(project: Project, text: str) -> None:
@@ -158,38 +156,30 @@ def test_a_project_that_its_backend_cannot_build_is_an_error(project: Project, t
     assert not project.zip.exists()
 
 
-@pytest.mark.parametrize("failure", ["raise RuntimeError('no luck')", "import not_there"])
-def test_a_build_hook_of_the_project_that_fails_is_an_error(project: Project, failure: str) -> None:
-    hook = HOOK.format(f"        {failure}\n")
+def test_a_build_hook_of_the_project_that_fails_is_an_error(project: Project) -> None:
+    hook = HOOK.format("        raise RuntimeError('no luck')\n")
     write(project, HATCHLING + NAMED + HOOKS.format("custom"), {**MODULE, "hatch_build.py": hook})
-    with pytest.raises(BuildError, match=r"no luck|not_there") as caught:
+    with pytest.raises(BuildError, match="no luck") as caught:
         project.build()
     assert "the project `my-app`" in caught.value.message
 
 
-@pytest.mark.parametrize(
-    "hook", [HOOKS.format("lambda-layer"), "[tool.hatch.build.hooks.lambda-layer]\n"]
-)
-def test_the_hook_of_the_layer_does_not_run_for_it(project: Project, hook: str) -> None:
+def test_the_hook_of_the_layer_does_not_run_for_it(project: Project) -> None:
     # It would build the layer again; nor is this package asked for on any index.
     system = HATCHLING.replace('["hatchling"]', '["hatchling", "hatch-lambda-layer>=99"]')
-    write(project, system + NAMED + hook, MODULE)
+    hooks = HOOKS.format("lambda-layer") + "[tool.hatch.build.hooks.lambda-layer]\n"
+    write(project, system + NAMED + hooks, MODULE)
     project.build()
     assert "python/my_app/__init__.py" in names(project.zip)
     assert not [name for name in names(project.zip) if name.startswith("python/hatch_lambda")]
 
 
-def test_other_hooks_of_the_project_run_for_it(project: Project) -> None:
-    hook = HOOK.format("        build_data['force_include'][__file__] = f'my_app/{version}.py'\n")
-    text = HATCHLING + NAMED + HOOKS.format("custom")
-    write(project, text, {**MODULE, "hatch_build.py": hook})
-    project.build()
-    assert "python/my_app/standard.py" in names(project.zip)
-
-
-def test_what_builds_it_finds_no_secret(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_hooks_of_the_project_run_for_it_and_find_no_secret(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-7Qx")
     hook = HOOK.format(
+        "        build_data['force_include'][__file__] = f'my_app/{version}.py'\n"
         "        import os, pathlib\n"
         "        text = repr(dict(os.environ))\n"
         "        pathlib.Path(self.root, 'src/my_app/told.py').write_text(f'TOLD = {text!r}')\n"
@@ -197,6 +187,7 @@ def test_what_builds_it_finds_no_secret(project: Project, monkeypatch: pytest.Mo
     text = HATCHLING + NAMED + HOOKS.format("custom")
     write(project, text, {**MODULE, "hatch_build.py": hook})
     project.build()
+    assert "python/my_app/standard.py" in names(project.zip)
     with ZipFile(project.zip) as archive:
         told = archive.read("python/my_app/told.py")
     assert b"PATH" in told

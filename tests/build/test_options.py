@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_lambda_layer.exceptions import ConfigError, LambdaLayerError, OriginError, SelectionError
+from hatch_lambda_layer.exceptions import (
+    BuildError,
+    ConfigError,
+    LambdaLayerError,
+    OriginError,
+    SelectionError,
+)
 from tests.support.container_engine import ContainerEngine, image_name
 from tests.support.displays import Lines
 from tests.support.layer_project import ALPHA, BETA, Project, names
 from tests.support.lock_factory import LockedPackage, locked, pylock
-from tests.support.source_factory import copying_project, write_files
+from tests.support.source_factory import IN_TREE, copying_project, write_files
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
@@ -102,6 +108,19 @@ def test_option_build_decides_whether_a_source_is_built(project: Project) -> Non
         project.build()
     project.configure(build="local")
     assert packages(project) == ["lib"]
+
+
+def test_option_build_timeout_ends_a_build_that_takes_longer(project: Project) -> None:
+    slow = b"import time\ndef build_wheel(*args): time.sleep(300)\n"
+    write_files(project.root / "lib", {"pyproject.toml": IN_TREE.encode(), "backend.py": slow})
+    folder = LockedPackage(name="lib", directory={"path": "lib"})
+    project.lockfile.write_text(pylock(folder), encoding="utf-8")
+    project.configure(build_timeout=3)
+    with pytest.raises(BuildError, match=r"not done after 3 seconds \(`build-timeout`\)"):
+        project.build()
+    project.configure(build_timeout=0)
+    with pytest.raises(ConfigError, match="build-timeout"):
+        project.build()
 
 
 def test_option_container_says_where_what_is_native_is_built(

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_lambda_layer._internal.ownership import owned
+from hatch_lambda_layer._internal.store import Store
+from hatch_lambda_layer.build.inputs import find_inputs
 from hatch_lambda_layer.exceptions import ConfigError
+from hatch_lambda_layer.wheels.selection import Selection
 from tests.support.displays import Lines
 from tests.support.index_server import IndexServer
 from tests.support.layer_project import ALPHA, BETA, Project, names, stamps
@@ -20,6 +24,9 @@ from tests.support.wheel_factory import WheelSpec
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from hatch_lambda_layer.build.inputs import BuildContext, BuildInputs
+    from hatch_lambda_layer.config.layer import Member
 
 DEV = WheelSpec(name="dev-tool")
 
@@ -43,6 +50,63 @@ def test_a_layer_holds_the_locked_wheels_and_its_manifest_tells_of_them(project:
     assert [each["name"] for each in manifest["packages"]] == ["alpha", "beta"]
     assert manifest["zipped_size"] == project.zip.stat().st_size
     assert manifest["findings"] == []
+
+
+def _without_layer(project: Project) -> None:
+    shutil.rmtree(project.zip.parent)
+    project.index.requests.clear()
+
+
+@pytest.mark.fault(73)
+def test_a_restored_cache_is_used_without_an_index(project: Project, cache_dir: Path) -> None:
+    project.build()
+    _without_layer(project)
+    before = cache_dir.with_name("before")
+    cache_dir.rename(before)
+    shutil.copytree(before, cache_dir, copy_function=shutil.copyfile)
+    display = Lines()
+    assert project.build(display).rebuilt
+    assert project.index.requests == []
+    assert "Fetching" not in display.text
+
+
+@pytest.mark.fault(74)
+def test_in_a_cache_that_others_can_write_a_selection_is_not_believed_and_one_warning_says_so(
+    project: Project, cache_dir: Path
+) -> None:
+    project.configure(runtimes=["python3.13", "python3.12"])
+    cache_dir.mkdir()
+    project.build_all()
+    expected = [path.read_bytes() for path in sorted(project.zip.parent.glob("*.zip"))]
+    # Somebody who knows of the checksum makes the lock select nothing but alpha.
+    store = Store(cache_dir)
+    for path in (cache_dir / "v2" / "selections").glob("*/*"):
+        selection = Selection.decode(store.get("selections", path.name) or b"")
+        assert selection is not None
+        forged = selection._replace(wheels=selection.wheels[:1])
+        store.put("selections", path.name, forged.encode())
+    cache_dir.chmod(0o777)
+    _without_layer(project)
+    display = Lines()
+    project.build_all(display)
+    assert [path.read_bytes() for path in sorted(project.zip.parent.glob("*.zip"))] == expected
+    assert project.index.requests == []
+    assert display.text.count("Other users can write to the cache") == 1
+
+
+@pytest.mark.fault(75)
+def test_a_warm_cache_that_can_not_be_written_is_used(project: Project, cache_dir: Path) -> None:
+    project.build()
+    first = project.zip.read_bytes()
+    _without_layer(project)
+    # Files where folders should be: what holds even for root, whom no permission keeps out.
+    for name in ("tmp", "locks"):
+        shutil.rmtree(cache_dir / "v2" / name, ignore_errors=True)
+        (cache_dir / "v2" / name).touch()
+    shutil.rmtree(cache_dir / "v2" / "selections")
+    project.build()
+    assert project.zip.read_bytes() == first
+    assert project.index.requests == []
 
 
 def test_a_second_build_does_nothing_and_says_so(project: Project) -> None:
@@ -290,12 +354,49 @@ def test_a_date_that_is_none_is_an_error_before_anything_is_fetched(
     assert not project.zip.exists()
 
 
-def test_nothing_but_the_layer_and_its_manifest_is_written(
-    project: Project, cache_dir: Path
+@pytest.mark.fault(67)
+def test_a_build_leaves_the_work_folders_of_living_builds_and_removes_those_of_dead_ones(
+    project: Project,
 ) -> None:
+    (project.root / "data.txt").write_text("data")
+    project.configure(force_include={"data.txt": "python/data.txt"})
+    layout = project.project_build(Lines()).layout
+    alive, dead = layout.dir_artifacts / "alive", layout.dir_artifacts / "dead"
+    layout.dir_artifacts.mkdir(parents=True)
+    with owned(alive):
+        for folder in (alive, dead):
+            folder.mkdir()
+            (folder / "included.pack").write_bytes(b"half of it")
+        project.build()
+        project.project_build(Lines()).clean()
+        assert (alive / "included.pack").read_bytes() == b"half of it"
+        assert not dead.exists()
+    project.build()
+    assert not layout.dir_artifacts.exists()
+
+
+@pytest.mark.fault(67)
+def test_builds_of_one_project_never_have_the_same_work_folder(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.root / "data.txt").write_text("data")
+    project.configure(force_include={"data.txt": "python/data.txt"})
+    seen: list[Path] = []
+
+    def find(context: BuildContext, member: Member, selection: Selection) -> BuildInputs:
+        seen.append(context.layout.dir_work)
+        return find_inputs(context, member, selection)
+
+    monkeypatch.setattr("hatch_lambda_layer.build.pipeline.find_inputs", find)
+    project.build()
+    project.build()
+    assert len({path.name for path in seen}) == 2
+    assert {path.parent for path in seen} == {project.project_build(Lines()).layout.dir_artifacts}
+
+
+@pytest.mark.fault(43)
+def test_nothing_but_the_layer_and_its_manifest_is_written(project: Project) -> None:
     before = set(project.root.rglob("*"))
     project.build()
     made = set(project.root.rglob("*")) - before
     assert made == {project.zip.parent, project.zip, project.json}
-    # The lock of the build lies in the cache, where nobody uploads it from.
-    assert list((cache_dir / "locks").iterdir())

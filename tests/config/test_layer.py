@@ -34,6 +34,7 @@ KEYS = {
     "exclude",
     "allow-missing",
     "build",
+    "build-timeout",
     "container",
     "prune",
     "force-include",
@@ -77,6 +78,7 @@ def test_only_the_runtime_has_to_be_named() -> None:
         exclude=(),
         allow_missing=(),
         build="local",
+        build_timeout=600,
         container=ContainerConfig(),
         prune=(),
         force_include=(),
@@ -99,6 +101,7 @@ def test_every_key_is_read() -> None:
         exclude = ["boto3", "six"]
         allow-missing = ["six"]
         build = "never"
+        build-timeout = 60
         prune = ["tests", "python/*/data/"]
         max-size = "100 MiB"
         force-include = { "config" = "python/config", "a.txt" = "/etc/a.txt" }
@@ -111,7 +114,7 @@ def test_every_key_is_read() -> None:
     assert config.include_project is True
     assert config.requirements == ("a.txt", "b.txt")
     assert (config.exclude, config.allow_missing) == (("boto3", "six"), ("six",))
-    assert config.build == "never"
+    assert (config.build, config.build_timeout) == ("never", 60)
     assert config.prune == ("tests", "python/*/data/")
     assert config.max_size == 104_857_600
     assert config.force_include == (("a.txt", "etc/a.txt"), ("config", "python/config"))

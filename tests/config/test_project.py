@@ -117,6 +117,12 @@ def test_poetrys_groups_are_read_with_those_they_include() -> None:
     assert asked(POETRY, groups=("dev",)) == [*POETRY_MAIN, "pytest"]
 
 
+def test_a_standard_group_may_include_one_of_an_older_table() -> None:
+    table = '[dependency-groups]\nall = [{include-group = "ETL"}, {include-group = "old"}]\n'
+    text = table + '[tool.pdm.dev-dependencies]\nold = ["nose"]\n' + POETRY
+    assert asked(text, groups=("all",)) == [*POETRY_MAIN, "pandas[excel]", "nose"]
+
+
 def test_beside_the_standard_table_poetrys_only_says_where_packages_come_from() -> None:
     table = '[project]\nname = "app"\ndependencies = ["requests"]\n'
     assert asked(table + POETRY) == ["requests"]

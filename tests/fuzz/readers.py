@@ -37,7 +37,7 @@ from hatch_lambda_layer.wheel_builders.unpacking import unpack
 from hatch_lambda_layer.wheel_builders.versioning import reads_repository
 from hatch_lambda_layer.wheels.outdated import check_release, find_releases, locked_version
 from hatch_lambda_layer.wheels.selection import LockedWheel, select
-from hatch_lambda_layer.wheels.verify import prove
+from hatch_lambda_layer.wheels.verify import verify_wheel
 from hatch_lambda_layer.wheels.wheel import Wheel, read_member
 from tests.support.displays import Lines
 
@@ -69,7 +69,7 @@ def read_wheel(data: bytes, folder: Path) -> None:
     """Verify a wheel; what is accepted has to be what any other program finds in it."""
     path = folder / DEMO.filename
     path.write_bytes(data)
-    wheel = prove(path, DEMO.filename, "0" * 64)
+    wheel = verify_wheel(path, DEMO.filename, "0" * 64)
     with zipfile.ZipFile(path) as archive:
         for member in wheel.members:
             content = read_member(wheel, member)

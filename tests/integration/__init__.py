@@ -122,7 +122,7 @@ class LayerProject:
 
     def leftovers(self) -> list[Path]:
         """Give the temporary files that lie in the output, the work folder and the cache."""
-        folders = [self.zip.parent, self.directory / "build", self.cache / "v1" / "tmp"]
+        folders = [self.zip.parent, self.directory / "build", self.cache / "v2" / "tmp"]
         found = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
         return [path for path in found if path not in (self.zip, self.manifest)]
 

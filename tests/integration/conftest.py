@@ -1,12 +1,14 @@
-"""The service of `fixtures/orders-api`, locked and built once for every test that looks at it."""
+"""The service of `fixtures/orders-api`, locked and built once for all tests of all workers."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 import uv
 
-from tests.support.system_parts import MissingPart, require
+from tests.support.system_parts import MissingPart, cached, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,13 +30,25 @@ _NO_NETWORK = ("dns error", "error sending request", "failed to fetch", "timed o
 
 @dataclass(frozen=True, kw_only=True)
 class OrdersApi:
-    """A copy of the service, in a copy of the checkout whose plugin it names by `../..`."""
+    """A copy of the service, in a copy of the checkout whose plugin it names by `../..`.
 
-    checkout: Path
-    layers: Path
-    """The layers as `python -m hatchling build -t lambda-layer` has built them into `cache`."""
-    cache: Path
+    The checkout lies in `own`, a folder of this worker; `shared` is the same for all of them.
+    """
+
+    own: Path
+    shared: Path
     environment: dict[str, str]
+    """The variables of every command; all workers have one cache."""
+
+    @property
+    def checkout(self) -> Path:
+        """The copy of the checkout."""
+        return self.own / "checkout"
+
+    @property
+    def layers(self) -> Path:
+        """The layers as `python -m hatchling build -t lambda-layer` has built them."""
+        return self.shared / "layers"
 
     @property
     def project(self) -> Path:
@@ -82,25 +96,41 @@ def command_line(python: Path | str = sys.executable) -> list[str]:
 
 @pytest.fixture(scope="session")
 def orders_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrdersApi]:
-    """Lock the service by the real uv, and build its eight layers from an empty cache."""
-    base = tmp_path_factory.mktemp("orders-api")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(_OUTER)}
-    environment |= {
-        "HATCH_DATA_DIR": str(base / "hatch"),
-        "HATCH_LAMBDA_LAYER_CACHE_DIR": str(base / "cache"),
+    """Give the service to this worker; the first that asks has it locked and built for all."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    shared = base / "shared"
+    shared.mkdir(exist_ok=True)
+    with (base / "shared.users").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        built = cached("orders-api", _build, shared)
+        own = tmp_path_factory.mktemp("orders-api")
+        shutil.copytree(built / "checkout", own / "checkout")
+        yield _service(own, built)
+        shutil.rmtree(own)
+        # Whoever uses it last removes it.
+        with suppress(BlockingIOError):
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(shared)
+
+
+def _service(own: Path, shared: Path) -> OrdersApi:
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith(_OUTER)}
+    places = {
+        "HATCH_DATA_DIR": str(own / "hatch"),
+        "HATCH_LAMBDA_LAYER_CACHE_DIR": str(shared / "cache"),
     }
-    service = OrdersApi(
-        checkout=base / "checkout",
-        layers=base / "layers",
-        cache=base / "cache",
-        environment=environment,
-    )
+    return OrdersApi(own=own, shared=shared, environment=inherited | places)
+
+
+def _build(folder: Path) -> None:
+    """Lock the service by the real uv, and build its eight layers from an empty cache."""
+    service = _service(folder, folder)
     _copy_checkout(service)
     require(_lock, service)
     build = [sys.executable, "-m", "hatchling", "build", "-t", "lambda-layer"]
     service.run(*build, "-d", service.layers)
-    yield service
-    shutil.rmtree(base)
 
 
 @pytest.fixture

@@ -9,10 +9,14 @@ import os
 import signal
 import sys
 import threading
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_lambda_layer._internal.store import Store
+from hatch_lambda_layer.wheels.cache import WheelCache
+from hatch_lambda_layer.wheels.selection import LockedWheel
 from tests.integration import (
     COMMAND,
     ENTRANCE_NAMES,
@@ -114,7 +118,7 @@ def test_builds_of_one_project_wait_for_each_other(
     assert ["up to date" in text for text in said] == [False] + [True] * (builds - 1)
     assert project.packages() == NAMES
     assert project.leftovers() == []
-    assert len(server.requests) == 2 * len(WHEELS), "every wheel was fetched once"
+    assert len(server.requests) == len(WHEELS), "every wheel was fetched once"
 
 
 @pytest.mark.fault(43)
@@ -128,6 +132,43 @@ def test_builds_that_start_at_the_same_moment_all_succeed(project: LayerProject)
     finish([project.start(entrance=entrance) for entrance in ENTRANCES * 2])
     assert project.packages() == NAMES
     assert project.leftovers() == []
+
+
+@pytest.mark.fault(67)
+def test_builds_of_one_project_with_caches_of_their_own_wait_for_each_other(
+    project: LayerProject, server: GatedServer
+) -> None:
+    others = [LayerProject(project.directory, project.cache / f"own {each}") for each in "ab"]
+    said = meet(server, project.start, [each.start for each in others])
+    assert ["up to date" in text for text in said] == [False, True, True]
+    assert project.packages() == NAMES
+    assert project.leftovers() == []
+
+
+@pytest.mark.fault(67)
+@pytest.mark.parametrize("read_only", [False, True])
+def test_builds_with_caches_of_their_own_that_start_at_once_write_one_sound_layer(
+    project: LayerProject, *, read_only: bool
+) -> None:
+    pyproject = project.directory / "pyproject.toml"
+    noise = hashlib.shake_128(b"noise").digest(3_000_000)
+    (project.directory / "data.bin").write_bytes(noise)
+    table = '[tool.lambda-layer.force-include]\n"data.bin" = "python/data.bin"\n'
+    if read_only:
+        # Nothing has to be made for the layer, and the output lies elsewhere.
+        project.directory.chmod(0o555)
+    else:
+        pyproject.write_text(f"{pyproject.read_text()}\n{table}")
+    output = project.directory.parent / "out"
+    builds = [LayerProject(project.directory, project.cache / str(each)) for each in range(6)]
+    finish([each.start("--output", str(output)) for each in builds])
+    with zipfile.ZipFile(output / "layer.zip") as layer:
+        assert layer.testzip() is None
+        assert read_only or layer.read("python/data.bin") == noise
+    assert sorted(path.name for path in output.iterdir()) == ["layer.json", "layer.zip"]
+    left = {path.name for path in (project.directory / "build").rglob("*") if path.is_file()}
+    assert left == (set() if read_only else {".gitignore", "CACHEDIR.TAG"})
+    project.directory.chmod(0o755)
 
 
 @pytest.mark.fault(43, 48)
@@ -173,11 +214,11 @@ def test_a_clean_build_beside_another_one_harms_neither(
     assert project.leftovers() == []
 
 
-@pytest.mark.fault(43)
+@pytest.mark.fault(43, 71)
 def test_projects_with_one_cold_cache_do_not_disturb_each_other(
     tmp_path: Path, server: GatedServer
 ) -> None:
-    names = ("one", "two", "three")
+    names = ("one", "two", "three", "four", "five", "six")
     projects = [
         LayerProject(make_project(tmp_path / name).directory, tmp_path / "cache") for name in names
     ]
@@ -186,6 +227,12 @@ def test_projects_with_one_cold_cache_do_not_disturb_each_other(
     said = finish([each.start() for each in projects])
     assert not any(WAITS in text for text in said)
     assert len({each.zip.read_bytes() for each in projects}) == 1
+    cache = WheelCache(Store(tmp_path / "cache"))
+    for wheel in WHEELS:
+        kept = cache.wheel(
+            LockedWheel(wheel.name, wheel.version, wheel.filename, wheel.sha256, None, "", None)
+        )
+        assert kept is not None, "the verification is of the file that is there"
     for each in projects:
         assert each.packages() == NAMES
         assert each.leftovers() == []

@@ -19,12 +19,13 @@ from tests.integration import (
     ENTRANCES,
     HATCHLING,
     LAYER_TABLE,
+    PYPROJECT,
     LayerProject,
     big_wheel,
     make_project,
 )
 from tests.support.index_server import Hang, IndexServer, Status
-from tests.support.lock_factory import uv_project
+from tests.support.lock_factory import LockedFile, LockedPackage, uv_project
 from tests.support.waiting import wait_until
 from tests.support.wheel_factory import WheelSpec
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-MOMENTS = 25
 # Two versions of each wheel, so that the layer of each build differs from the one before.
 WHEELS = {
     version: [big_wheel(name, 700_000, version) for name in ("alpha", "beta", "gamma")]
@@ -81,7 +81,7 @@ def contents(project: LayerProject) -> tuple[bytes, bytes]:
 def forget_wheels(project: LayerProject) -> None:
     """Make the cache cold, but leave what a killed build may have left in it."""
     for folder in ("wheels", "selections"):
-        shutil.rmtree(project.cache / "v1" / folder, ignore_errors=True)
+        shutil.rmtree(project.cache / "v2" / folder, ignore_errors=True)
 
 
 def build_both(
@@ -116,22 +116,24 @@ def interrupt(process: subprocess.Popen[str], number: signal.Signals) -> str:
     return said
 
 
+@pytest.mark.moments
 @pytest.mark.fault(41)
 @pytest.mark.parametrize("cold", [True, False], ids=["cold cache", "warm cache"])
 def test_a_build_killed_at_any_moment_leaves_the_old_zip_or_the_new_one(
-    project: LayerProject, server: IndexServer, *, cold: bool
+    project: LayerProject, server: IndexServer, *, cold: bool, all_moments: bool
 ) -> None:
     layers, duration = build_both(project, server, cold=cold)
     numbers = random.Random(41)  # noqa: S311
+    moments = 25 if all_moments else 8
     killed = 0
-    for moment in range(MOMENTS):
+    for moment in range(moments):
         old, new = ("1.0", "2.0") if moment % 2 else ("2.0", "1.0")
         project.lock(server, *WHEELS[new])
         if cold:
             forget_wheels(project)
         with project.start() as process:
             # One moment in each slice of the whole: random, and spread over all of it.
-            time.sleep((moment + numbers.random()) / MOMENTS * duration)
+            time.sleep((moment + numbers.random()) / moments * duration)
             process.kill()
         if process.returncode == -signal.SIGKILL:
             killed += 1
@@ -143,7 +145,7 @@ def test_a_build_killed_at_any_moment_leaves_the_old_zip_or_the_new_one(
         project.build()
         assert contents(project) == layers[new]
         assert project.leftovers() == []
-    assert killed > MOMENTS / 3
+    assert killed > moments / 3
 
 
 @pytest.mark.fault(41)
@@ -158,7 +160,7 @@ def test_the_next_build_sweeps_what_a_killed_one_has_left(
         project.build()
     path = project.directory / leftover
     if leftover == "cache":
-        path = project.cache / "v1" / "tmp" / "0a1b2c3d4e5f6071"
+        path = project.cache / "v2" / "tmp" / "0a1b2c3d4e5f6071"
     path.write_bytes(b"half of something")
     project.build()
     assert project.leftovers() == []
@@ -237,6 +239,100 @@ def test_no_uv_lives_on_when_a_build_is_interrupted(
     assert project.packages() == ["small"]
 
 
+SLOW_BACKEND = """
+import pathlib, time
+def build_wheel(*args):
+    pathlib.Path({running!r}).touch()
+    time.sleep(120)
+"""
+TWO_LAYERS = '[tool.lambda-layer]\nruntimes = ["python3.12", "python3.13"]\n'
+FIRST, SECOND = (f"layer-python3.{minor}-x86_64.zip" for minor in (12, 13))
+
+
+@pytest.mark.fault(77)
+@pytest.mark.parametrize("number", EXIT_CODES, ids=lambda number: number.name)
+@pytest.mark.parametrize("entrance", ENTRANCES, ids=ENTRANCE_NAMES)
+def test_nothing_more_is_built_when_the_build_of_the_project_is_interrupted(
+    tmp_path: Path, number: signal.Signals, entrance: Sequence[str]
+) -> None:
+    project = make_project(
+        tmp_path / "project",
+        PYPROJECT.replace(LAYER_TABLE, f"{TWO_LAYERS}include-project = true\n").replace(
+            '["hatchling"]\nbuild-backend = "hatchling.build"',
+            '[]\nbuild-backend = "backend"\nbackend-path = ["."]',
+        ),
+    )
+    project.write_lock()
+    running = tmp_path / "running"
+    backend = SLOW_BACKEND.format(running=str(running))
+    (project.directory / "backend.py").write_text(backend, encoding="utf-8")
+    with project.start(entrance=entrance) as process:
+        wait_until(running.exists)
+        said = interrupt(process, number)
+    assert "no layer was written" in said
+    assert "failed" not in said
+    assert said.count("Building") == 1
+    # The two files tell others that the folder is not of the project.
+    assert {each.name for each in project.leftovers()} == {".gitignore", "CACHEDIR.TAG"}
+
+
+def two_layers(tmp_path: Path, server: IndexServer) -> LayerProject:
+    """Make a project whose second layer alone needs the second wheel."""
+    project = make_project(tmp_path / "two", PYPROJECT.replace(LAYER_TABLE, TWO_LAYERS))
+    alpha, beta = (
+        LockedPackage(
+            wheels=[LockedFile.of(wheel, server.file_url(wheel.filename))],
+            index=server.simple_url,
+            marker=marker,
+        )
+        for wheel, marker in zip(
+            WHEELS["1.0"][:2], (None, "python_full_version >= '3.13'"), strict=True
+        )
+    )
+    project.write_lock(alpha, beta)
+    return project
+
+
+@pytest.mark.fault(78)
+@pytest.mark.parametrize("entrance", ENTRANCES, ids=ENTRANCE_NAMES)
+def test_an_interruption_says_which_layers_are_written(
+    tmp_path: Path, server: IndexServer, entrance: Sequence[str]
+) -> None:
+    project = two_layers(tmp_path, server)
+    path = server.path_of(WHEELS["1.0"][1].filename)
+    server.script(path, Hang(60))
+    with project.start(entrance=entrance) as process:
+        wait_until(lambda: server.requests_for(path))
+        said = interrupt(process, signal.SIGTERM)
+    assert f"Interrupted: written: {FIRST}; what was there before is untouched otherwise" in said
+    assert sorted(each.name for each in project.zip.parent.glob("*.zip")) == [FIRST]
+
+
+@pytest.mark.fault(78)
+@pytest.mark.parametrize("entrance", ENTRANCES, ids=ENTRANCE_NAMES)
+def test_clean_removes_the_old_layers_when_the_new_ones_are_there(
+    tmp_path: Path, server: IndexServer, entrance: Sequence[str]
+) -> None:
+    project = two_layers(tmp_path, server)
+    project.build(entrance=entrance)
+    stale = project.zip.parent / "layer-python3.11-x86_64.zip"
+    stale.write_bytes(b"of an earlier matrix")
+    before = {path.name: path.read_bytes() for path in project.zip.parent.iterdir()}
+    forget_wheels(project)
+    path = server.path_of(WHEELS["1.0"][0].filename)
+    asked = len(server.requests_for(path))
+    server.script(path, Hang(60))
+    with project.start("--clean", entrance=entrance) as process:
+        wait_until(lambda: len(server.requests_for(path)) > asked)
+        said = interrupt(process, signal.SIGINT)
+    assert "no layer was written" in said
+    assert {path.name: path.read_bytes() for path in project.zip.parent.iterdir()} == before
+    ages = {name: (project.zip.parent / name).stat().st_mtime_ns for name in (FIRST, SECOND)}
+    project.build("--clean", entrance=entrance)
+    assert not stale.exists()
+    assert all((project.zip.parent / name).stat().st_mtime_ns > ages[name] for name in ages)
+
+
 def opened_when_read(pipe: Path) -> int:
     """Open a pipe for writing as soon as somebody has opened it for reading."""
     opened: list[int] = []
@@ -271,19 +367,21 @@ def test_a_build_that_waits_for_another_one_is_interrupted_alone(
     assert project.packages() == ["alpha", "beta", "gamma"]
 
 
+@pytest.mark.moments
 @pytest.mark.fault(42)
 def test_a_build_that_is_terminated_at_any_moment_leaves_nothing_behind(
-    project: LayerProject, server: IndexServer
+    project: LayerProject, server: IndexServer, *, all_moments: bool
 ) -> None:
     layers, duration = build_both(project, server, cold=True)
     numbers = random.Random(42)  # noqa: S311
-    for moment in range(8):
+    moments = 16 if all_moments else 5
+    for moment in range(moments):
         old, new = ("1.0", "2.0") if moment % 2 else ("2.0", "1.0")
         project.lock(server, *WHEELS[new])
         forget_wheels(project)
         with project.start() as process:
             # The first third of the time, Python starts and has no handler yet.
-            time.sleep((0.3 + 0.7 * (moment + numbers.random()) / 8) * duration)
+            time.sleep((0.3 + 0.7 * (moment + numbers.random()) / moments) * duration)
             process.terminate()
             _, said = process.communicate(timeout=20)
         assert process.returncode in (0, 143, -signal.SIGTERM), said
@@ -335,7 +433,7 @@ def test_a_full_disk_while_the_cache_is_filled_is_reported(
 
 @pytest.mark.fault(40)
 @pytest.mark.parametrize("entrance", [COMMAND, HATCHLING], ids=ENTRANCE_NAMES)
-@pytest.mark.parametrize("blocked", [".", "locks", "v1", "v1/tmp", "v1/wheels"])
+@pytest.mark.parametrize("blocked", [".", "v2", "v2/tmp", "v2/wheels"])
 def test_a_cache_that_can_not_be_written_is_named_with_its_variable(
     project: LayerProject, blocked: str, entrance: Sequence[str]
 ) -> None:

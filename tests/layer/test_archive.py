@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import io
 import os
@@ -24,6 +26,7 @@ import pytest
 from hatch_lambda_layer._internal.zip_reader import read_directory
 from hatch_lambda_layer.exceptions import ConfigError, OutputError, SizeError
 from hatch_lambda_layer.layer.archive import archive_time, prepare, write_archive, write_text
+from hatch_lambda_layer.layer.inclusion import find_included, pack
 from hatch_lambda_layer.layer.size import check_size
 from hatch_lambda_layer.layer.tree import Entry, LayerTree
 
@@ -81,7 +84,11 @@ def from_wheels(folder: Path, count: int, *, shift: int = 0) -> LayerTree:
             raw = deflate.compress(content) + deflate.flush()
             path = f"python/{member}/{number}.txt"
             entry = made(path, content)._replace(
-                method=8, source=source, offset=len(data), compressed_size=len(raw)
+                method=8,
+                source=source,
+                offset=len(data),
+                compressed_size=len(raw),
+                packed_crc=zlib.crc32(raw),
             )
             entries.append(entry)
             data += raw
@@ -341,18 +348,45 @@ def test_an_output_below_a_file_is_named(tmp_path: Path) -> None:
         write_archive(SMALL, tmp_path / "dist/layer.zip", EARLIEST)
 
 
-@pytest.mark.parametrize("fault", ["shorter", "gone"])
-def test_a_source_that_changes_meanwhile_is_named(fault: str, tmp_path: Path) -> None:
+@pytest.mark.fault(68)
+@pytest.mark.parametrize("fault", ["shorter", "gone", "another byte", "shifted"])
+def test_a_source_that_changes_meanwhile_is_named_and_no_layer_is_written(
+    fault: str, tmp_path: Path
+) -> None:
     (tmp_path / "out").mkdir()
     tree = from_wheels(tmp_path, 3)
+    data = (tmp_path / "2.whl").read_bytes()
+    changed = {
+        "shorter": b"x",
+        "another byte": data[:-9] + bytes([data[-9] ^ 1]) + data[-8:],
+        "shifted": b"\0" + data[:-1],
+    }
     (tmp_path / "2.whl").unlink()
-    if fault == "shorter":
-        (tmp_path / "2.whl").write_bytes(b"x")
+    if fault in changed:
+        (tmp_path / "2.whl").write_bytes(changed[fault])
 
     with untouched(tmp_path / "out/layer.zip"), pytest.raises(OutputError) as caught:
         write_archive(tree, tmp_path / "out/layer.zip", EARLIEST)
 
     assert str(tmp_path / "2.whl") in str(caught.value)
+
+
+@pytest.mark.fault(68)
+def test_a_file_that_was_compressed_here_and_changed_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data.bin").write_bytes(NOISE)
+    pack_path = tmp_path / "pack"
+    with pack_path.open("wb") as file:
+        entries = pack(find_included(tmp_path, [("data.bin", "data.bin")]), pack_path, file)
+    good = written(LayerTree(tuple(entries)), tmp_path / "layer.zip")
+    with zipfile.ZipFile(io.BytesIO(good)) as archive:
+        assert archive.read("data.bin") == NOISE
+    # Another build writes its own into the same file.
+    with pack_path.open("r+b") as file:
+        file.seek(len(NOISE) // 2)
+        file.write(b"something else")
+    with pytest.raises(OutputError, match="has changed"):
+        write_archive(LayerTree(tuple(entries)), tmp_path / "layer.zip", EARLIEST)
+    assert (tmp_path / "layer.zip").read_bytes() == good
 
 
 def test_an_interrupted_write_leaves_neither_file_nor_thread(tmp_path: Path) -> None:
@@ -384,3 +418,22 @@ def test_only_leftovers_of_the_same_zip_are_swept(tmp_path: Path) -> None:
     prepare(tmp_path / "layer.zip")
 
     assert names(tmp_path) == sorted(kept)
+
+
+@pytest.mark.fault(67, 72)
+@pytest.mark.parametrize("locks", [True, False])
+def test_what_another_build_is_writing_is_not_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, locks: bool
+) -> None:
+    class Meanwhile(LayerTree):
+        def __iter__(self) -> Iterator[Entry]:
+            prepare(tmp_path / "layer.zip")
+            yield from self.entries
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    if not locks:
+        monkeypatch.setattr(fcntl, "flock", no_locks)
+    written(Meanwhile((made("a", NOISE),)), tmp_path / "layer.zip")
+    assert names(tmp_path) == ["layer.zip"]

@@ -13,7 +13,7 @@ from hatch_lambda_layer.exceptions import ConflictError, LambdaLayerError
 from hatch_lambda_layer.layer.composition import compose
 from hatch_lambda_layer.layer.inclusion import find_included
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
-from hatch_lambda_layer.wheels.verify import prove
+from hatch_lambda_layer.wheels.verify import verify_wheel
 from tests.support.layer_project import Project, names, stamps
 from tests.support.wheel_factory import EXECUTABLE_FILE, Member, WheelSpec
 
@@ -30,7 +30,7 @@ TARGET = Target(runtimes()["python3.13"], Architecture.X86_64)
 def composed(
     folder: Path, *specs: WheelSpec, prune: Sequence[str] = ()
 ) -> tuple[LayerTree, list[Finding]]:
-    wheels = [prove(spec.write(folder), spec.filename, spec.sha256) for spec in specs]
+    wheels = [verify_wheel(spec.write(folder), spec.filename, spec.sha256) for spec in specs]
     return compose(wheels, [], folder / "pack", TARGET, prune)
 
 

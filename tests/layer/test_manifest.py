@@ -28,7 +28,7 @@ from hatch_lambda_layer.layer.manifest import (
 from hatch_lambda_layer.layer.placement import place
 from hatch_lambda_layer.layer.tree import Entry, LayerTree
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
-from hatch_lambda_layer.wheels.verify import prove
+from hatch_lambda_layer.wheels.verify import verify_wheel
 from tests.support.wheel_factory import Member, WheelSpec
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def digest(*entries: Entry) -> str:
 
 
 def layer(folder: Path, *specs: WheelSpec) -> tuple[LayerTree, list[Wheel]]:
-    wheels = [prove(spec.write(folder), spec.filename, spec.sha256) for spec in specs]
+    wheels = [verify_wheel(spec.write(folder), spec.filename, spec.sha256) for spec in specs]
     entries = [entry for wheel in wheels for entry in place(wheel, TARGET)[0]]
     return LayerTree(tuple(entries)).settled(), wheels
 

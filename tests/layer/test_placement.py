@@ -15,7 +15,7 @@ from hatch_lambda_layer.exceptions import ConflictError
 from hatch_lambda_layer.layer.placement import place
 from hatch_lambda_layer.layer.tree import Entry, LayerTree
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
-from hatch_lambda_layer.wheels.verify import prove
+from hatch_lambda_layer.wheels.verify import verify_wheel
 from tests.support.hostile_wheels import HOSTILE
 from tests.support.unusual_wheels import UNUSUAL
 from tests.support.wheel_factory import EXECUTABLE_FILE, STORED, Member, WheelSpec
@@ -32,7 +32,7 @@ ELF = b"\x7fELF\x02\x01\x01" + bytes(100)
 def placed(
     spec: WheelSpec, folder: Path, target: Target = TARGET
 ) -> tuple[dict[str, Entry], list[str]]:
-    entries, notes = place(prove(spec.write(folder), spec.filename, spec.sha256), target)
+    entries, notes = place(verify_wheel(spec.write(folder), spec.filename, spec.sha256), target)
     by_path = {entry.path: entry for entry in entries}
     assert len(by_path) == len(entries)
     return by_path, notes
@@ -221,7 +221,7 @@ def test_a_data_folder_that_overwrites_the_root_is_a_conflict(tmp_path: Path) ->
     hostile = HOSTILE["data-folder-overwrites-root"]()
     path = tmp_path / hostile.filename
     path.write_bytes(hostile.data)
-    entries, _ = place(prove(path, hostile.filename, hostile.sha256), TARGET)
+    entries, _ = place(verify_wheel(path, hostile.filename, hostile.sha256), TARGET)
 
     with pytest.raises(ConflictError) as caught:
         LayerTree(tuple(entries)).settled()
@@ -235,7 +235,7 @@ def test_a_file_that_is_equal_in_root_and_data_is_kept_and_recorded_once(tmp_pat
     spec = BASE.with_files(
         Member("demo/module.py", b"X = 1\n"), Member(f"{DATA}/purelib/demo/module.py", b"X = 1\n")
     )
-    entries, _ = place(prove(spec.write(tmp_path), spec.filename, spec.sha256), TARGET)
+    entries, _ = place(verify_wheel(spec.write(tmp_path), spec.filename, spec.sha256), TARGET)
 
     tree = LayerTree(tuple(entries)).settled()
 

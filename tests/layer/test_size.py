@@ -11,7 +11,7 @@ from hatch_lambda_layer.config.layer import LAMBDA_UNPACKED_LIMIT
 from hatch_lambda_layer.exceptions import SizeError
 from hatch_lambda_layer.layer.size import check_size
 from hatch_lambda_layer.layer.tree import Entry, LayerTree
-from hatch_lambda_layer.wheels.verify import prove
+from hatch_lambda_layer.wheels.verify import verify_wheel
 from tests.support.displays import Lines
 from tests.support.layer_project import Project, stamps
 from tests.support.wheel_factory import WheelSpec
@@ -33,8 +33,8 @@ def tree_of(size: int) -> LayerTree:
     return LayerTree((Entry.made("python/a.py", "a", b"")._replace(size=size),))
 
 
-def proved(spec: WheelSpec, folder: Path) -> Wheel:
-    return prove(spec.write(folder), spec.filename, spec.sha256)
+def verified(spec: WheelSpec, folder: Path) -> Wheel:
+    return verify_wheel(spec.write(folder), spec.filename, spec.sha256)
 
 
 @pytest.mark.fault(36)
@@ -64,7 +64,7 @@ def test_one_byte_above_the_limit_is_an_error() -> None:
 
 @pytest.mark.fault(36)
 def test_the_ten_largest_packages_are_named_the_largest_first(tmp_path: Path) -> None:
-    wheels = [proved(spec, tmp_path) for spec in TWELVE]
+    wheels = [verified(spec, tmp_path) for spec in TWELVE]
     entries = [
         Entry.made(f"python/{member.path}", wheel.name, b"")._replace(size=member.size)
         for wheel in wheels

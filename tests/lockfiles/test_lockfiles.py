@@ -17,6 +17,7 @@ from hatch_lambda_layer.exceptions import LambdaLayerError, LockfileError, Missi
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, find_lockfile
 from hatch_lambda_layer.lockfiles.default_index import default_index
+from hatch_lambda_layer.lockfiles.protocol import Lock
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheels.selection import LockedWheel, select
 from tests.support.index_server import IndexServer
@@ -490,3 +491,15 @@ def test_a_missing_interpreter_is_named_as_what_uv_needs(
         folder = broken_shim(tmp_path / "bin") if found == "broken" else tmp_path / "empty"
         monkeypatch.setenv("PATH", str(folder))
     refusal(project.directory, "interpreter that fits `requires-python`", "`uv python install`")
+
+
+def test_a_lock_that_was_kept_is_read_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "poetry.lock"
+    lock = Lock(path=path, command="poetry lock", text="ü = 1\n".encode(), warnings=("one", "two"))
+    assert Lock.decode(lock.encode(), path) == lock
+
+
+@pytest.mark.fault(70)
+@pytest.mark.parametrize("data", [b"", b"[", b"null", b'["a", 5, []]', b"\xff", b"[" * 200_000])
+def test_what_is_not_a_lock_counts_as_absent(data: bytes, tmp_path: Path) -> None:
+    assert Lock.decode(data, tmp_path) is None

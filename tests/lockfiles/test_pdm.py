@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -69,10 +69,13 @@ def locked(index: IndexServer, tmp_path_factory: pytest.TempPathFactory) -> Tool
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return make_home(tmp_path / "user", monkeypatch)
+
+
+def make_home(user: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the home of a person who has pdm on the path, and settings of it."""
-    program = require(tool_path, "pdm")
-    isolate(monkeypatch, tmp_path / "user", program)
-    home = tmp_path / "user" / "home"
+    isolate(monkeypatch, user, require(tool_path, "pdm"))
+    home = user / "home"
     config = home / "config" / "pdm"
     config.mkdir(parents=True)
     text = '[python]\nuse_venv = true\n\n[pypi]\nusername = "me"\npassword = "CANARY"\n'
@@ -87,6 +90,23 @@ def read(project: ToolProject | UvProject, **options: Any) -> Lock:
     request = LockRequest(layout=layout, **options)
     lockfile, path = find_lockfile(None, request)
     return lockfile.read(path, request, TARGET)
+
+
+class Read(NamedTuple):
+    """The lock of the set as it is read once for all tests, and what the index was asked then."""
+
+    lock: Lock
+    asked: int
+
+
+@pytest.fixture(scope="module")
+def as_read(
+    locked: ToolProject, index: IndexServer, tmp_path_factory: pytest.TempPathFactory
+) -> Read:
+    with pytest.MonkeyPatch.context() as patch:
+        make_home(tmp_path_factory.mktemp("user"), patch)
+        before = len(index.requests)
+        return Read(read(locked), len(index.requests) - before)
 
 
 def names(lock: Lock, target: Target = TARGET) -> set[str]:
@@ -110,14 +130,13 @@ def project_table(*dependencies: str) -> str:
 
 
 @pytest.mark.parametrize("target", EVERY_TARGET, ids=lambda target: target.id)
-@pytest.mark.usefixtures("home")
 def test_only_the_default_dependencies_of_the_target_get_in(
-    locked: ToolProject, target: Target
+    locked: ToolProject, as_read: Read, target: Target
 ) -> None:
     # `shim` is locked for every Python, because the development group needs it on every one.
     assert re.search(r'name = "shim"\n(?:(?!marker).*\n)*?\n', locked.lockfile.read_text("utf-8"))
     python, machine = target.runtime.id.removeprefix("python"), target.architecture.value
-    assert names(read(locked), target) == same_set.expected(python, machine)
+    assert names(as_read.lock, target) == same_set.expected(python, machine)
 
 
 @pytest.mark.usefixtures("home")
@@ -287,13 +306,11 @@ def test_everything_is_kept_where_a_dependency_is_not_understood() -> None:
 
 
 @pytest.mark.fault(14)
-@pytest.mark.usefixtures("home")
 def test_files_have_the_locked_hashes_whatever_the_index_says_now(
-    locked: ToolProject, index: IndexServer
+    as_read: Read, index: IndexServer
 ) -> None:
-    before = len(index.requests)
-    wheels = select(read(locked), TARGET).wheels
-    assert len(index.requests) == before
+    wheels = select(as_read.lock, TARGET).wheels
+    assert as_read.asked == 0
     for wheel in wheels:
         assert wheel.sha256 == hashlib.sha256(index.files[wheel.filename].data).hexdigest()
         page = f"{index.simple_url}{wheel.name}/"
@@ -525,11 +542,13 @@ def test_a_lock_of_pdm_2_11_to_2_16_is_read(locked: ToolProject, tmp_path: Path)
 
 @pytest.mark.fault(12)
 @pytest.mark.usefixtures("home")
-def test_line_ends_of_windows_change_nothing(locked: ToolProject, tmp_path: Path) -> None:
+def test_line_ends_of_windows_change_nothing(
+    locked: ToolProject, as_read: Read, tmp_path: Path
+) -> None:
     project = locked.copy_to(tmp_path / "app")
     for path in (project.lockfile, project.pyproject):
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert read(project).text == read(locked).text
+    assert read(project).text == as_read.lock.text
 
 
 # Nothing is changed.

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import tomllib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -104,9 +104,13 @@ def legacy(index: IndexServer, tmp_path_factory: pytest.TempPathFactory) -> Tool
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return make_home(tmp_path / "user", monkeypatch)
+
+
+def make_home(user: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the home of a person who has settings of poetry and a password in them."""
-    isolate(monkeypatch, tmp_path / "user")
-    home = tmp_path / "user" / "home"
+    isolate(monkeypatch, user)
+    home = user / "home"
     config = home / "config" / "pypoetry"
     config.mkdir(parents=True)
     (config / "config.toml").write_text("[virtualenvs]\nin-project = true\n", encoding="utf-8")
@@ -126,6 +130,37 @@ def read(project: ToolProject | Path, **options: Any) -> Lock:
     return lockfile.read(path, request, TARGET)
 
 
+class Read(NamedTuple):
+    """The lock of the set as it is read once for all tests, and what the index was asked then."""
+
+    lock: Lock
+    asked: int
+
+
+@pytest.fixture(scope="module")
+def as_read(
+    locked: ToolProject, index: IndexServer, tmp_path_factory: pytest.TempPathFactory
+) -> Read:
+    with pytest.MonkeyPatch.context() as patch:
+        make_home(tmp_path_factory.mktemp("user"), patch)
+        before = len(index.requests)
+        return Read(read(locked), len(index.requests) - before)
+
+
+NOTHING: dict[str, Any] = {}
+EVERYTHING = {"groups": ("docs", "dev"), "extras": ("cli",)}
+
+
+@pytest.fixture(scope="module")
+def legacy_as_read(
+    legacy: ToolProject, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Lock, Lock]:
+    """The legacy lock as it is read once for all tests, with nothing and with everything."""
+    with pytest.MonkeyPatch.context() as patch:
+        make_home(tmp_path_factory.mktemp("user"), patch)
+        return read(legacy, **NOTHING), read(legacy, **EVERYTHING)
+
+
 def names(lock: Lock, target: Target = TARGET) -> set[str]:
     return {wheel.name for wheel in select(lock, target).wheels}
 
@@ -139,12 +174,10 @@ def target(python: str, architecture: str = "x86_64") -> Target:
 
 @pytest.mark.parametrize("python", ["3.11", "3.13"])
 @pytest.mark.parametrize("machine", ["x86_64", "arm64"])
-@pytest.mark.usefixtures("home")
 def test_only_the_main_dependencies_of_the_target_get_in(
-    locked: ToolProject, python: str, machine: str
+    as_read: Read, python: str, machine: str
 ) -> None:
-    lock = read(locked)
-    assert names(lock, target(python, machine)) == same_set.expected(python, machine)
+    assert names(as_read.lock, target(python, machine)) == same_set.expected(python, machine)
 
 
 @pytest.mark.usefixtures("home")
@@ -159,12 +192,11 @@ def test_names_of_groups_and_extras_are_those_of_pep_685(locked: ToolProject) ->
     assert names(lock) == same_set.expected("3.13", "x86_64", groups=["docs"], extras=["cli"])
 
 
-@pytest.mark.usefixtures("home")
 def test_a_project_without_a_project_table_has_groups_and_extras_alike(
-    legacy: ToolProject,
+    legacy_as_read: tuple[Lock, Lock],
 ) -> None:
-    assert names(read(legacy)) == {"alpha"}
-    everything = read(legacy, groups=("docs", "dev"), extras=("cli",))
+    nothing, everything = legacy_as_read
+    assert names(nothing) == {"alpha"}
     assert names(everything) == {"alpha", "clicky", "colors", "sphinxy", "tester", "shim"}
 
 
@@ -201,13 +233,11 @@ def test_a_runtime_that_the_project_excludes_is_refused(
 # Files: by the hashes of the lock, at the index of the lock.
 
 
-@pytest.mark.usefixtures("home")
 def test_files_have_the_locked_hashes_and_are_looked_for_at_their_index(
-    locked: ToolProject, index: IndexServer
+    as_read: Read, index: IndexServer
 ) -> None:
-    before = len(index.requests)
-    wheels = select(read(locked), TARGET).wheels
-    assert len(index.requests) == before
+    wheels = select(as_read.lock, TARGET).wheels
+    assert as_read.asked == 0
     for wheel in wheels:
         assert wheel.sha256 == hashlib.sha256(index.files[wheel.filename].data).hexdigest()
         assert wheel.index_url == index.simple_url.rstrip("/")
@@ -304,14 +334,13 @@ def as_format_1_1(lock: str) -> str:
 @pytest.mark.parametrize("rewrite", [as_format_2_0, as_format_1_1])
 @pytest.mark.usefixtures("home")
 def test_a_lock_of_poetry_1_selects_the_same_wheels(
-    legacy: ToolProject, tmp_path: Path, rewrite: Any
+    legacy: ToolProject, legacy_as_read: tuple[Lock, Lock], tmp_path: Path, rewrite: Any
 ) -> None:
     older = legacy.copy_to(tmp_path / "app")
     older.lockfile.write_text(rewrite(legacy.lockfile.read_text("utf-8")), encoding="utf-8")
     assert older.lockfile.read_bytes() != legacy.lockfile.read_bytes()
-    options: dict[str, Any]
-    for options in ({}, {"groups": ("dev",), "extras": ("cli",)}):
-        old, new = read(older, **options), read(legacy, **options)
+    for options, new in zip((NOTHING, EVERYTHING), legacy_as_read, strict=True):
+        old = read(older, **options)
         for python in ("3.11", "3.13"):
             found = select(old, target(python)).wheels
             assert found == select(new, target(python)).wheels
@@ -545,11 +574,13 @@ def test_a_project_file_that_is_no_toml_is_named(locked: ToolProject, tmp_path: 
 
 @pytest.mark.fault(12)
 @pytest.mark.usefixtures("home")
-def test_line_ends_of_windows_change_nothing(locked: ToolProject, tmp_path: Path) -> None:
+def test_line_ends_of_windows_change_nothing(
+    locked: ToolProject, as_read: Read, tmp_path: Path
+) -> None:
     project = locked.copy_to(tmp_path / "app")
     for path in (project.lockfile, project.pyproject):
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert read(project).text == read(locked).text
+    assert read(project).text == as_read.lock.text
 
 
 # Nothing is changed.

@@ -73,6 +73,8 @@ def open_benches(server: str, count: int) -> Iterator[list[Bench]]:
     """Yield as many benches; retries come at once."""
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
+        # What is killed or ends at once has nothing to tell coverage.
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
         patch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _seconds: None))
         patch.setenv("AWS_ACCESS_KEY_ID", "k")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "s")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 
 from hatch_lambda_layer.aws.session import AwsSession
 from hatch_lambda_layer.publishing.descriptions import VersionTag
+from hatch_lambda_layer.wheels.cache import WheelCache
 from tests.publishing.runs import Run
 from tests.publishing.shop import ACCOUNT, ALPHA, ARM, BETA, HOME, X86
 from tests.support.wheel_factory import WheelSpec
@@ -19,6 +21,8 @@ from tests.support.wheel_factory import WheelSpec
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hatch_lambda_layer.wheels.selection import LockedWheel
+    from hatch_lambda_layer.wheels.wheel import Wheel
     from tests.publishing.shop import Shop
 
 NEW_BETA = WheelSpec(name="beta", version="2.2")
@@ -445,3 +449,24 @@ def test_the_tag_of_a_description_reads_as_it_was_written(shop: Shop) -> None:
     assert tag is not None
     assert tag.content_digest == shop.manifest()["content_digest"]
     assert not tag.forced
+
+
+@pytest.mark.fault(69)
+def test_a_build_to_be_published_hashes_every_wheel_that_it_uses(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+    recheck = WheelCache.recheck
+
+    def watched(cache: WheelCache, locked: LockedWheel) -> Wheel | None:
+        hashed.append(locked.name)
+        return recheck(cache, locked)
+
+    monkeypatch.setattr(WheelCache, "recheck", watched)
+    shop.run("build")
+    shutil.rmtree(shop.zip.parent)
+    shop.run("build")
+    assert hashed == []
+    shutil.rmtree(shop.zip.parent)
+    shop.publish()
+    assert sorted(hashed) == sorted(wheel.name for wheel in shop.wheels)

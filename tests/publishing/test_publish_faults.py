@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from tests.publishing.shop import Shop
 
+PUBLISHES = 5
 THREADS = 2
 Case = TypeVar("Case")
-RUNS_WITH_SEVERAL_FAULTS = 200 - len(CALLS) * (len(FAULTS) + 2)
 
 
 @pytest.fixture(scope="module")
@@ -82,27 +82,41 @@ def test_the_calls_of_a_publication_are_those_that_faults_are_tried_at(
     with benches[0].aws.watch() as requests:
         assert Run(built.root, layer.name).publish(benches[0].patient)
     assert tuple(each.call for each in requests) == CALLS
-    assert [number for number, each in enumerate(requests) if each.publishes] == [5]
+    assert [number for number, each in enumerate(requests) if each.publishes] == [PUBLISHES]
     layer.check_whole()
 
 
+def calls_at(turn: int, turns: int, *, all_moments: bool) -> list[int]:
+    """Return the calls at which a fault is tried: all, or those of its turn and the publishing one.
+
+    Of `turns` faults with a turn each, every call so has one.
+    """
+    calls = range(len(CALLS))
+    return [each for each in calls if all_moments or each % turns == turn or each == PUBLISHES]
+
+
+@pytest.mark.moments
 @pytest.mark.fault(52, 53, 54, 55, 64)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_after_a_fault_at_any_call_the_next_run_completes_it(
-    fault: Fault, built: Shop, benches: list[Bench]
+    fault: Fault, built: Shop, benches: list[Bench], *, all_moments: bool
 ) -> None:
     word = fault.replace(" ", "-")
 
     def fail_at(call: int, bench: Bench) -> None:
         run_with([(call, fault)], Layer(built, f"{built.name}-{word}-{call}"), bench)
 
-    side_by_side(fail_at, range(len(CALLS)), benches)
+    # Every call has a fault before AWS gets it, and one after.
+    after = fault.endswith(" after")
+    kind = [each for each in FAULTS if each.endswith(" after") is after]
+    calls = calls_at(kind.index(fault), len(kind), all_moments=all_moments)
+    side_by_side(fail_at, calls, benches)
 
 
+@pytest.mark.moments
 @pytest.mark.fault(53, 54)
-@pytest.mark.parametrize("half", [0, 1])
 def test_after_several_faults_the_next_run_completes_it(
-    half: int, built: Shop, benches: list[Bench]
+    built: Shop, benches: list[Bench], *, all_moments: bool
 ) -> None:
 
     def fail_at_several(seed: int, bench: Bench) -> None:
@@ -112,13 +126,14 @@ def test_after_several_faults_the_next_run_completes_it(
         faults = [(call, dice.choice(FAULTS)) for call in calls]
         run_with(faults, Layer(built, f"{built.name}-seed-{seed}"), bench)
 
-    side_by_side(fail_at_several, range(half, RUNS_WITH_SEVERAL_FAULTS, 2), benches)
+    side_by_side(fail_at_several, range(80 if all_moments else 16), benches)
 
 
+@pytest.mark.moments
 @pytest.mark.fault(41, 55)
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_a_publisher_that_is_killed_at_any_call_is_completed_by_the_next(
-    *, before: bool, built: Shop, benches: list[Bench], monkeypatch: pytest.MonkeyPatch
+    *, before: bool, built: Shop, benches: list[Bench], all_moments: bool
 ) -> None:
     word = "before" if before else "after"
 
@@ -127,7 +142,7 @@ def test_a_publisher_that_is_killed_at_any_call_is_completed_by_the_next(
         kill_at_call(layer, bench, call, before=before)
         recover(layer, bench.patient)
 
-    side_by_side(kill, range(len(CALLS)), benches)
+    side_by_side(kill, calls_at(int(before), 2, all_moments=all_moments), benches)
 
 
 @pytest.mark.fault(56)

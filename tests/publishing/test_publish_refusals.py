@@ -112,19 +112,68 @@ def test_parts_are_taken_back_when_one_of_them_fails(shop: Shop) -> None:
     assert shop.aws.publications() == []
 
 
+def start_publishing(shop: Shop) -> subprocess.Popen[str]:
+    shop.write()
+    return subprocess.Popen(
+        [sys.executable, "-m", "hatch_lambda_layer", "publish", "--project", str(shop.root)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.fault(78)
+def test_an_interruption_before_anything_is_published_says_so(shop: Shop) -> None:
+    shop.run("build")
+    process = start_publishing(shop)
+    sent: list[int] = []
+
+    def terminate() -> None:
+        # Once: a slow end may still ask again.
+        if not sent:
+            sent.append(signal.SIGTERM)
+            process.send_signal(signal.SIGTERM)
+
+    shop.aws.faults = [Injected(lambda each: each.service == "sts", terminate)]
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert said.endswith("error: Interrupted: nothing was published\n")
+    assert shop.aws.publications() == []
+
+
+@pytest.mark.fault(78)
+def test_an_interruption_says_what_is_published_and_what_may_be(shop: Shop) -> None:
+    shop.config |= {"regions": [HOME, "us-east-2"], "s3-dir": {HOME: shop.config["s3-dir"]}}
+    shop.run("build")
+    process = start_publishing(shop)
+    assert process.stdout is not None
+    arns = []
+
+    def interrupt() -> None:
+        assert process.stdout is not None
+        arns.append(process.stdout.readline().strip())
+        process.send_signal(signal.SIGINT)
+
+    there = "us-east-2"
+    shop.aws.faults = [Injected(lambda each: each.publishes and each.region == there, interrupt)]
+    assert process.wait(60) == 130
+    assert process.stderr is not None
+    said = process.stderr.read()
+    for pipe in (process.stdout, process.stderr):
+        pipe.close()
+    assert arns == [shop.arn(1)]
+    assert f"Interrupted: published: {shop.arn(1)}; what was being published may be live" in said
+    assert "publishes nothing twice" in said
+    assert "untouched" not in said
+    shop.aws.faults = []
+    assert set(shop.run("publish").stdout.split()) == {shop.arn(1), shop.arn(1, there)}
+
+
 @pytest.mark.fault(42, 52)
 def test_parts_are_taken_back_when_the_publication_is_interrupted(shop: Shop) -> None:
     shop.lock(ALPHA, incompressible(17 * 1024 * 1024))
     shop.run("build")
-    command = [
-        sys.executable,
-        "-c",
-        "from hatch_lambda_layer.cli.main import main; main()",
-        "publish",
-    ]
-    process = subprocess.Popen(
-        [*command, "--project", str(shop.root)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    process = start_publishing(shop)
 
     def interrupt() -> None:
         process.send_signal(signal.SIGINT)

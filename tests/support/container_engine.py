@@ -21,8 +21,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hatch_lambda_layer._internal.store import Store
 from hatch_lambda_layer.targets.target import Architecture
-from hatch_lambda_layer.wheels.cache import Cache
 from tests.support.system_parts import (
     MissingPart,
     cache_folder,
@@ -107,7 +107,7 @@ class ContainerEngine:
 
     def containers(self, cache_dir: Path) -> list[str]:
         """Give the names of all containers of builds with this cache, running or not."""
-        label = f"label=hatch-lambda-layer.cache={Cache(cache_dir).id}"
+        label = f"label=hatch-lambda-layer.cache={Store(cache_dir).id}"
         ours = ("--all", "--filter", label, "--format", "{{.Names}}")
         return self.podman("ps", *ours).split()
 

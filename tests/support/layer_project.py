@@ -13,6 +13,7 @@ from hatch_lambda_layer.config.layer import Matrix
 from hatch_lambda_layer.layout import LayerPathLayout
 from tests.support.displays import Lines
 from tests.support.lock_factory import locked, pylock
+from tests.support.source_factory import IN_TREE, write_files
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
@@ -23,6 +24,27 @@ if TYPE_CHECKING:
 
 ALPHA = WheelSpec(name="alpha", files={"alpha/__init__.py": b"A = 1\n", "alpha/a.pyi": b"A: int\n"})
 BETA = WheelSpec(name="beta", version="2.1")
+
+# It packs `app`; nothing has to be installed for it.
+_BACKEND = """\
+import base64, hashlib, pathlib, zipfile
+
+INFO = "app-1.dist-info"
+
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    files = {str(path): path.read_bytes() for path in sorted(pathlib.Path("app").rglob("*.py"))}
+    files[f"{INFO}/METADATA"] = b"Metadata-Version: 2.1\\nName: app\\nVersion: 1\\n"
+    files[f"{INFO}/WHEEL"] = b"Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+    record = f"{INFO}/RECORD,,\\n"
+    for path, data in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+        record += f"{path},sha256={digest},{len(data)}\\n"
+    with zipfile.ZipFile(pathlib.Path(folder, "app-1-py3-none-any.whl"), "w") as wheel:
+        for path, data in {**files, f"{INFO}/RECORD": record.encode()}.items():
+            wheel.writestr(path, data)
+    return "app-1-py3-none-any.whl"
+"""
 
 
 @dataclass
@@ -59,14 +81,13 @@ class Project:
         self.table |= {key.replace("_", "-"): value for key, value in options.items()}
 
     def make_package(self, code: str) -> None:
-        """Have a package of its own, which hatchling builds."""
-        (self.root / "app").mkdir(exist_ok=True)
-        (self.root / "app" / "__init__.py").write_text(code, encoding="utf-8")
-        self.root.joinpath("pyproject.toml").write_text(
-            '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-            '[project]\nname = "app"\nversion = "1"\n',
-            encoding="utf-8",
-        )
+        """Have a package of its own, which a backend beside it builds at once."""
+        files = {
+            "app/__init__.py": code,
+            "pyproject.toml": f'{IN_TREE}[project]\nname = "app"\nversion = "1"\n',
+            "backend.py": _BACKEND,
+        }
+        write_files(self.root, {name: text.encode() for name, text in files.items()})
 
     def project_build(self, display: Lines) -> ProjectBuild:
         path = self.root / "pyproject.toml"

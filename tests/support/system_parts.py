@@ -189,12 +189,13 @@ def cache_folder() -> Path:
     return _CACHE
 
 
-def cached(name: str, build: Callable[[Path], None]) -> Path:
-    """The folder `name` of the tests' cache, filled by `build` the first time it is asked for.
+def cached(name: str, build: Callable[[Path], None], cache: Path | None = None) -> Path:
+    """The folder `name` of a cache, filled by `build` the first time it is asked for.
 
-    Runs that ask at once wait for the first; a build that was killed leaves no half folder.
+    The cache is that of all runs of the tests, if none is given. Runs that ask at once wait for the
+    first; a build that was killed leaves no half folder.
     """
-    cache = cache_folder()
+    cache = cache or cache_folder()
     entry = cache / name
     if entry.is_dir():
         return entry

@@ -54,7 +54,8 @@ def _install(folder: Path, name: str) -> None:
 def isolate(monkeypatch: pytest.MonkeyPatch, state: Path, *programs: Path) -> dict[str, str]:
     """Give this process, and so its children, a home of its own and no way to another host.
 
-    Of the search path, only the folders of `programs` and of the system stay.
+    Of the search path, only the folders of `programs` and of the system stay. Coverage does not
+    measure the children: they are other programs, which would take a third longer.
     """
     system = ["/usr/local/bin", "/usr/bin", "/bin"]
     own = {
@@ -74,7 +75,7 @@ def isolate(monkeypatch: pytest.MonkeyPatch, state: Path, *programs: Path) -> di
         "GIT_CONFIG_GLOBAL": os.devnull,
     }
     for name in list(os.environ):
-        if name.startswith(("POETRY_", "PDM_", "UV_", "PIP_", "VIRTUAL_ENV")):
+        if name.startswith(("POETRY_", "PDM_", "UV_", "PIP_", "VIRTUAL_ENV", "COVERAGE_")):
             monkeypatch.delenv(name)
     for name, value in own.items():
         monkeypatch.setenv(name, value)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_lambda_layer._internal.console import Console
+from hatch_lambda_layer._internal.store import Store
 from hatch_lambda_layer.exceptions import BuildError, DownloadError, WheelError
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheel_builders import BuildPolicy, LayerSources, Requirements
-from hatch_lambda_layer.wheels.cache import Cache
+from hatch_lambda_layer.wheels.cache import WheelCache
 from hatch_lambda_layer.wheels.wheel import Wheel, read_member
 from tests.support.displays import Lines
 from tests.support.source_factory import copying_project, locked_source, sdist, told
@@ -41,9 +42,9 @@ class Workshop:
     policy: BuildPolicy = field(default_factory=BuildPolicy)
 
     @property
-    def cache(self) -> Cache:
+    def cache(self) -> WheelCache:
         """The cache, which is not the one of the machine."""
-        return Cache(self.root / "wheel-cache")
+        return WheelCache(Store(self.root / "wheel-cache"))
 
     def build(self, source: LockedSource, target: Target = TARGET) -> Wheel:
         """Build one source."""
@@ -76,7 +77,7 @@ class Workshop:
         assert [word for word in words if word not in said] == [], said
         assert caught.value.hint
         assert left_in(self.root / "work") == []
-        assert left_in(self.root / "wheel-cache" / "v1" / "wheels") == []
+        assert left_in(self.root / "wheel-cache" / "v2" / "wheels") == []
         return said
 
 

@@ -111,7 +111,7 @@ def test_a_backend_runs_on_the_runtimes_python_as_the_user_and_sees_its_source_a
         f"Building in {IMAGE} with podman",
         "Building package `teller 1.0` (from its sdist)",
     ]
-    assert engine.containers(workshop.cache.root) == []
+    assert engine.containers(workshop.cache.store.root) == []
     assert left_in(workshop.root / "work") == []
 
 
@@ -303,14 +303,14 @@ def test_a_build_that_fails_says_all_that_was_said(
 ) -> None:
     said = workshop.refusal(failing(workshop, *lines), "`teller 1.0`", *words, target=TARGET)
     assert f"in image {IMAGE} failed" in said
-    assert engine.containers(workshop.cache.root) == []
+    assert engine.containers(workshop.cache.store.root) == []
 
 
 def test_a_build_that_hangs_is_ended(workshop: Workshop, engine: ContainerEngine) -> None:
     configure(workshop, timeout=2)
     source = failing(workshop, "print('so far', flush=True)", "time.sleep(600)")
     workshop.refusal(source, "not finished after 2 seconds (`timeout`)", "so far", target=TARGET)
-    assert engine.containers(workshop.cache.root) == []
+    assert engine.containers(workshop.cache.store.root) == []
 
 
 def test_what_a_build_leaves_running_ends_with_it(workshop: Workshop) -> None:
@@ -333,7 +333,7 @@ def test_a_command_before_the_build_that_fails_is_reported(
     )
     configure(workshop, before_build=("sleep 600",), timeout=1)
     workshop.refusal(source, "not finished after 1 seconds", target=TARGET)
-    assert engine.containers(workshop.cache.root) == []
+    assert engine.containers(workshop.cache.store.root) == []
 
 
 @pytest.mark.fault(40)
@@ -354,7 +354,7 @@ def test_a_full_disk_is_reported(workshop: Workshop, engine: ContainerEngine) ->
         assert left_in(work) == []
     finally:
         subprocess.run(["umount", str(work)], check=True)
-    assert engine.containers(workshop.cache.root) == []
+    assert engine.containers(workshop.cache.store.root) == []
 
 
 # ---- engines and images that are not as they should be
@@ -440,7 +440,7 @@ def test_a_container_that_ends_half_way_is_reported(
     source = failing(workshop, "print('begun', flush=True)", "time.sleep(600)")
 
     def kill() -> None:
-        names = wait_until(lambda: engine.containers(workshop.cache.root))
+        names = wait_until(lambda: engine.containers(workshop.cache.store.root))
         time.sleep(0.5)
         engine.podman("kill", *names)
 
@@ -448,15 +448,15 @@ def test_a_container_that_ends_half_way_is_reported(
     killer.start()
     workshop.refusal(source, IMAGE, "has ended before its work was done", target=TARGET)
     killer.join()
-    assert engine.containers(workshop.cache.root) == []
+    assert engine.containers(workshop.cache.store.root) == []
 
 
 @pytest.mark.fault(61)
 def test_a_container_whose_owner_is_dead_is_removed_by_the_next_build(
     workshop: Workshop, engine: ContainerEngine
 ) -> None:
-    with workshop.cache.token() as living:
-        labels = ("hatch-lambda-layer", f"hatch-lambda-layer.cache={workshop.cache.id}")
+    with workshop.cache.store.token() as living:
+        labels = ("hatch-lambda-layer", f"hatch-lambda-layer.cache={workshop.cache.store.id}")
         options = [part for label in labels for part in ("--label", label)]
         for token in ("dead0123", living):
             name = f"hatch-lambda-layer-{token}"
@@ -467,9 +467,9 @@ def test_a_container_whose_owner_is_dead_is_removed_by_the_next_build(
         engine.podman("create", *other, "--name", theirs, "--entrypoint", "/bin/sh", IMAGE)
         try:
             facts(workshop)
-            assert engine.containers(workshop.cache.root) == [f"hatch-lambda-layer-{living}"]
+            assert engine.containers(workshop.cache.store.root) == [f"hatch-lambda-layer-{living}"]
         finally:
-            engine.podman("rm", "--force", theirs, *engine.containers(workshop.cache.root))
+            engine.podman("rm", "--force", theirs, *engine.containers(workshop.cache.store.root))
 
 
 OWN = f"{os.getuid()}:{os.getgid()}"
@@ -593,7 +593,7 @@ def test_with_auto_a_wheel_that_turns_out_to_be_native_is_built_again_in_a_conta
     building = "Building package `lib 1.0` (from its sdist)"
     assert workshop.shown.lines == [building, f"Building in {IMAGE} with podman", building]
     # From now on, its first build is in the container.
-    shutil.rmtree(workshop.root / "wheel-cache" / "v1" / "built")
+    shutil.rmtree(workshop.root / "wheel-cache" / "v2" / "built")
     workshop.build(source, TARGET)
     assert workshop.shown.lines[3:] == [f"Building in {IMAGE} with podman", building]
 

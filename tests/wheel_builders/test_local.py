@@ -7,16 +7,20 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hatch_lambda_layer._internal.console import Console
-from hatch_lambda_layer._internal.filelock import try_lock
+from hatch_lambda_layer._internal.removal import remove_tree
 from hatch_lambda_layer.exceptions import BuildError, OutputError
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheel_builders import BuildPolicy, _logged
+from hatch_lambda_layer.wheel_builders.compatibility import check_fit
+from hatch_lambda_layer.wheel_builders.local import LocalWheelBuilder
+from hatch_lambda_layer.wheels.verify import verify_wheel
 from tests.support.elf_factory import AARCH64, X86_64, ElfSpec
 from tests.support.source_factory import (
     IN_TREE,
@@ -43,6 +47,8 @@ from tests.support.workshop import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hatch_lambda_layer.wheels.selection import LockedSource
     from tests.support.index_server import IndexServer
 
@@ -167,7 +173,7 @@ def test_what_a_person_tells_the_compiler_is_in_the_key_of_the_cache(
 def test_a_damaged_entry_of_the_cache_is_built_again(workshop: Workshop) -> None:
     source = of_wheel(workshop.root, WheelSpec(name="lib"))
     wheel = workshop.build(source)
-    (entry,) = (workshop.root / "wheel-cache" / "v1" / "built").iterdir()
+    (entry,) = (workshop.root / "wheel-cache" / "v2" / "built").glob("*/*")
     for harm in (lambda: entry.write_bytes(b'["half'), wheel.file.unlink):
         harm()
         assert workshop.build(source).sha256 == wheel.sha256
@@ -318,11 +324,15 @@ FITTING = ElfSpec(versions={"libc.so.6": {"GLIBC_2.17": "memcpy"}})
         "py2.py3-none-any",
     ],
 )
-def test_a_wheel_fits_by_its_tag_and_its_files(workshop: Workshop, tag: str) -> None:
-    files = [] if tag.endswith("any") else [FITTING]
-    assert workshop.build(of_wheel(workshop.root, native(tag, *files))).filename.endswith(
-        f"{tag}.whl"
-    )
+def test_a_wheel_fits_by_its_tag_and_its_files(tmp_path: Path, tag: str) -> None:
+    check(tmp_path, native(tag, *([] if tag.endswith("any") else [FITTING])), TARGET)
+
+
+def check(folder: Path, spec: WheelSpec, target: Target) -> None:
+    """Check a wheel as one that was built here from a source of its name."""
+    wheel = verify_wheel(spec.write(folder), spec.filename, "")
+    source = of_wheel(folder, spec)
+    check_fit(wheel, source, target, sys.version_info[:2], LocalWheelBuilder.unfit_hint)
 
 
 @pytest.mark.fault(20)
@@ -341,11 +351,14 @@ def test_a_wheel_fits_by_its_tag_and_its_files(workshop: Workshop, tag: str) -> 
     ],
 )
 def test_a_wheel_for_another_platform_or_python_is_refused(
-    workshop: Workshop, tag: str, target: Target
+    tmp_path: Path, tag: str, target: Target
 ) -> None:
-    files = [] if tag.endswith("any") else [FITTING]
-    source = of_wheel(workshop.root, native(tag, *files))
-    said = workshop.refusal(source, "`lib 1.0`", tag, target.id, "has a wheel for", target=target)
+    spec = native(tag, *([] if tag.endswith("any") else [FITTING]))
+    with pytest.raises(BuildError) as caught:
+        check(tmp_path, spec, target)
+    said = str(caught.value)
+    for word in ("`lib 1.0`", tag, target.id, "has a wheel for"):
+        assert word in said
     assert ("Lambda's build image" in said) is not tag.endswith("any")
 
 
@@ -566,26 +579,60 @@ def test_a_source_that_is_no_project_is_reported(workshop: Workshop) -> None:
 # ---- interruption
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
-@pytest.mark.fault(42)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_stops_the_backend_and_leaves_nothing(
-    workshop: Workshop, number: signal.Signals
-) -> None:
-    # The system drops a lock when its process dies.
-    backend = (
-        "import fcntl, pathlib, time\n"
-        "def build_wheel(*args):\n"
-        f"    lock = open({str(workshop.root / 'lock')!r}, 'w')\n"
-        "    fcntl.flock(lock, fcntl.LOCK_EX)\n"
-        f"    pathlib.Path({str(workshop.root / 'running')!r}).touch()\n"
-        "    time.sleep(120)\n"
-    )
-    source = failing(workshop.root, backend)
+needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
+
+# As ninja and compilers: neither the backend's own process, nor in its session. It goes on writing
+# into the folder of the build, the only one that a build may be able to write to.
+_COMPILER = """
+import os, time
+if os.fork():
+    os._exit(0)
+os.setsid()
+for number in range(60_000):
+    os.makedirs(f'objects/{number}', exist_ok=True)
+    time.sleep(0.001)
+"""
+_BACKEND = """
+import pathlib, subprocess, sys, time
+def build_wheel(*args):
+    subprocess.run([sys.executable, '-c', {compiler!r}, {mark!r}])
+    while not pathlib.Path('objects').exists():
+        time.sleep(0.01)
+    time.sleep({seconds})
+"""
+
+
+def mark(folder: Path) -> str:
+    """Give the argument by which the compilers of a test are found."""
+    return f"compiler-of-{folder.parent.name}-{folder.name}"
+
+
+def compilers(folder: Path) -> list[str]:
+    """Give the compilers that run, also those in a namespace of their own."""
+    listed = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        # It may end meanwhile.
+        with suppress(OSError):
+            listed.append(path.read_text("utf-8", "replace").rstrip("\0"))
+    if not listed:
+        # Not every system has such files.
+        listed = subprocess.check_output(["ps", "-A", "-ww", "-o", "args="], text=True).splitlines()
+    return [line for line in listed if line.endswith(mark(folder))]
+
+
+def compiling(folder: Path, seconds: int = 120) -> LockedSource:
+    """Give a source whose backend starts a compiler and then waits."""
+    backend = _BACKEND.format(compiler=_COMPILER, mark=mark(folder), seconds=seconds)
+    return failing(folder, backend)
+
+
+@contextmanager
+def started_build(workshop: Workshop, source: LockedSource) -> Iterator[subprocess.Popen[bytes]]:
+    """Build a source in a process of its own, whose compiler runs when it is given."""
     code = (
-        "import click\n"
         "from pathlib import Path\n"
-        "from hatch_lambda_layer.wheels.cache import Cache\n"
+        "from hatch_lambda_layer._internal.store import Store\n"
+        "from hatch_lambda_layer.wheels.cache import WheelCache\n"
         "from hatch_lambda_layer._internal.console import Console\n"
         "from hatch_lambda_layer._internal.errors import reported\n"
         "from hatch_lambda_layer.wheels.selection import LockedSource\n"
@@ -598,18 +645,92 @@ def test_an_interruption_stops_the_backend_and_leaves_nothing(
         f"target = Target(runtimes()[{RUNTIME!r}], Architecture.X86_64)\n"
         "with reported(Aborting()):\n"
         f"    sources = [LockedSource(*{tuple(source)!r})]\n"
-        "    LayerSources(sources, BuildPolicy(), target, cache=Cache(root / 'c'),\n"
+        "    LayerSources(sources, BuildPolicy(), target, cache=WheelCache(Store(root / 'c')),\n"
         "        console=Console(Lines()), folder=root / 'work',\n"
         "    ).wheels(Requirements(folder=root))\n"
     )
-    checkout = Path(__file__).parents[2]
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=checkout)
-    wait_until((workshop.root / "running").exists)
-    process.send_signal(number)
-    assert process.wait(timeout=30) == 128 + number
-    with (workshop.root / "lock").open("rb") as lock:
-        wait_until(lambda: try_lock(lock))
+    temporary = workshop.root / "temporary"
+    temporary.mkdir(exist_ok=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
+    with process:
+        try:
+            wait_until(lambda: compilers(workshop.root))
+            yield process
+        finally:
+            process.kill()
+
+
+@needs_signals
+@pytest.mark.fault(42, 76)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_stops_the_backend_with_its_compilers_and_leaves_nothing(
+    workshop: Workshop, number: signal.Signals
+) -> None:
+    with started_build(workshop, compiling(workshop.root)) as process:
+        process.send_signal(number)
+        assert process.wait(timeout=30) == 128 + number
+    assert compilers(workshop.root) == []
     assert left_in(workshop.root / "work") == []
+
+
+@needs_signals
+@pytest.mark.fault(76, 80)
+def test_the_compilers_of_a_killed_build_end_and_its_files_lie_in_the_work_folder(
+    workshop: Workshop,
+) -> None:
+    with started_build(workshop, compiling(workshop.root)) as process:
+        process.kill()
+    wait_until(lambda: not compilers(workshop.root))
+    assert left_in(workshop.root / "temporary") == []
+    left = left_in(workshop.root / "work")
+    assert "input.json" in {path.name for path in left}
+    remove_tree(workshop.root / "work")
+    assert not (workshop.root / "work").exists()
+
+
+@needs_signals
+@pytest.mark.fault(76)
+def test_a_compiler_that_a_backend_leaves_running_ends_with_it(workshop: Workshop) -> None:
+    workshop.refusal(compiling(workshop.root, seconds=0), "there is no such wheel")
+    assert compilers(workshop.root) == []
+
+
+@needs_signals
+@pytest.mark.fault(79)
+def test_a_build_that_takes_too_long_ends_with_all_that_it_runs(workshop: Workshop) -> None:
+    workshop.policy = BuildPolicy(timeout=8)
+    source = compiling(workshop.root)
+    said = workshop.refusal(
+        source,
+        "`teller 1.0`",
+        "not done after 8 seconds (`build-timeout`)",
+        "the hook `build_wheel`",
+    )
+    assert "lock a version that has a wheel" in said
+    assert compilers(workshop.root) == []
+
+
+@needs_signals
+@pytest.mark.fault(81)
+def test_folders_that_a_backend_nests_without_end_or_protects_are_removed(
+    workshop: Workshop,
+) -> None:
+    backend = (
+        "import os\n"
+        "def build_wheel(*args):\n"
+        "    os.makedirs('a/b')\n"
+        "    os.chmod('a', 0o555)\n"
+        "    for _ in range(1500):\n"
+        "        os.mkdir('deeper')\n"
+        "        os.chdir('deeper')\n"
+        "    raise SystemExit('no wheel')\n"
+    )
+    # `refusal` proves that nothing is left.
+    workshop.refusal(failing(workshop.root, backend), "no wheel")
 
 
 # ---- what is said

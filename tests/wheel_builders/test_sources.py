@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_lambda_layer.exceptions import BuildError
-from hatch_lambda_layer.wheel_builders import source_digest, unpacking
+from hatch_lambda_layer.wheel_builders import BuildPolicy, source_digest, unpacking
 from tests.support.index_server import IndexServer, Status
 from tests.support.source_factory import (
     commit,
@@ -213,7 +215,11 @@ def test_a_folder_is_not_touched_and_its_litter_does_not_reach_the_backend(
     assert facts["folder"] != str(folder)
 
 
-def test_a_folder_that_changes_while_it_is_built_is_not_kept(workshop: Workshop) -> None:
+def test_a_folder_that_changes_while_it_is_built_is_not_kept(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In the sandbox a backend can't do it; somebody else still can.
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_SANDBOX", "0")
     folder = write_files(workshop.root / "lib", telling_project())
     changing = f"import pathlib\npathlib.Path({str(folder)!r}, 'new').touch()\n".encode()
     backend = folder / "backend.py"
@@ -363,6 +369,58 @@ def test_a_repository_that_is_not_there_is_named_with_what_git_said(workshop: Wo
     url = (workshop.root / "gone").as_uri()
     said = workshop.refusal(locked_source("vcs", url, commit="a" * 40), url, "git ls-remote")
     assert "does not exist" in said or "not appear to be a git repository" in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="shell commands of POSIX")
+@pytest.mark.fault(79)
+@pytest.mark.parametrize(
+    "url", ["ext::sh -c touch% {}", "fd::7", "git+ext::sh -c touch% {}", "rsync://host.test/x"]
+)
+def test_a_transport_that_is_no_transport_of_sources_is_refused(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    # Also where the user allows it.
+    monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "ext:fd:rsync")
+    source = locked_source("vcs", url.format(workshop.root / "run"), commit="a" * 40)
+    workshop.refusal(source, "`teller`", "is refused", "`https://`")
+    assert not (workshop.root / "run").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="shell commands of POSIX")
+@pytest.mark.fault(79)
+@pytest.mark.parametrize("allowed", [None, "https:ext", "ext"])
+def test_no_setting_of_git_leads_to_a_program(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, allowed: str | None
+) -> None:
+    if allowed is not None:
+        monkeypatch.setenv("GIT_ALLOW_PROTOCOL", allowed)
+    program = f"ext::sh -c touch% {workshop.root / 'run'}"
+    settings = {"protocol.ext.allow": "always", f"url.{program}.insteadOf": "https://host.test/"}
+    monkeypatch.setenv("GIT_CONFIG_COUNT", str(len(settings)))
+    for number, (key, value) in enumerate(settings.items()):
+        monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", key)
+        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", value)
+    source = locked_source("vcs", "https://host.test/", commit="a" * 40)
+    workshop.refusal(source, "can't be fetched with git", "transport 'ext' not allowed")
+    assert not (workshop.root / "run").exists()
+
+
+@pytest.mark.fault(79)
+@pytest.mark.parametrize("scheme", ["http", "git"])
+def test_a_git_server_that_says_nothing_is_left_after_the_time_of_a_build(
+    workshop: Workshop, scheme: str
+) -> None:
+    workshop.policy = BuildPolicy(timeout=3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/x.git"
+        start = time.monotonic()
+        workshop.refusal(
+            locked_source("vcs", url, commit="a" * 40),
+            "`teller`",
+            "not done after 3 seconds (`build-timeout`)",
+            "`git fetch",
+        )
+        assert time.monotonic() - start < 15
 
 
 @pytest.mark.parametrize("bad", ["main", "a" * 39, "--upload-pack=touch x", "", "A" * 40])

@@ -20,10 +20,10 @@ from hatch_lambda_layer.wheels.selection import (
     LockedSource,
     LockedWheel,
     Selection,
-    no_wheels,
     select,
     selection_key,
 )
+from hatch_lambda_layer.wheels.unavailable import no_wheels
 from tests.support.lock_factory import Hashes, LockedFile, LockedPackage, pylock
 from tests.support.wheel_factory import WheelSpec
 
@@ -532,3 +532,42 @@ def test_a_runtime_without_a_wheel_fails_by_name_and_leaves_its_old_layer(tmp_pa
     ]
     manifest = json.loads((old.parent / "layer-python3.13-x86_64.json").read_text())
     assert [each["name"] for each in manifest["packages"]] == ["demo"]
+
+
+KEPT = Selection(
+    wheels=(
+        LockedWheel("a", "1", "a-1-py3-none-any.whl", "0" * 64, 5, f"{HOST}/a.whl", None),
+        LockedWheel("b", "2", "b-2-py3-none-any.whl", "f" * 64, None, "/b.whl", f"{HOST}/simple/"),
+    ),
+    sources=(
+        LockedSource("src", None, "vcs", f"{HOST}/src.git", None, COMMIT, "lib", None, "git"),
+    ),
+)
+
+
+def test_a_selection_that_was_kept_is_read_as_it_was() -> None:
+    assert Selection.decode(KEPT.encode()) == KEPT
+
+
+@pytest.mark.fault(70)
+@pytest.mark.parametrize(
+    "data", [b"", b"[", b"[[1]]", b"5", b"null", b"\xff", b"[[], 5]", b"[" * 200_000]
+)
+def test_what_is_not_a_selection_counts_as_absent(data: bytes) -> None:
+    assert Selection.decode(data) is None
+
+
+@pytest.mark.fault(70)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a-1-py3-none-any.whl", "../../../evil"),
+        ("a-1-py3-none-any.whl", "..\\\\evil"),
+        ("0" * 64, "../../../evil"),
+        ("f" * 64, "F" * 64),
+    ],
+)
+def test_a_selection_whose_parts_lead_elsewhere_counts_as_absent(old: str, new: str) -> None:
+    edited = KEPT.encode().replace(old.encode(), new.encode())
+    assert edited != KEPT.encode()
+    assert Selection.decode(edited) is None

@@ -1,4 +1,4 @@
-"""Wheels are proved before anything of them is used: hostile ones refused, odd ones accepted."""
+"""Wheels are verified before anything of them is used: hostile ones refused, odd ones accepted."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_lambda_layer._internal.console import Console
+from hatch_lambda_layer._internal.store import Store
 from hatch_lambda_layer.exceptions import WheelError
-from hatch_lambda_layer.wheels.cache import Cache
+from hatch_lambda_layer.wheels.cache import WheelCache
 from hatch_lambda_layer.wheels.fetch import collect_wheels
 from hatch_lambda_layer.wheels.selection import LockedWheel
-from hatch_lambda_layer.wheels.verify import MAX_UNPACKED_SIZE, prove
+from hatch_lambda_layer.wheels.verify import MAX_UNPACKED_SIZE, verify_wheel
 from hatch_lambda_layer.wheels.wheel import Wheel, fold, read_member
 from tests.support.displays import Lines
 from tests.support.hostile_wheels import HOSTILE, HostileWheel
@@ -72,15 +73,15 @@ HOSTILE_CASES = [
 ]
 
 
-def proved(spec: WheelSpec, folder: Path) -> Wheel:
-    return prove(spec.write(folder), spec.filename, spec.sha256)
+def verified(spec: WheelSpec, folder: Path) -> Wheel:
+    return verify_wheel(spec.write(folder), spec.filename, spec.sha256)
 
 
 def refusal(wheel: WheelSpec | HostileWheel, folder: Path) -> WheelError:
     path = folder / "refused.whl"
     path.write_bytes(wheel.data)
     with pytest.raises(WheelError) as caught:
-        prove(path, wheel.filename, wheel.sha256)
+        verify_wheel(path, wheel.filename, wheel.sha256)
     return caught.value
 
 
@@ -112,7 +113,7 @@ def test_a_hostile_wheel_is_refused_by_name_and_leaves_nothing_in_the_cache(
     )
 
     with pytest.raises(WheelError) as caught:
-        collect_wheels([locked], Cache(cache_dir), Console(Lines()))
+        collect_wheels([locked], WheelCache(Store(cache_dir)), Console(Lines()))
 
     message = str(caught.value)
     assert hostile.missing_from(message) == []
@@ -125,7 +126,7 @@ def test_a_hostile_wheel_is_refused_by_name_and_leaves_nothing_in_the_cache(
 def test_an_unusual_wheel_is_accepted_with_its_content(name: str, tmp_path: Path) -> None:
     spec = UNUSUAL[name]()
 
-    wheel = proved(spec, tmp_path)
+    wheel = verified(spec, tmp_path)
 
     files = {member.path: member for member in spec.members if not member.path.endswith("/")}
     assert content(wheel) == {path: member.data for path, member in files.items()}
@@ -144,7 +145,7 @@ def test_a_proved_wheel_says_what_its_metadata_says(tmp_path: Path) -> None:
         name="Foo.Bar", version="2.1.post1", requires_dist=["boto3>=1", "broken (>dev)"]
     )
 
-    wheel = proved(spec, tmp_path)
+    wheel = verified(spec, tmp_path)
 
     assert (wheel.name, wheel.version) == ("foo-bar", "2.1.post1")
     # Old wheels have requirements that no parser takes: they are the resolver's affair.
@@ -158,7 +159,7 @@ def test_a_metadata_file_of_30_000_headers_is_read_at_once(tmp_path: Path) -> No
     headers = "".join(f"X{number}: 0\n" for number in range(30_000))
     spec = WheelSpec(name="demo", requires_dist=["boto3"], extra_metadata=headers)
     start = time.process_time()
-    assert proved(spec, tmp_path).requires_dist == ("boto3",)
+    assert verified(spec, tmp_path).requires_dist == ("boto3",)
     assert time.process_time() - start < 5
 
 
@@ -176,10 +177,10 @@ def test_a_member_of_any_size_is_accepted(kind: str, level: int, tmp_path: Path)
         raw = deflate.compress(source[:size]) + deflate.flush()
         members.append(Member(f"demo/{size}.bin", source[:size], raw=raw))
 
-    wheel = proved(WheelSpec(name="demo").with_files(*members), tmp_path)
+    found = content(verified(WheelSpec(name="demo").with_files(*members), tmp_path))
 
     for member in members:
-        assert content(wheel)[member.path] == member.data
+        assert found[member.path] == member.data
 
 
 @pytest.mark.fault(27)
@@ -205,7 +206,7 @@ def test_a_large_honest_wheel_is_read_in_pieces(tmp_path: Path) -> None:
     path = wheel.write(tmp_path)
     tracemalloc.start()
     try:
-        prove(path, wheel.filename, "")
+        verify_wheel(path, wheel.filename, "")
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -261,14 +262,14 @@ def test_what_a_hostile_record_says_never_reaches_the_terminal_raw(
 def test_a_record_may_list_folders_and_repeat_a_row(tmp_path: Path) -> None:
     spec = replace(WheelSpec(name="demo"), record=lambda rows: [("demo/", "", ""), rows[0], *rows])
 
-    assert "demo/__init__.py" in content(proved(spec, tmp_path))
+    assert "demo/__init__.py" in content(verified(spec, tmp_path))
 
 
 def test_a_record_may_have_empty_lines(tmp_path: Path) -> None:
     spec = WheelSpec(name="demo")
     record = next(member.data for member in spec.members if member.path.endswith("RECORD"))
 
-    wheel = proved(replace(spec, record=b"\n" + record + b"\r\n\n"), tmp_path)
+    wheel = verified(replace(spec, record=b"\n" + record + b"\r\n\n"), tmp_path)
 
     assert "demo/__init__.py" in content(wheel)
 
@@ -290,14 +291,14 @@ def test_padding_of_the_hashes_in_a_record_is_no_fault(tmp_path: Path) -> None:
         record=lambda rows: [(path, f"{digest}=", size) for path, digest, size in rows],
     )
 
-    assert "demo/__init__.py" in content(proved(spec, tmp_path))
+    assert "demo/__init__.py" in content(verified(spec, tmp_path))
 
 
 @pytest.mark.fault(34)
 def test_the_longest_names_that_linux_takes_are_accepted(tmp_path: Path) -> None:
     names = ["demo/" + "n" * 255, "demo/" + "\u00e9" * 127, "demo/" + "d/" * 1900 + "module.py"]
 
-    wheel = proved(
+    wheel = verified(
         WheelSpec(name="demo").with_files(*(Member(name, b"") for name in names)), tmp_path
     )
 
@@ -336,7 +337,7 @@ def test_a_filename_that_is_no_wheels_is_refused(filename: str, tmp_path: Path) 
     path = WheelSpec(name="demo").write(tmp_path)
 
     with pytest.raises(WheelError) as caught:
-        prove(path, filename, "")
+        verify_wheel(path, filename, "")
 
     assert filename in str(caught.value)
 
@@ -361,7 +362,7 @@ def test_a_record_with_hexadecimal_hashes_is_accepted(tmp_path: Path) -> None:
 
     files = {"demo/__init__.py": b"answer = 42\n"}
     spec = WheelSpec(name="demo", version="1.0", files=files, record=hexadecimal)
-    wheel = prove(spec.write(tmp_path), spec.filename, spec.sha256)
+    wheel = verify_wheel(spec.write(tmp_path), spec.filename, spec.sha256)
     assert "demo/__init__.py" in [member.path for member in wheel.members]
 
 

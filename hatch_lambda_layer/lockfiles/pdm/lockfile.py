@@ -13,10 +13,21 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..._internal.process import run
-from ...exceptions import LockfileError, ToolError, quoted
+from ..._internal.scratch import scratch_folder
+from ..._internal.tables import strings_at, table_at
+from ...exceptions import LockfileError, ToolError, backticked, quoted
 from ...targets.target import Architecture, Target, runtimes
-from ..protocol import Lock, read_text
-from ..tools import beside, chosen, key_of_files, on_path, parsed, read_pyproject, table
+from ..protocol import Lock
+from ..tools import (
+    beside,
+    find_in_project,
+    key_of_files,
+    match_request,
+    on_path,
+    read_pyproject,
+    read_toml,
+    written_by,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -41,8 +52,7 @@ class PdmLockfile:
 
     def find(self, request: LockRequest) -> list[Path]:
         """Return the path of the project's `pdm.lock`, if it has one."""
-        path = request.layout.dir_project_root / self.filename
-        return [path] if path.is_file() else []
+        return find_in_project(self.filename, request)
 
     def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
         """Return a key of all that pdm reads for the lock; starting pdm takes a second."""
@@ -50,20 +60,13 @@ class PdmLockfile:
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
         """Read the lock; raise `LockfileError` for one that is stale, incomplete or not valid."""
-        content = parsed(read_text(path), path, self.command)
+        content = read_toml(path, self.command)
         project = read_pyproject(request.layout.path_pyproject_toml)
-        known = table(project, "project", "optional-dependencies")
-        groups = chosen("group", request.groups, _groups(project), path)
-        extras = chosen("extra", request.extras, known, path)
+        groups, extras = match_request(request, path, _groups(project), _extras(project))
         _check_fresh(path)
-        try:
-            _check_complete(path, table(content, "metadata"), [*groups, *extras])
+        with written_by(self.tool, path, self.command):
+            _check_complete(path, table_at(content, "metadata"), [*groups, *extras])
             text = _as_pylock(path, content, project, groups, extras)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise LockfileError(
-                f"Lockfile `{path}` is not as pdm writes it: {error!r}",
-                hint=f"lock again with `{self.command}`",
-            ) from error
         return Lock(path=path, command=self.command, text=text)
 
     def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
@@ -74,8 +77,12 @@ class PdmLockfile:
 
 
 def _groups(project: Mapping[str, Any]) -> Iterable[str]:
-    yield from table(project, "dependency-groups")
-    yield from table(project, "tool", "pdm", "dev-dependencies")
+    yield from table_at(project, "dependency-groups")
+    yield from table_at(project, "tool", "pdm", "dev-dependencies")
+
+
+def _extras(project: Mapping[str, Any]) -> Iterable[str]:
+    return table_at(project, "project", "optional-dependencies")
 
 
 def _find_pdm() -> list[str]:
@@ -95,12 +102,10 @@ def _check_fresh(path: Path) -> None:
 
     Raises `LockfileError` for a stale lock, and `ToolError` where pdm fails otherwise.
     """
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="hatch-lambda-layer-") as scratch:
+    with scratch_folder() as scratch:
         env = {key: value for key, value in os.environ.items() if key not in _CONTRADICTING}
         env |= {"PDM_CHECK_UPDATE": "0", "PDM_NON_INTERACTIVE": "1"}
-        env |= {"PDM_CACHE_DIR": scratch, "PDM_LOG_DIR": scratch}
+        env |= dict.fromkeys(("PDM_CACHE_DIR", "PDM_LOG_DIR"), str(scratch))
         argv = [*_find_pdm(), "lock", "--check", "--lockfile", path.name]
         try:
             run(argv, cwd=path.parent, env=env)
@@ -125,10 +130,9 @@ def _check_complete(path: Path, metadata: Mapping[str, Any], wanted: Sequence[st
         )
     locked = {canonicalize_name(group) for group in metadata.get("groups", wanted)}
     if missing := [name for name in wanted if canonicalize_name(name) not in locked]:
-        names = ", ".join(f"`{name}`" for name in missing)
         options = "".join(f" --group {name}" for name in missing)
         raise LockfileError(
-            f"Lockfile `{path}` leaves out {names} of the project",
+            f"Lockfile `{path}` leaves out {backticked(missing)} of the project",
             hint=f"lock again with `pdm lock{options}`",
         )
 
@@ -171,9 +175,9 @@ def _environments() -> list[dict[str, str]]:
 
 def _says_what_it_needs(project: Mapping[str, Any]) -> bool:
     """Return whether `pyproject.toml` itself lists all the dependencies that were locked."""
-    dynamic = set(table(project, "project").get("dynamic", []))
+    dynamic = set(strings_at(project, "project", "dynamic"))
     computed = dynamic.intersection(("dependencies", "optional-dependencies"))
-    return not computed and "workspace" not in table(project, "tool", "pdm")
+    return not computed and "workspace" not in table_at(project, "tool", "pdm")
 
 
 def _explained(error: ToolError, path: Path) -> LockfileError | ToolError:

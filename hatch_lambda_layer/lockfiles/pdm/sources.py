@@ -11,9 +11,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..._internal.tables import table_at, tables_at
 from ..._internal.toml import parse_toml
 from .. import pylock_text as _text
-from ..tools import table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,11 +28,9 @@ class PdmSources:
         self, folder: Path, project: Mapping[str, Any], default_index: Callable[[], str]
     ) -> None:
         self._default_index = default_index
-        settings = [table(_read(path), "pypi") for path in _settings(folder)]
+        settings = [table_at(_read(path), "pypi") for path in _settings(folder)]
         own = [
-            source
-            for source in table(project, "tool", "pdm").get("source", [])
-            if isinstance(source, dict) and source.get("name")
+            source for source in tables_at(project, "tool", "pdm", "source") if source.get("name")
         ]
         stored = [
             {**value, "name": name}

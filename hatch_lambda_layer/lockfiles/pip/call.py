@@ -95,7 +95,7 @@ class PipCall:
             "home": self._home(),
             "unanswered": str(self.folder / "unanswered"),
         }
-        argv = [find_pip(), str(Path(__file__).with_name("_runner.py")), json.dumps(settings)]
+        argv = [_find_pip(), str(Path(__file__).with_name("_runner.py")), json.dumps(settings)]
         argv += ["install", *self._options(), *options]
         # The files of a pip that is killed are removed with the folder.
         scratch = self.folder / "tmp"
@@ -215,7 +215,7 @@ def _warnings(said: str, unanswered: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def find_pip() -> str:
+def _find_pip() -> str:
     """Return the path of the interpreter whose pip is called: this one, if it has pip.
 
     Else it is that of the pip on the search path. Raises `LockfileError` where there is none.
@@ -240,7 +240,7 @@ def configured_indexes() -> list[str]:
     Its configuration files and variables count (pip's documentation, "Configuration"). Raises
     `LockfileError` and `ToolError`.
     """
-    pip = find_pip()
+    pip = _find_pip()
     # Not in the project: a module of its own must not stand in for one of pip's.
     argv = [pip, "-m", "pip", "config", "list", "--disable-pip-version-check"]
     said = run(argv, cwd=Path(pip).parent, env=_settled(os.environ)).decode("utf-8", "replace")
@@ -256,7 +256,7 @@ def configured_indexes() -> list[str]:
 
 
 def pip_identity() -> str:
-    """Return what identifies the pip that `find_pip` would find, without starting it.
+    """Return what identifies the pip that `_find_pip` would find, without starting it.
 
     That is its version, or the path and the time of its program. Raises `LockfileError`.
     """

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..._internal.process import redact
-from ...exceptions import LockfileError
+from ..._internal.scratch import scratch_folder
+from ...exceptions import LockfileError, backticked
 from ..protocol import Lock
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ class PipLockfile:
             if not os.path.isfile(root / name)  # noqa: PTH113
         ]
         if missing:
-            names = ", ".join(f"`{name}`" for name in missing)
             raise LockfileError(
-                f"No lockfile: {names} is missing in {root}, and `requirements` names it",
+                f"No lockfile: {backticked(missing)} is missing in {root}, and `requirements` "
+                "names it",
                 hint=f"make it, as with `{self.command}`",
             )
         path = root / self._names(request)[0]
@@ -68,29 +69,25 @@ class PipLockfile:
         locked, and the lock has a warning. Raises `LockfileError`, `SelectionError` and
         `ToolError`.
         """
-        import tempfile
-
         from .call import PipCall
 
         self._refuse_selection(path, request)
         names = self._names(request)
         files = self._files(request)
-        with tempfile.TemporaryDirectory(prefix="hatch-lambda-layer-") as folder:
+        with scratch_folder() as folder:
             call = PipCall(
                 root=request.layout.dir_project_root,
                 names=names,
                 target=target,
-                # Without links: paths in pip's report are compared with it.
-                folder=Path(folder).resolve(),
+                folder=folder,
                 sources=request.build,
                 access=request.access,
             )
             text, warnings = call.lock(path.parent)
         if not files.has_hashes:
-            listed = ", ".join(f"`{name}`" for name in names)
             unfixed = (
-                f"There are no hashes in {listed}: the layer can change although the project "
-                f"does not; lock with hashes, as with `{self.command}`"
+                f"There are no hashes in {backticked(names)}: the layer can change although the "
+                f"project does not; lock with hashes, as with `{self.command}`"
             )
             warnings = (unfixed, *warnings)
         return Lock(

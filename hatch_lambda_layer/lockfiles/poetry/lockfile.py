@@ -15,9 +15,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..._internal.process import run
+from ..._internal.scratch import scratch_folder
+from ..._internal.tables import table_at
 from ...exceptions import LockfileError, ToolError, quoted
-from ..protocol import Lock, read_text
-from ..tools import beside, chosen, key_of_files, on_path, parsed, read_pyproject, table, version_of
+from ..protocol import Lock
+from ..tools import (
+    beside,
+    find_in_project,
+    key_of_files,
+    match_request,
+    on_path,
+    read_pyproject,
+    read_toml,
+    version_of,
+    written_by,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -45,8 +57,7 @@ class PoetryLockfile:
 
     def find(self, request: LockRequest) -> list[Path]:
         """Return the path of the project's `poetry.lock`, if it has one."""
-        path = request.layout.dir_project_root / self.filename
-        return [path] if path.is_file() else []
+        return find_in_project(self.filename, request)
 
     def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
         """Return a key of all that poetry reads for the lock; starting poetry takes a second."""
@@ -54,18 +65,12 @@ class PoetryLockfile:
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:  # noqa: ARG002
         """Export the lock; raise `LockfileError` for one that is stale or not valid."""
-        content = parsed(read_text(path), path, self.command)
+        content = read_toml(path, self.command)
         project = read_pyproject(request.layout.path_pyproject_toml)
-        groups = chosen("group", request.groups, _groups(project), path)
-        extras = chosen("extra", request.extras, _extras(project), path)
+        groups, extras = match_request(request, path, _groups(project), _extras(project))
         exported = _export(path, groups, extras)
-        try:
+        with written_by(self.tool, path, self.command):
             text = _as_pylock(path, content, exported)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise LockfileError(
-                f"Lockfile `{path}` is not as poetry writes it: {error!r}",
-                hint=f"lock again with `{self.command}`",
-            ) from error
         return Lock(path=path, command=self.command, text=text)
 
     def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
@@ -76,25 +81,23 @@ class PoetryLockfile:
 
 
 def _groups(project: dict[str, Any]) -> Iterable[str]:
-    poetry = table(project, "tool", "poetry")
+    poetry = table_at(project, "tool", "poetry")
     # The only group before poetry 1.2.
     yield from ["dev"] if "dev-dependencies" in poetry else []
-    yield from (name for name in table(poetry, "group") if name != "main")
-    yield from table(project, "dependency-groups")
+    yield from (name for name in table_at(poetry, "group") if name != "main")
+    yield from table_at(project, "dependency-groups")
 
 
 def _extras(project: dict[str, Any]) -> Iterable[str]:
-    yield from table(project, "tool", "poetry", "extras")
-    yield from table(project, "project", "optional-dependencies")
+    yield from table_at(project, "tool", "poetry", "extras")
+    yield from table_at(project, "project", "optional-dependencies")
 
 
 def _export(path: Path, groups: Sequence[str], extras: Sequence[str]) -> str:
     """Run poetry to export the lock, and return the text; no file of the user's is changed."""
-    import tempfile
-
     options = [part for group in groups for part in ("--with", group)]
     options += [part for extra in extras for part in ("--extras", extra)]
-    with tempfile.TemporaryDirectory(prefix="hatch-lambda-layer-") as scratch:
+    with scratch_folder() as scratch:
         output = Path(scratch, "requirements.txt")
         env = {
             **os.environ,

@@ -8,15 +8,15 @@ the one that is configured.
 
 from __future__ import annotations
 
-import os
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..._internal.process import redact
+from ..._internal.removal import remove_tree
 from ...exceptions import BuildError, OutputError, ToolError
 from .. import git
 from ..backend import Backend, BuildSystem, shown
@@ -100,14 +100,14 @@ class ContainerWheelBuilder:
         try:
             folder.mkdir(parents=True)
             with running(
-                engine, image, folder, self._target, self._config, session.cache
+                engine, image, folder, self._target, self._config, session.cache.store
             ) as container:
                 _prepare(container, self._config, session.console)
                 yield lambda request: _Build(container, request, session, self._config).run()
         except OSError as error:
             raise OutputError(f"{folder} can't be written: {error.strerror}") from error
         finally:
-            _remove(folder)
+            remove_tree(folder)
 
     @cached_property
     def _found(self) -> tuple[Engine, Image]:
@@ -139,17 +139,6 @@ def _prepare(container: Container, config: ContainerConfig, console: Console) ->
                 f"{_said(container, log)}".rstrip(),
                 hint="it is run as root, with `/bin/sh -c`, in the image's own system",
             )
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder, also where a build script has made folders that can't be entered."""
-    for parent, names, _ in os.walk(folder):
-        for name in names:
-            # A link could lead anywhere.
-            if not (path := Path(parent, name)).is_symlink():
-                with suppress(OSError):
-                    path.chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ended(code: int | None, config: ContainerConfig) -> str:
@@ -210,7 +199,7 @@ class _Build:
         inside = self._container.folder_in / self._name
         inside.mkdir()
         # The repository with which it shares objects is not in the container.
-        git.detach(self._request.tree)
+        git.detach(self._request.tree, self._request.deadline)
         self._request.tree.rename(inside / "tree")
         self._script(_PREPARE, f"{IN}/{self._name}/tree", self._place)
 
@@ -230,6 +219,7 @@ class _Build:
             python=python,
             run=partial(self._hook, python),
             failure=self._failure,
+            temporary=self._request.folder,
         )
 
     def _hook(

@@ -17,7 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..._internal.process import run
+from ..._internal.process import LONGEST_SECONDS, run
+from ..._internal.tables import value_at
 from ...config.container import ENGINES
 from ...exceptions import BuildError, ToolError, quoted
 
@@ -33,6 +34,8 @@ _PROXIES = [
     for each in ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
     for name in (each, each.upper())
 ]
+# A daemon may have to be started first, and `rm` waits for a container to end.
+_SECONDS_TO_ANSWER = 120.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,9 +68,11 @@ class Engine:
         self.name = name
         self.program = program
 
-    def ask(self, *arguments: str) -> str:
+    def ask(self, *arguments: str, seconds: float = _SECONDS_TO_ANSWER) -> str:
         """Run a command of the engine and return its output; raise `ToolError` when it fails."""
-        output = run([self.program, *arguments], cwd=Path.cwd(), env=os.environ)
+        argv = [self.program, *arguments]
+        # Not supervised: podman leaves processes behind that its containers need.
+        output = run(argv, cwd=Path.cwd(), env=os.environ, timeout=seconds, supervised=False)
         return output.decode("utf-8", "replace")
 
     def image(self, name: str, architecture: Architecture) -> Image | None:
@@ -84,7 +89,7 @@ class Engine:
         """Pull an image and return it; raise `BuildError` where that fails."""
         platform = f"linux/{architecture.oci}"
         try:
-            self.ask("pull", "--platform", platform, name)
+            self.ask("pull", "--platform", platform, name, seconds=LONGEST_SECONDS)
         except ToolError as error:
             here = self._architecture(name)
             state = f"here for {here}, not for {architecture.oci}" if here else "not here"
@@ -113,7 +118,7 @@ class Engine:
         getuid: Callable[[], int] | None = getattr(os, "getuid", None)
         ids = (str(os.getuid()), str(os.getgid())) if getuid else ("0", "0")
         as_user, as_root = ("--user", ":".join(ids)), ("--user", "0:0")
-        if _below(self._facts, "host", "security", "rootless") is True:
+        if value_at(self._facts, "host", "security", "rootless") is True:
             # podman: the user keeps its id.
             keep = "--userns=keep-id"
             return Caller(options=(keep, *as_user), root_options=(keep, *as_root), demoted=ids)
@@ -227,9 +232,3 @@ def _digest(name: str, found: dict[str, Any]) -> str:
         return pinned
     digests = [str(each).rpartition("@")[2] for each in found.get("RepoDigests") or ()]
     return min(digests, default=str(found["Id"]))
-
-
-def _below(value: object, *keys: str) -> object:
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
+    from ..._internal.store import Store
     from ...config.container import ContainerConfig
     from ...targets.target import Target
-    from ...wheels.cache import Cache
     from .engine import Engine, Image
 
 # The two folders of this machine in the container; the first is read-only there.
@@ -196,7 +196,7 @@ def running(
     folder: Path,
     target: Target,
     config: ContainerConfig,
-    cache: Cache,
+    store: Store,
 ) -> Iterator[Container]:
     """Yield a container with the new folders `in` and `out` of `folder`; remove it at the end.
 
@@ -206,10 +206,10 @@ def running(
         (folder / part).mkdir()
     shutil.copyfile(Path(__file__).with_name(_DRIVER), folder / "in" / _DRIVER)
     # The token's lock ends with this process; a container whose token is not locked is abandoned.
-    with cache.token() as token:
+    with store.token() as token:
         name = f"hatch-lambda-layer-{token}"
-        _remove_abandoned(engine, cache)
-        argv = _command(engine, image, folder, target, config, cache, name)
+        _remove_abandoned(engine, store)
+        argv = _command(engine, image, folder, target, config, store, name)
         try:
             talk = Conversation(argv, cwd=folder, env=os.environ)
         except ToolError as error:
@@ -231,12 +231,12 @@ def _command(
     folder: Path,
     target: Target,
     config: ContainerConfig,
-    cache: Cache,
+    store: Store,
     name: str,
 ) -> list[str]:
     caller = engine.caller
     argv = [engine.program, "run", "--rm", "--interactive", "--name", name]
-    argv += ["--label", _LABEL, "--label", f"{_LABEL_OF_CACHE}={cache.id}"]
+    argv += ["--label", _LABEL, "--label", f"{_LABEL_OF_CACHE}={store.id}"]
     argv += ["--platform", f"linux/{target.architecture.oci}", "--workdir", "/"]
     argv += [
         "--mount",
@@ -266,9 +266,9 @@ def _mount(folder: Path, place: str, *options: str) -> str:
     return line.getvalue()
 
 
-def _remove_abandoned(engine: Engine, cache: Cache) -> None:
-    for name in engine.names(f"{_LABEL_OF_CACHE}={cache.id}"):
-        if not cache.has_owner(name.rpartition("-")[2]):
+def _remove_abandoned(engine: Engine, store: Store) -> None:
+    for name in engine.names(f"{_LABEL_OF_CACHE}={store.id}"):
+        if not store.has_owner(name.rpartition("-")[2]):
             engine.remove(name)
 
 

@@ -1,0 +1,36 @@
+"""Families of distributions that the runtimes have: half of one in a layer breaks the other."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Family:
+    """Distributions that the runtime has, with the facts of `families.toml`.
+
+    `core` are those that are left out together or not at all, `shared` are libraries that others
+    may need as well. Names are normalised.
+    """
+
+    name: str
+    core: frozenset[str]
+    shared: frozenset[str]
+
+
+@cache
+def families() -> Mapping[str, Family]:
+    """Return the known families by the name that `exclude` takes."""
+    with Path(__file__).with_name("families.toml").open("rb") as file:
+        table = tomllib.load(file)["families"]
+    return {
+        name: Family(name=name, core=frozenset(facts["core"]), shared=frozenset(facts["shared"]))
+        for name, facts in table.items()
+    }
