@@ -99,14 +99,15 @@ def _hidden() -> Iterator[Path]:
 
 
 def _homes() -> set[Path]:
-    import pwd
-
     from .._internal.store import default_cache_dir
 
     found = {Path.home(), default_cache_dir()}
-    with suppress(KeyError):
-        # A build script can look it up, whatever its HOME is.
-        found.add(Path(pwd.getpwuid(os.getuid()).pw_dir))
+    if sys.platform != "win32":
+        import pwd
+
+        with suppress(KeyError):
+            # A build script can look it up, whatever its HOME is.
+            found.add(Path(pwd.getpwuid(os.getuid()).pw_dir))
     return {path.resolve() for path in found if path.is_dir() and path.resolve() != Path("/")}
 
 

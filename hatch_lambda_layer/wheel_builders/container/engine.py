@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -115,8 +116,10 @@ class Engine:
     @cached_property
     def caller(self) -> Caller:
         """The user in a container; a rootless engine maps the user to another id."""
-        getuid: Callable[[], int] | None = getattr(os, "getuid", None)
-        ids = (str(os.getuid()), str(os.getgid())) if getuid else ("0", "0")
+        # Windows has no such ids; its engines map whoever runs in a container to the user.
+        ids = ("0", "0")
+        if sys.platform != "win32":
+            ids = str(os.getuid()), str(os.getgid())
         as_user, as_root = ("--user", ":".join(ids)), ("--user", "0:0")
         if value_at(self._facts, "host", "security", "rootless") is True:
             # podman: the user keeps its id.
