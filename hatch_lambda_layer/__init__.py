@@ -4,10 +4,8 @@ The names of `__all__` are imported when they are first used: `import hatch_lamb
 loads no other module.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+# No import at all: the command has to see to signals before anything takes time.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .api.build import build_layers
     from .api.compare import compare_layers

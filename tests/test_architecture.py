@@ -337,6 +337,16 @@ def test_no_module_and_no_function_is_long() -> None:
     assert found.keys() == LONG.keys()
 
 
+def test_the_package_itself_imports_nothing() -> None:
+    # The command can see to signals only after that.
+    code = (
+        f"import sys; before = {{*sys.modules}}; import {NAME}\n"
+        "print(*{*sys.modules} - before, sep='\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == [NAME]
+
+
 # In pieces, so that this file may be read by its own test.
 HOSTS = ("pypi" + ".org", "pypi.python" + ".org", "python" + "hosted", "pypi" + ".io")
 WORKPLACES = ("work", "root", "home", "Users", "tmp/w")
