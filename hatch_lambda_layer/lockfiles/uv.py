@@ -51,6 +51,7 @@ class UvLockfile:
     filename = "uv.lock"
     command = "uv lock"
     per_target = False
+    is_slow = False
 
     def find(self, request: LockRequest) -> list[Path]:
         """Return the path of `uv.lock`, the project's own or that of the workspace it is in."""

@@ -496,7 +496,11 @@ def test_a_missing_interpreter_is_named_as_what_uv_needs(
 def test_a_lock_that_was_kept_is_read_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "poetry.lock"
     lock = Lock(path=path, command="poetry lock", text="ü = 1\n".encode(), warnings=("one", "two"))
-    assert Lock.decode(lock.encode(), path) == lock
+    assert Lock.decode(lock.encode(), path) == replace(lock, folder=tmp_path)
+    # The same files in another place make the same lock.
+    lock = replace(lock, folder=tmp_path / "app", required=("alpha", "beta"))
+    moved = replace(lock, path=tmp_path / "x" / "uv.lock", folder=tmp_path / "x" / "app")
+    assert Lock.decode(lock.encode(), moved.path) == moved
 
 
 @pytest.mark.fault(70)
