@@ -55,6 +55,8 @@ class Resolver:
             urls = " ".join(f"{each.location} {each.index_url}" for each in selection.all)
             if redact(urls) == urls:
                 self._store.put("selections", key, selection.encode())
+        for note in selection.notes:
+            self._console.warn_once(note)
         return check_origins(selection, lock, self._access.own, self._ask_index)
 
     def lock(self, config: LayerConfig, target: Target) -> Lock:
@@ -95,8 +97,7 @@ class Resolver:
         kept = self._store.get("lockfiles", key) if key else None
         if kept is not None and (lock := Lock.decode(kept, path)) is not None:
             return lock
-        if key or lockfile.per_target:
-            # These tools take seconds, so a person is told what is going on.
+        if lockfile.is_slow:
             self._console.info(f"Reading {path.name} with {lockfile.tool}")
         lock = lockfile.read(path, request, target)
         # Passwords and signed URLs must not get into the cache.

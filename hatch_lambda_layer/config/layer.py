@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,7 @@ class LayerConfig:
     """The configuration of one layer, as `[tool.lambda-layer]` has it.
 
     `name` is `None` for the layer of the table itself, `tool` is `None` when the lockfile decides.
+    `python_full_version` are patch releases, which the `runtimes` have already.
     `prune` holds presets and patterns in their order. `force_include` pairs a path on disk,
     relative to the project, with its path in the layer; with `force_include_outside` it may lie
     outside of the project's repository. `max_size` is in bytes, unpacked,
@@ -46,6 +47,7 @@ class LayerConfig:
     tool: str | None
     requirements: tuple[str, ...]
     runtimes: tuple[Runtime, ...]
+    python_full_version: tuple[str, ...]
     architectures: tuple[Architecture, ...]
     groups: tuple[str, ...]
     extras: tuple[str, ...]
@@ -184,11 +186,13 @@ class _LayerReader(TableReader):
         self.check_known(
             ["publish", *(field.replace("_", "-") for field in fields if field != "name")]
         )
+        patches = self._patches()
         return LayerConfig(
             name=self._name,
             tool=self.choice("tool", TOOLS),
             requirements=self.strings("requirements"),
-            runtimes=self._runtimes(),
+            runtimes=self._runtimes(patches),
+            python_full_version=patches,
             architectures=self._architectures(),
             groups=self.strings("groups"),
             extras=self.strings("extras"),
@@ -204,12 +208,31 @@ class _LayerReader(TableReader):
             max_size=self.size("max-size", LAMBDA_UNPACKED_LIMIT),
         )
 
-    def _runtimes(self) -> tuple[Runtime, ...]:
+    def _runtimes(self, patches: Collection[str]) -> tuple[Runtime, ...]:
         known = runtimes()
         if self.value("runtimes", []) == []:
             self.say("runtimes", f"must name at least one of {backticked(known)}")
             return ()
-        return self.parsed("runtimes", self.items("runtimes"), known.__getitem__, known)
+        found = self.parsed("runtimes", self.items("runtimes"), known.__getitem__, known)
+        by_minor = {version.rpartition(".")[0]: version for version in patches}
+        return tuple(
+            replace(each, python=by_minor.get(each.python.rpartition(".")[0], each.python))
+            for each in found
+        )
+
+    def _patches(self) -> tuple[str, ...]:
+        """Return patch releases of Python; those of runtimes that the layer lacks do no harm."""
+        minors = {".".join(map(str, each.python_version)) for each in runtimes().values()}
+        key, found = "python-full-version", {}
+        for number, version in self.items(key).items():
+            minor, _, patch = version.rpartition(".")
+            if minor not in minors or not re.fullmatch("[0-9]{1,3}", patch):
+                self.wrong(f"{key}[{number}]", "a patch release of a runtime's Python", version)
+            elif minor in found:
+                self.say(key, f"has two patch releases of Python {minor}")
+            else:
+                found[minor] = version
+        return tuple(found.values())
 
     def _architectures(self) -> tuple[Architecture, ...]:
         names = [architecture.value for architecture in Architecture]

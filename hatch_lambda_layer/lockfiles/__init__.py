@@ -10,7 +10,7 @@ from .pip.lockfile import PipLockfile
 from .poetry.lockfile import PoetryLockfile
 from .protocol import Lock, LockRequest
 from .pylock import PylockFile
-from .uv import UvLockfile
+from .uv.lockfile import UvLockfile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -61,6 +62,11 @@ class Lockfile(Protocol):
         """Whether the tool has to be run for every target."""
         ...
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether reading takes so long that a person is told of it."""
+        ...
+
     def find(self, request: LockRequest) -> list[Path]:
         """Return the paths of the lockfiles of this kind that the project has."""
         ...
@@ -92,7 +98,9 @@ class Lock:
     `path` is the user's lockfile, which errors name, and `command` makes it. Relative paths start
     from `folder`, or from the folder of `path` where that is `None`. `groups` and `extras` are
     still to be selected in `text`. `warnings` are sentences for the user. `resolved` means that an
-    index has just decided what is locked, since the user's files have no hashes.
+    index has just decided what is locked, since the user's files have no hashes. `required` are
+    requirements (PEP 508) whose packages must be among those that are selected for a target: some
+    versions of a tool have lost them.
     """
 
     path: Path
@@ -103,6 +111,7 @@ class Lock:
     warnings: tuple[str, ...] = ()
     folder: Path | None = None
     resolved: bool = False
+    required: tuple[str, ...] = ()
 
     @property
     def base(self) -> Path:
@@ -111,14 +120,24 @@ class Lock:
 
     def encode(self) -> bytes:
         """Return the lock that a slow tool has read as bytes, to be kept."""
-        return json.dumps((self.command, self.text.decode(), self.warnings)).encode()
+        # The same files in another place make the same lock.
+        folder = os.path.relpath(self.base, self.path.parent)
+        facts = (self.command, self.text.decode(), self.warnings, folder, self.required)
+        return json.dumps(facts).encode()
 
     @classmethod
     def decode(cls, data: bytes, path: Path) -> Lock | None:
         """Read what `encode` has made of the lockfile `path`; `None` for anything else."""
         try:
-            command, text, warnings = json.loads(data)
-            return cls(path=path, command=command, text=text.encode(), warnings=tuple(warnings))
+            command, text, warnings, folder, required = json.loads(data)
+            return cls(
+                path=path,
+                command=command,
+                text=text.encode(),
+                warnings=tuple(warnings),
+                folder=path.parent / folder,
+                required=tuple(required),
+            )
         except UNREADABLE:
             return None
 

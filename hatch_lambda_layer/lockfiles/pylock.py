@@ -22,6 +22,7 @@ class PylockFile:
     tool = "pylock"
     filename = "pylock.toml"
     per_target = False
+    is_slow = False
     # Without `--python-version`, uv leaves out what only Pythons older than its own need.
     command = (
         "uv pip compile pyproject.toml --universal --python-version OLDEST --format pylock.toml "

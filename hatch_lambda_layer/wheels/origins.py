@@ -67,7 +67,7 @@ def check_origins(
             hint="anyone can publish a package of that name on a public index: configure the tool "
             "that locks to take it from the private one, and lock again",
         )
-    return Selection(tuple(wheels), tuple(sources))
+    return selection._replace(wheels=tuple(wheels), sources=tuple(sources))
 
 
 def _bound(

@@ -15,7 +15,6 @@ from .unavailable import no_wheels, unfitting_wheels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from packaging.pylock import (
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from ..targets.target import Target
 
 # To be raised when the same lock and target give a different selection.
-_SCHEMA = 3
+_SCHEMA = 4
 _HASH = re.compile("[0-9a-f]{64}")
 
 
@@ -75,10 +74,14 @@ class LockedSource(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The wheels and sources that a lock selects, each sorted by name."""
+    """The wheels and sources that a lock selects, each sorted by name.
+
+    `notes` are sentences for the user.
+    """
 
     wheels: tuple[LockedWheel, ...]
     sources: tuple[LockedSource, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def all(self) -> tuple[LockedWheel | LockedSource, ...]:
@@ -93,10 +96,11 @@ class Selection(NamedTuple):
     def decode(cls, data: bytes) -> Selection | None:
         """Read what `encode` has made; `None` for anything else, or what no lock could select."""
         try:
-            wheels, sources = json.loads(data)
+            wheels, sources, notes = json.loads(data)
             selection = cls(
                 wheels=tuple(LockedWheel(*row) for row in wheels),
                 sources=tuple(LockedSource(*row) for row in sources),
+                notes=tuple(notes),
             )
             sound = all(_is_sound(wheel) for wheel in selection.wheels)
         except UNREADABLE:
@@ -117,6 +121,7 @@ def selection_key(lock: Lock, target: Target) -> str:
         str(lock.base),
         lock.groups,
         lock.extras,
+        lock.required,
         target.marker_environment(),
         target.platforms(),
     ]
@@ -126,18 +131,38 @@ def selection_key(lock: Lock, target: Target) -> str:
 def select(lock: Lock, target: Target) -> Selection:
     """Return what `lock` selects for `target`, by the rules of PEP 751.
 
-    Raises `LockfileError` for a lock that is not valid or not for this target, and
-    `SelectionError`, which names every package with neither a wheel that fits nor a source.
+    A package is left out where only the kernel, which is unknown, could decide. Raises
+    `LockfileError` for a lock that is not valid or not for this target, and `SelectionError`,
+    which names every package with neither a wheel that fits nor a source.
     """
-    from packaging.pylock import PylockSelectError
+    from .conditions import check_required, without_undecided
 
-    pylock = lock.parse()
+    pylock, notes = without_undecided(lock.parse(), lock, target)
     tags = target.tags()
     # The selection would end at the first package with neither a fitting wheel nor an sdist. An
     # empty sdist for each package lets it go on, so that all such packages are reported.
     pylock = dataclasses.replace(pylock, packages=[_with_sdist(each) for each in pylock.packages])
+    chosen = _selected(pylock, lock, target, tags)
+    check_required(lock, (package.name for package, _ in chosen), target)
+    found = [_located(package, source, tags, lock.base) for package, source in chosen]
+    if problems := [each for each in found if isinstance(each, str)]:
+        raise no_wheels(problems, target)
+    return Selection(
+        wheels=tuple(sorted(each for each in found if isinstance(each, LockedWheel))),
+        sources=tuple(sorted(each for each in found if isinstance(each, LockedSource))),
+        notes=notes,
+    )
+
+
+def _selected(
+    pylock: Pylock, lock: Lock, target: Target, tags: Sequence[Tag]
+) -> list[tuple[Package, object]]:
+    from packaging.pylock import PylockSelectError
+
+    from .conditions import misfit
+
     try:
-        chosen = list(
+        return list(
             pylock.select(
                 environment=target.marker_environment(),
                 tags=tags,
@@ -146,10 +171,9 @@ def select(lock: Lock, target: Target) -> Selection:
             )
         )
     except PylockSelectError as error:
-        raise LockfileError(
-            f"Lockfile `{lock.path}` does not fit {target.id}: {error}",
-            hint="widen `requires-python` or `environments` to this runtime, then lock again",
-        ) from error
+        reason, hint = misfit(pylock, target, error)
+        message = f"Lockfile `{lock.path}` does not fit {target.id}: {reason}"
+        raise LockfileError(message, hint=hint) from error
     # Markers with undefined names, or that compare what can't be compared; and numbers of more
     # digits than Python reads.
     except (ValueError, LookupError) as error:
@@ -158,22 +182,15 @@ def select(lock: Lock, target: Target) -> Selection:
             f"{_undefined(pylock, target, error)}",
             hint=f"lock again with `{lock.command}`, or report it to the makers of that tool",
         ) from error
-    found = [_located(package, source, tags, lock.base) for package, source in chosen]
-    if problems := [each for each in found if isinstance(each, str)]:
-        raise no_wheels(problems, target)
-    return Selection(
-        wheels=tuple(sorted(each for each in found if isinstance(each, LockedWheel))),
-        sources=tuple(sorted(each for each in found if isinstance(each, LockedSource))),
-    )
 
 
 def _undefined(pylock: Pylock, target: Target, error: Exception) -> str:
     """Return the marker that can't be evaluated for a target, with the package that has it."""
+    from .conditions import marker_environment
+
+    environment = marker_environment(target)
     # Those of PEP 751, which the selection adds to those of the target.
-    environment: dict[str, str | AbstractSet[str]] = dict.fromkeys(
-        ("extras", "dependency_groups"), frozenset[str]()
-    )
-    environment |= {key: str(value) for key, value in target.marker_environment().items()}
+    environment |= dict.fromkeys(("extras", "dependency_groups"), frozenset[str]())
     for package in pylock.packages:
         try:
             if package.marker:

@@ -10,6 +10,7 @@ from hatch_lambda_layer.exceptions import (
     BuildError,
     ConfigError,
     LambdaLayerError,
+    LockfileError,
     OriginError,
     SelectionError,
 )
@@ -56,6 +57,21 @@ def test_option_architectures_gives_each_architecture_its_own_wheel(project: Pro
     lock_native(project)
     project.configure(architectures=["x86_64", "arm64"])
     assert wheels(project) == [NATIVE[2].filename, NATIVE[3].filename]
+
+
+def test_option_python_full_version_names_the_patch_release_of_a_runtime(project: Project) -> None:
+    project.index.add(BETA)
+    alpha, beta = (locked(each, project.index.file_url(each.filename)) for each in (ALPHA, BETA))
+    chosen = LockedPackage(wheels=beta.wheels, marker="python_full_version < '3.13.99'")
+    text = pylock(alpha, chosen, requires_python=">=3.13.98")
+    project.lockfile.write_text(text, encoding="utf-8")
+    project.configure(runtimes=["python3.13"])
+    with pytest.raises(LockfileError, match="that patch release is a floor"):
+        project.build()
+    project.configure(python_full_version=["3.12.1", "3.13.98"])
+    assert packages(project) == ["alpha", "beta"]
+    project.configure(python_full_version=["3.13.99"])
+    assert packages(project) == ["alpha"]
 
 
 def test_option_tool_decides_between_two_lockfiles(project: Project) -> None:

@@ -27,6 +27,7 @@ KEYS = {
     "tool",
     "requirements",
     "runtimes",
+    "python-full-version",
     "architectures",
     "groups",
     "extras",
@@ -71,6 +72,7 @@ def test_only_the_runtime_has_to_be_named() -> None:
         tool=None,
         requirements=(),
         runtimes=(runtimes()["python3.13"],),
+        python_full_version=(),
         architectures=(Architecture.X86_64,),
         groups=(),
         extras=(),
@@ -133,6 +135,20 @@ def test_the_matrix_is_each_runtime_on_each_architecture_in_their_order() -> Non
         "python3.12-arm64",
         "python3.12-x86_64",
     ]
+
+
+def test_a_patch_release_belongs_to_one_version_of_a_runtime() -> None:
+    config = read('runtimes = ["python3.12", "python3.13"]\npython-full-version = ["3.12.99"]')
+    floor = runtimes()["python3.13"].python
+    assert [each.python for each in config.runtimes] == ["3.12.99", floor]
+    assert [each.id for each in config.runtimes] == ["python3.12", "python3.13"]
+    said = problems(RUNTIME + '\npython-full-version = ["3.13", "3.8.1", "3.13.x", "3.13.1\u0661"]')
+    assert len(said) == 4
+    assert "Field `tool.lambda-layer.python-full-version[0]`" in said[0]
+    said = problems(RUNTIME + '\npython-full-version = ["3.13.8", "3.13.9"]')
+    assert said == (
+        "Field `tool.lambda-layer.python-full-version` has two patch releases of Python 3.13",
+    )
 
 
 def test_values_can_not_be_changed() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
-import sys
 import zipfile
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,10 +23,11 @@ from hatch_lambda_layer.index.pages import read_links
 from hatch_lambda_layer.layer.dependency_graph import DependencyGraph, Node
 from hatch_lambda_layer.layer.manifest import LayerManifest
 from hatch_lambda_layer.layout import LayerPathLayout
-from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, default_index, uv
+from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, default_index
 from hatch_lambda_layer.lockfiles.pdm import lockfile as pdm
 from hatch_lambda_layer.lockfiles.pip.requirements import RequirementsFiles
 from hatch_lambda_layer.lockfiles.poetry import lockfile as poetry
+from hatch_lambda_layer.lockfiles.uv import export as uv
 from hatch_lambda_layer.publishing.descriptions import VersionTag
 from hatch_lambda_layer.publishing.outputs import read_layer_versions
 from hatch_lambda_layer.targets.elf import ElfError, misfits, read_elf
@@ -52,6 +52,10 @@ if TYPE_CHECKING:
     from hatch_lambda_layer.lockfiles.protocol import Lock
 
 TARGET = Target(runtimes()["python3.13"], Architecture.X86_64)
+_EXPORTED = (
+    b'lock-version = "1.0"\ncreated-by = "uv"\n[[packages]]\nname = "lib"\n'
+    b'directory = { path = "lib" }\nmarker = "sys_platform == \'linux\'"\n'
+)
 _PROJECT = b'[project]\nname = "app"\nversion = "1"\n'
 
 
@@ -123,9 +127,11 @@ def read_pylock(data: bytes, folder: Path) -> None:
     _select(_locked("pylock", data, folder))
 
 
-def read_uv_lock(data: bytes, _folder: Path) -> None:
-    """Find the interpreter for uv, which reads the rest of its lockfile itself."""
-    assert uv._interpreter(data) in ([], ["--python", sys.executable])
+def read_uv_lock(data: bytes, folder: Path) -> None:
+    """Compare a `uv.lock` with the project in the second part; not what uv exports."""
+    lock, _, project = data.partition(CUT)
+    with mock.patch.object(uv, "export", return_value=_EXPORTED), _no_uv():
+        _select(_locked("uv", lock, folder, project))
 
 
 def read_poetry_lock(data: bytes, folder: Path) -> None:

@@ -123,11 +123,45 @@ def pylocks() -> list[bytes]:
 
 
 def uv_locks() -> list[bytes]:
-    """Return the beginnings of a `uv.lock`, of which only the Pythons are read here."""
-    return [
-        b'version = 1\nrevision = 3\nrequires-python = ">=3.11, !=3.12.*"\n',
-        b'requires-python = "===x"\n',
-    ]
+    """Return a `uv.lock` of several forms, each with the project that it was made from."""
+    head = 'version = 1\nrevision = 5\nrequires-python = ">=3.11, !=3.12.*"\n'
+    source = f'[[package]]\nname = "demo"\nversion = "1.0"\nsource = {{ registry = "{PAGE}" }}\n'
+    app = '[[package]]\nname = "app"\nversion = "1"\nsource = { virtual = "." }\n'
+    metadata = (
+        '[package.metadata]\nprovides-extras = ["x"]\nrequires-dist = [\n'
+        '{ name = "demo", extras = ["y"], specifier = ">=1", marker = "extra == \'x\'" },\n'
+        '{ name = "g", git = "https://g.example/g?rev=main" },\n'
+        '{ name = "lib", editable = "lib" }]\n'
+        '[package.metadata.requires-dev]\ndev = [{ name = "demo", index = "https://i.example" }]\n'
+    )
+    lib = '[[package]]\nname = "lib"\nsource = { editable = "lib" }\n'
+    manifest = (
+        '[manifest]\nmembers = ["app", "lib"]\nconstraints = [{ name = "demo" }]\n'
+        'overrides = ["a"]\nexcludes = ["zeta"]\n[manifest.dependency-groups]\n'
+        '[[manifest.dependency-metadata]]\nname = "demo"\nrequires-dist = ["a; os_name == \'x\'"]\n'
+    )
+    project = (
+        '[project]\nname = "app"\nversion = "1"\ndependencies = ["g", "lib", "x @ ${A}"]\n'
+        'optional-dependencies.x = ["demo[y]>=1"]\n[dependency-groups]\ndev = ["demo"]\n'
+        'more = [{ include-group = "dev" }]\n'
+        '[tool.uv.sources]\ng = { git = "https://g.example/g" }\n'
+        'lib = [{ path = "lib", marker = "os_name != \'nt\'" }, { workspace = "x" }]\n'
+        'demo = { index = "loop", extra = "x" }\n[[tool.uv.index]]\nname = "loop"\nurl = "i"\n'
+        '[tool.uv]\nconflicts = [[{ extra = "x" }, { group = "dev" }]]\nenvironments = "os_name"\n'
+        'workspace = { members = ["*"], exclude = ["y"] }\nconstraint-dependencies = ["demo"]\n'
+        'dependency-metadata = [{ name = "demo" }]\noverride-dependencies = [{ package = "a" }]\n'
+    )
+    other = (
+        '[dependency-groups]\ndev = ["demo", "x @ file:///lib", "y @ git+ssh://g@h/r@v#egg=y"]\n'
+    )
+    locks = (
+        head + app + metadata + lib + source,
+        head + manifest + app + metadata.replace(">=1", "===x"),
+        f'{head}conflicts = [[{{ package = "app", extra = "x" }}]]\n{app}{source}',
+        'requires-python = "===x"\n',
+    )
+    projects = (project, other, '[project]\nname = "app"\ndynamic = ["dependencies"]\n')
+    return [lock.encode() + CUT + each.encode() for lock in locks for each in projects]
 
 
 def poetry_locks() -> list[bytes]:

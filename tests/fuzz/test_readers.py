@@ -29,7 +29,7 @@ FOUND = [
         b'lock-version = "1.0"\n[[packages]]\nname = "a"\n'
         b'archive = { path = "a\\u0000.whl", hashes = { sha256 = "%s" } }' % _SHA,
     ),
-    ("uv", b'requires-python = ">=%s"' % _TOO_MANY_DIGITS),
+    ("uv", b'version = 1\nrequires-python = ">=%s"' % _TOO_MANY_DIGITS),
     ("metadata", b"Name: demo\nVersion: %s\n" % _TOO_MANY_DIGITS),
     ("requires-dist", b"other; python_version > '%s'" % _TOO_MANY_DIGITS),
     ("requires-dist", b"other; '' == 'linux'"),

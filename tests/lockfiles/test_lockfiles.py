@@ -461,42 +461,14 @@ def test_what_the_environment_says_to_uv_changes_nothing(
     assert names(project.directory, ("dev",)) == ["alpha", "gamma"]
 
 
-def broken_shim(folder: Path) -> Path:
-    """Make what pyenv puts on the search path for a Python that isn't chosen."""
-    folder.mkdir()
-    for name in ("python", "python3", "python3.99"):
-        (folder / name).write_text("#!/bin/sh\necho 'command not found' >&2\nexit 127\n")
-        (folder / name).chmod(0o755)
-    return folder
-
-
-def test_no_interpreter_is_looked_for_where_this_one_fits(
-    project: UvProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("UV_PYTHON")
-    monkeypatch.setenv("PATH", str(broken_shim(tmp_path / "bin")))
-    assert names(project.directory) == ["alpha"]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="the shims are shell scripts")
-@pytest.mark.parametrize("found", ["none", "another", "broken"])
-def test_a_missing_interpreter_is_named_as_what_uv_needs(
-    project: UvProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: str
-) -> None:
-    for path in (project.pyproject, project.lockfile):
-        text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace('">=3.11"', '">=3.99"'), encoding="utf-8")
-    if found != "another":
-        monkeypatch.delenv("UV_PYTHON")
-        folder = broken_shim(tmp_path / "bin") if found == "broken" else tmp_path / "empty"
-        monkeypatch.setenv("PATH", str(folder))
-    refusal(project.directory, "interpreter that fits `requires-python`", "`uv python install`")
-
-
 def test_a_lock_that_was_kept_is_read_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "poetry.lock"
     lock = Lock(path=path, command="poetry lock", text="ü = 1\n".encode(), warnings=("one", "two"))
-    assert Lock.decode(lock.encode(), path) == lock
+    assert Lock.decode(lock.encode(), path) == replace(lock, folder=tmp_path)
+    # The same files in another place make the same lock.
+    lock = replace(lock, folder=tmp_path / "app", required=("alpha", "beta"))
+    moved = replace(lock, path=tmp_path / "x" / "uv.lock", folder=tmp_path / "x" / "app")
+    assert Lock.decode(lock.encode(), moved.path) == moved
 
 
 @pytest.mark.fault(70)

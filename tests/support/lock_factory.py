@@ -143,12 +143,12 @@ def pylock(
         "default-groups": list(default_groups),
     }
     top = {"lock-version": lock_version, **{k: v for k, v in optional.items() if v}}
-    lines = [f"{key} = {_toml(value)}" for key, value in {**top, "created-by": created_by}.items()]
+    lines = [f"{key} = {toml(value)}" for key, value in {**top, "created-by": created_by}.items()]
     if not packages:
         lines.append("packages = []")
     for package in packages:
         lines += ["", "[[packages]]"]
-        lines += [f"{_key(key)} = {_toml(value)}" for key, value in package.table().items()]
+        lines += [f"{_key(key)} = {toml(value)}" for key, value in package.table().items()]
     return "\n".join(lines) + "\n"
 
 
@@ -162,7 +162,7 @@ def _string(value: str) -> str:
     return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in escaped) + '"'
 
 
-def _toml(value: object) -> str:
+def toml(value: object) -> str:
     """Give `value` as TOML, tables inline as uv and pip write them in lockfiles."""
     match value:
         case bool():
@@ -172,9 +172,9 @@ def _toml(value: object) -> str:
         case str():
             return _string(value)
         case Mapping():
-            return "{ " + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+            return "{ " + ", ".join(f"{_key(k)} = {toml(v)}" for k, v in value.items()) + " }"
         case Sequence():
-            return "[" + ", ".join(_toml(item) for item in value) + "]"
+            return "[" + ", ".join(toml(item) for item in value) + "]"
         case _:
             raise TypeError(f"no TOML for {value!r}")
 
@@ -244,7 +244,7 @@ def uv_project(
         f"name = {_string(name)}",
         'version = "1.0"',
         f"requires-python = {_string(requires_python)}",
-        f"dependencies = {_toml(list(dependencies))}",
+        f"dependencies = {toml(list(dependencies))}",
     ]
     tables = {
         "project.optional-dependencies": optional_dependencies,
@@ -254,7 +254,7 @@ def uv_project(
     for title, table in tables.items():
         if table:
             lines += ["", f"[{title}]"]
-            lines += [f"{_key(key)} = {_toml(value)}" for key, value in table.items()]
+            lines += [f"{_key(key)} = {toml(value)}" for key, value in table.items()]
     lines += ["", "[[tool.uv.index]]", f"url = {_string(index_url)}", "default = true"]
     directory.mkdir(parents=True, exist_ok=True)
     if package:
@@ -263,14 +263,14 @@ def uv_project(
         module = directory / name.replace("-", "_")
         module.mkdir(exist_ok=True)
         (module / "__init__.py").touch()
-    project = UvProject(directory, _environment(directory))
+    project = UvProject(directory, uv_environment(directory))
     project.pyproject.write_text("\n".join(lines) + f"\n\n{extra_toml}", encoding="utf-8")
     if lock:
         project.lock()
     return project
 
 
-def _environment(directory: Path) -> dict[str, str]:
+def uv_environment(directory: Path) -> dict[str, str]:
     """Nothing of the person who runs the tests, and no way to any host but this one."""
     state = directory.parent / f".{directory.name}-uv"
     refused = "http://127.0.0.1:9"

@@ -1,4 +1,4 @@
-"""poetry and pdm as tests run them, and projects that they lock against a loopback index.
+"""poetry, pdm and the oldest uv as tests run them, and projects that they lock.
 
 A tool is the one beside the interpreter, else the one on the search path, else one that is fetched
 into the tests' cache, in an environment of its own: pdm does not get along with other packages.
@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +50,21 @@ def _install(folder: Path, name: str) -> None:
     fetch([*make, "--python", sys.executable, str(folder)])
     install = [uv.find_uv_bin(), "pip", "install", "--quiet"]
     fetch([*install, "--python", str(folder / "bin" / "python"), *_REQUIREMENTS[name]])
+
+
+def oldest_uv() -> Path:
+    """Give the oldest uv that this package accepts; raise MissingPart where it can't be had."""
+    text = Path(__file__).parents[2].joinpath("pyproject.toml").read_text(encoding="utf-8")
+    (requirement,) = [
+        each for each in tomllib.loads(text)["project"]["dependencies"] if each.startswith("uv>=")
+    ]
+    pin = requirement.replace(">=", "==")
+
+    def install(folder: Path) -> None:
+        command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--python", sys.executable]
+        fetch([*command, "--target", str(folder), pin])
+
+    return cached(pin.replace("==", "-"), install) / "bin" / "uv"
 
 
 def isolate(monkeypatch: pytest.MonkeyPatch, state: Path, *programs: Path) -> dict[str, str]:

@@ -447,6 +447,76 @@ def test_a_lock_for_several_environments_fits_one_of_them() -> None:
     assert len(wheels(lock(package("demo"), environments=environments))) == 1
 
 
+@pytest.mark.parametrize(
+    ("marker", "expected"),
+    [
+        ("platform_release >= '5'", ["alpha"]),
+        ("'el8' in platform_release or sys_platform == 'win32'", ["alpha"]),
+        ("platform_version != '1' and 'linux' in sys_platform", ["alpha"]),
+        ("'a b' not in platform_version and 'x' not in extras", ["alpha"]),
+        ("'cli' in extras and platform_release == '5'", ["alpha"]),
+        # The kernel decides nothing here.
+        ("platform_release >= '5' or sys_platform == 'linux'", ["alpha", "beta"]),
+        (
+            "(platform_version == '1' or python_version >= '3') and os_name == 'posix'",
+            ["alpha", "beta"],
+        ),
+    ],
+)
+def test_a_package_of_which_the_kernel_decides_is_left_out_with_a_warning(
+    marker: str, expected: list[str]
+) -> None:
+    lock_ = lock(package("alpha"), package("beta", marker=marker), extras=["cli", "x"])
+    lock_ = dataclasses.replace(lock_, extras=("cli",))
+    selection = select(lock_, TARGET)
+    assert [each.name for each in selection.wheels] == expected
+    noted = [f"`beta` is left out: its marker `{marker}`"] if expected == ["alpha"] else []
+    said = [note.replace('"', "'") for note in selection.notes]
+    assert [words for words, note in zip(noted, said, strict=True) if words not in note] == []
+
+
+def test_where_the_target_decides_the_kernel_is_no_matter() -> None:
+    marker = "platform_release >= '20' and sys_platform == 'darwin'"
+    selection = select(lock(package("alpha", marker=marker)), TARGET)
+    assert selection == Selection(wheels=(), sources=())
+
+
+def test_the_warning_stays_when_the_selection_is_kept() -> None:
+    selection = select(lock(package("alpha", marker="platform_release == '5'")), TARGET)
+    assert selection.notes
+    assert Selection.decode(selection.encode()) == selection
+
+
+@pytest.mark.parametrize(
+    "options", [{"requires_python": ">=3.13.9"}, {"requires_python": "==3.13.9"}]
+)
+@pytest.mark.parametrize("where", ["lock", "package"])
+def test_a_patch_release_above_the_floor_is_explained_and_can_be_named(
+    options: dict[str, Any], where: str
+) -> None:
+    lock_ = (
+        lock(package("demo", **options)) if where == "package" else lock(package("demo"), **options)
+    )
+    with pytest.raises(LockfileError) as caught:
+        select(lock_, TARGET)
+    assert "counts as 3.13.7" in caught.value.message
+    assert "a floor" in caught.value.message
+    assert '`python-full-version = ["3.13.9"]`' in (caught.value.hint or "")
+    named = Target(dataclasses.replace(TARGET.runtime, python="3.13.9"), TARGET.architecture)
+    assert [each.name for each in select(lock_, named).wheels] == ["demo"]
+
+
+REQUIRED = ("demo", "other ; sys_platform == 'win32'", "kernel ; platform_release == '5'")
+
+
+def test_a_package_that_the_lock_lists_as_required_must_be_selected() -> None:
+    lock_ = dataclasses.replace(lock(package("demo")), required=REQUIRED)
+    assert [each.name for each in select(lock_, TARGET).wheels] == ["demo"]
+    lock_ = dataclasses.replace(lock_, required=(*REQUIRED, "lost ; os_name == 'posix'"))
+    with pytest.raises(LockfileError, match="`lost ; os_name == 'posix'` must be installed"):
+        select(lock_, TARGET)
+
+
 def test_two_versions_of_one_package_are_ambiguous() -> None:
     newer = LockedPackage(wheels=[wheel("demo", version="2.0")])
     with pytest.raises(LockfileError, match="Multiple packages with the name 'demo'"):
@@ -480,6 +550,7 @@ def test_the_key_differs_where_the_selection_may() -> None:
                 {"groups": ("a",)},
                 {"groups": ("a", "b")},
                 {"extras": ("a",)},
+                {"required": ("a",)},
                 {"extras": ("a", "b")},
             )
         ),

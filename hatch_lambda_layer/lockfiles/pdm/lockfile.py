@@ -49,6 +49,7 @@ class PdmLockfile:
     filename = "pdm.lock"
     command = "pdm lock"
     per_target = False
+    is_slow = True
 
     def find(self, request: LockRequest) -> list[Path]:
         """Return the path of the project's `pdm.lock`, if it has one."""

@@ -40,6 +40,7 @@ class PipLockfile:
         "-o requirements.txt"
     )
     per_target = True
+    is_slow = True
 
     def find(self, request: LockRequest) -> list[Path]:
         """Return the path of the first requirements file, if it is there.

@@ -54,6 +54,7 @@ class PoetryLockfile:
     filename = "poetry.lock"
     command = "poetry lock"
     per_target = False
+    is_slow = True
 
     def find(self, request: LockRequest) -> list[Path]:
         """Return the path of the project's `poetry.lock`, if it has one."""

@@ -1,0 +1,1 @@
+"""`uv.lock`: exported by uv, and compared here with the projects that it was made from."""
