@@ -42,6 +42,13 @@ def owned(path: Path) -> Iterator[None]:
         _remove_lock(_lock_of(path), lock)
 
 
+def disown(path: Path) -> None:
+    """Remove what another thread of this process owns, which may never come to do so itself."""
+    remove(path)
+    with suppress(OSError):
+        _lock_of(path).unlink()
+
+
 def is_owned(path: Path) -> bool:
     """Return whether the process that owns what is or was at `path` is alive."""
     try:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exceptions import CacheError
-from .ownership import is_owned, owned, remove, sweep, unique_name
+from .ownership import disown, is_owned, owned, sweep, unique_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ class Store:
         self.root = root
         self._version = root / f"v{_SCHEMA}"
         self._temporary_dir = self._version / "tmp"
-        self._open: set[TemporaryFile] = set()
+        self._owned: set[Path] = set()
         self._abandoned = False
         self._opening = threading.Lock()
 
@@ -134,17 +134,12 @@ class Store:
     def temporary(self) -> Iterator[TemporaryFile]:
         """Yield a new file, and remove it at the end unless it was moved into the store."""
         with self._owned_path() as folder, _reported(folder):
-            # Under the lock, `for_threads` either finds this file or keeps it from being made.
-            with self._opening:
-                if self._abandoned:
-                    raise CacheError("The build has ended")
+            with self._unless_abandoned():
                 temporary = TemporaryFile(folder)
-                self._open.add(temporary)
             try:
                 yield temporary
             finally:
                 temporary.close()
-                self._open.discard(temporary)
 
     @contextmanager
     def for_threads(self) -> Iterator[Store]:
@@ -155,8 +150,8 @@ class Store:
         finally:
             with store._opening:  # another object of this class
                 store._abandoned = True
-                for temporary in list(store._open):
-                    remove(temporary.folder)
+                for path in list(store._owned):
+                    disown(path)
 
     @cached_property
     def trusted(self) -> bool:
@@ -202,11 +197,24 @@ class Store:
     @contextmanager
     def _owned_path(self) -> Iterator[Path]:
         path = self._temporary_dir / unique_name()
-        with ExitStack() as stack:
-            with _reported(path):
-                _make_private(self._temporary_dir)
-                stack.enter_context(owned(path))
-            yield path
+        try:
+            with ExitStack() as stack:
+                with _reported(path):
+                    _make_private(self._temporary_dir)
+                    with self._unless_abandoned():
+                        self._owned.add(path)
+                        stack.enter_context(owned(path))
+                yield path
+        finally:
+            self._owned.discard(path)
+
+    @contextmanager
+    def _unless_abandoned(self) -> Iterator[None]:
+        """Lock what `for_threads` looks at: it either finds what is made, or keeps it from that."""
+        with self._opening:
+            if self._abandoned:
+                raise CacheError("The build has ended")
+            yield
 
     def _read(self, path: Path, name: str) -> bytes | None:
         if not self.trusted:

@@ -261,6 +261,8 @@ def test_nothing_more_is_built_when_the_build_of_the_project_is_interrupted(
             '["hatchling"]\nbuild-backend = "hatchling.build"',
             '[]\nbuild-backend = "backend"\nbackend-path = ["."]',
         ),
+        # The backend says outside of its build that it runs.
+        {"HATCH_LAMBDA_LAYER_SANDBOX": "0"},
     )
     project.write_lock()
     running = tmp_path / "running"

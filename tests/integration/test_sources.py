@@ -362,8 +362,10 @@ def protected(
 @pytest.mark.fault(57)
 @pytest.mark.fault(58)
 def test_a_setup_script_finds_no_secret_while_its_requirements_need_one(
-    workshop: Workshop, protected: IndexServer
+    workshop: Workshop, protected: IndexServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # What it finds is written outside of the build.
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_SANDBOX", "0")
     log = workshop.root / "log"
     setup = f"LOG = {str(log)!r}\n{SPY}\nlook('setup.py')\nfrom setuptools import setup\n"
     setup += "setup(name='lib', version='1.0', py_modules=['lib'])\n"
@@ -399,6 +401,8 @@ def test_a_requirement_that_runs_whenever_python_starts_finds_no_secret(
 ) -> None:
     # Else uv remembers what it has asked the interpreter before.
     monkeypatch.setenv("UV_NO_CACHE", "1")
+    # What it finds is written outside of the build.
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_SANDBOX", "0")
     log = workshop.root / "log"
     backend = (
         "def get_requires_for_build_wheel(*args): return ['spy', 'hatchling']\n"
