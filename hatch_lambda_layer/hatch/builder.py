@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.plugin.interface import BuilderInterface
@@ -21,6 +21,7 @@ from ..layout import LayerPathLayout
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from ..build.outcome import Outcome
     from ..build.pipeline import BuiltLayer
     from ..config.layer import Member
 
@@ -68,22 +69,23 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
             yield from artifacts
         if errors:
             abort(self.app, BuildFailures(errors, self._built))
-        if self._built and self._current.anew:
-            with reported(self.app), self._outcome.told_when_interrupted():
-                self._current.clean_except([each.zip_path for each in self._built])
+        for output in self._outputs.values():
+            if self._built and output.project.anew:
+                with reported(self.app), output.outcome.told_when_interrupted():
+                    output.project.clean_except([each.zip_path for each in self._built])
 
     def clean(self, directory: str, versions: list[str]) -> None:  # noqa: ARG002
         """Remove the layers from `directory`; in a build, only when the new ones are there."""
-        project = self._project_build(directory)
+        project = self._output(directory).project
         project.anew = True
         if self._removes_at_once:
             with reported(self.app):
                 project.clean()
 
     def _build_member(self, member: Member, directory: str, **_build_data: Any) -> str:
-        project = self._project_build(directory)
-        with self._outcome.told_when_interrupted():
-            built = project.build(member)
+        output = self._output(directory)
+        with output.outcome.told_when_interrupted():
+            built = output.project.build(member)
         self._built.append(built)
         return str(built.zip_path)
 
@@ -92,16 +94,26 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
         with reported(self.app):
             return Matrix.from_pyproject(self.metadata.config)
 
-    def _project_build(self, directory: str) -> ProjectBuild:
-        # Hatch calls once for each member; this object holds what the members share.
-        output = Path(self.root, directory)
-        if self.__dict__.get("_current_output") != output:
-            self._current_output = output
-            self._current = ProjectBuild(
+    @cached_property
+    def _outputs(self) -> dict[Path, _Output]:
+        return {}
+
+    def _output(self, directory: str) -> _Output:
+        # Hatch calls once for each member; this holds what the members in one folder share.
+        folder = Path(self.root, directory)
+        if folder not in self._outputs:
+            project = ProjectBuild(
                 matrix=self._matrix,
-                layout=LayerPathLayout(Path(self.root, "pyproject.toml"), output),
+                layout=LayerPathLayout(Path(self.root, "pyproject.toml"), folder),
                 pyproject=self.metadata.config,
                 console=Console(self.app),
             )
-            self._outcome = self._current.outcome(self._matrix.members)
-        return self._current
+            self._outputs[folder] = _Output(project, project.outcome(self._matrix.members))
+        return self._outputs[folder]
+
+
+class _Output(NamedTuple):
+    """The build of the layers in one folder, and what is to be said where it is interrupted."""
+
+    project: ProjectBuild
+    outcome: Outcome
