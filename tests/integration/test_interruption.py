@@ -26,6 +26,7 @@ from tests.integration import (
 )
 from tests.support.index_server import Hang, IndexServer, Status
 from tests.support.lock_factory import LockedFile, LockedPackage, uv_project
+from tests.support.tools import stand_in
 from tests.support.waiting import wait_until
 from tests.support.wheel_factory import WheelSpec
 
@@ -214,17 +215,24 @@ def test_a_build_is_interrupted_between_two_attempts(
 @pytest.mark.fault(42)
 @pytest.mark.parametrize("number", EXIT_CODES, ids=lambda number: number.name)
 @pytest.mark.parametrize("entrance", ENTRANCES, ids=ENTRANCE_NAMES)
-def test_no_uv_lives_on_when_a_build_is_interrupted(
+def test_no_tool_lives_on_when_a_build_is_interrupted(
     tmp_path: Path, server: IndexServer, number: signal.Signals, entrance: Sequence[str]
 ) -> None:
-    directory = tmp_path / "uv"
+    directory = tmp_path / "project"
     locked = uv_project(
-        directory, server.simple_url, ["small"], package=True, extra_toml=LAYER_TABLE
+        directory,
+        server.simple_url,
+        ["small"],
+        package=True,
+        extra_toml=f'{LAYER_TABLE}tool = "pdm"\n',
     )
-    project = LayerProject(directory, tmp_path / "cache", locked.environment)
-    # uv reads its settings from a pipe that nobody writes to: it hangs as long as it lives.
-    pipe = directory / "uv.toml"
+    # pdm reads from a pipe that nobody writes to: it hangs as long as it lives.
+    pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
+    pdm = stand_in(tmp_path / "bin", "pdm", f'exec cat "{pipe}"')
+    (directory / "pdm.lock").write_text("[metadata]\n", encoding="utf-8")
+    path = f"{pdm.parent}{os.pathsep}{os.environ['PATH']}"
+    project = LayerProject(directory, tmp_path / "cache", {**locked.environment, "PATH": path})
     with project.start(entrance=entrance) as process:
         writer = opened_when_read(pipe)
         interrupt(process, number)
@@ -234,7 +242,8 @@ def test_no_uv_lives_on_when_a_build_is_interrupted(
     finally:
         os.close(writer)
     assert not project.zip.exists()
-    pipe.unlink()
+    pyproject = directory / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text("utf-8").replace('"pdm"', '"uv"'), encoding="utf-8")
     project.build(entrance=entrance)
     assert project.packages() == ["small"]
 
