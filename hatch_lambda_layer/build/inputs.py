@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .lock_selection import Resolver
 
 # Rises when equal inputs come out as another layer: old ones are then built again.
-_LAYOUT_VERSION = 1
+_LAYOUT_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +75,7 @@ class BuildInputs:
             "target": self.member.target.id,
             "time": self.date.isoformat(),
             "prune": config.prune,
+            "prefer": config.prefer,
             "exclude": sorted(config.exclude),
             "allow_missing": sorted(config.allow_missing),
             "direct": sorted(map(str, self.direct)),

@@ -126,7 +126,7 @@ def _rebuild(
         wheels, excluded = _exclude(wheels, inputs)
     with clock.stage("compose"):
         pack = context.layout.path_included_pack
-        tree, findings = compose(wheels, inputs.included, pack, target, config.prune)
+        tree, findings = compose(wheels, inputs.included, pack, target, config.prune, config.prefer)
         findings = [*excluded, *findings, *check_size(tree, wheels, config.max_size)]
     with clock.stage("write"):
         written = archive.write_archive(tree, zip_path, inputs.date)

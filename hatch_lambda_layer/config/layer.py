@@ -37,10 +37,11 @@ class LayerConfig:
 
     `name` is `None` for the layer of the table itself, `tool` is `None` when the lockfile decides.
     `python_full_version` are patch releases, which the `runtimes` have already.
-    `prune` holds presets and patterns in their order. `force_include` pairs a path on disk,
-    relative to the project, with its path in the layer; with `force_include_outside` it may lie
-    outside of the project's repository. `max_size` is in bytes, unpacked,
-    `build_timeout` in seconds, for each source.
+    `prune` holds presets and patterns in their order, `prefer` the distributions whose files stay
+    where another has the same path, the first before the others. `force_include` pairs a path on
+    disk, relative to the project, with its path in the layer; with `force_include_outside` it may
+    lie outside of the project's repository. `max_size` is in bytes, unpacked, `build_timeout` in
+    seconds, for each source.
     """
 
     name: str | None
@@ -58,6 +59,7 @@ class LayerConfig:
     build_timeout: int
     container: ContainerConfig
     prune: tuple[str, ...]
+    prefer: tuple[str, ...]
     force_include: tuple[tuple[str, str], ...]
     force_include_outside: bool
     max_size: int
@@ -203,6 +205,7 @@ class _LayerReader(TableReader):
             build_timeout=self.number("build-timeout", 1) or DEFAULT_BUILD_TIMEOUT,
             container=self._container(),
             prune=self.strings("prune"),
+            prefer=self.strings("prefer"),
             force_include=self._force_include(),
             force_include_outside=self.flag("force-include-outside"),
             max_size=self.size("max-size", LAMBDA_UNPACKED_LIMIT),

@@ -38,6 +38,7 @@ KEYS = {
     "build-timeout",
     "container",
     "prune",
+    "prefer",
     "force-include",
     "force-include-outside",
     "max-size",
@@ -83,6 +84,7 @@ def test_only_the_runtime_has_to_be_named() -> None:
         build_timeout=600,
         container=ContainerConfig(),
         prune=(),
+        prefer=(),
         force_include=(),
         force_include_outside=False,
         max_size=262_144_000,
@@ -105,6 +107,7 @@ def test_every_key_is_read() -> None:
         build = "never"
         build-timeout = 60
         prune = ["tests", "python/*/data/"]
+        prefer = ["aws-cdk-lib"]
         max-size = "100 MiB"
         force-include = { "config" = "python/config", "a.txt" = "/etc/a.txt" }
         """
@@ -118,6 +121,7 @@ def test_every_key_is_read() -> None:
     assert (config.exclude, config.allow_missing) == (("boto3", "six"), ("six",))
     assert (config.build, config.build_timeout) == ("never", 60)
     assert config.prune == ("tests", "python/*/data/")
+    assert config.prefer == ("aws-cdk-lib",)
     assert config.max_size == 104_857_600
     assert config.force_include == (("a.txt", "etc/a.txt"), ("config", "python/config"))
 
