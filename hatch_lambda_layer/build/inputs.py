@@ -171,7 +171,8 @@ def _project_wheel(context: BuildContext, member: Member) -> Wheel:
 
     source = project_source(context.layout.dir_project_root, context.pyproject)
     if context.project_wheel:
-        return read_project_wheel(context.project_wheel, source, member.target)
+        folder = context.layout.dir_work
+        return read_project_wheel(context.project_wheel, source, member.target, folder)
     (wheel,) = build_sources(_sources(context, member, [source]), context)
     return wheel
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,6 +174,7 @@ class BuildEnvironment:
         return {
             **passed,
             **build_variables(os.environ),
+            **_same_paths(request.folder.parent),
             "PATH": path,
             "VIRTUAL_ENV": str(self.folder),
             "HOME": str(home),
@@ -185,6 +187,17 @@ class BuildEnvironment:
             # Beside the sources, bytecode would get into some wheels.
             "PYTHONPYCACHEPREFIX": str(request.folder / "bytecode"),
         }
+
+
+def _same_paths(folder: Path) -> dict[str, str]:
+    """Return variables with which compilers write no path of this machine into what they build.
+
+    `CFLAGS` would replace the defaults of `configure` scripts.
+    """
+    if sys.platform == "win32":
+        return {}
+    option = shlex.quote(f"-ffile-prefix-map={folder}=/build")
+    return {"CPPFLAGS": f"{os.environ.get('CPPFLAGS', '')} {option}".strip()}
 
 
 def _make(folder: Path, request: BuildRequest) -> None:

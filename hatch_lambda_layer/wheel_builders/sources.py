@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,8 +62,26 @@ def obtain(
 ) -> Path:
     """Copy or fetch a source into the empty `folder`, and return the project's folder there.
 
+    Its files have the modes 644 and 755 whatever the umask: some backends put them into a wheel.
     HTTP requests have the credentials of `access`. Raises `BuildError` and `DownloadError`.
     """
+    project = _obtained(source, folder, deadline, access)
+    _set_modes(folder / "tree")
+    return project
+
+
+def _set_modes(tree: Path) -> None:
+    for parent, below, names in os.walk(tree):
+        below[:] = [name for name in below if name != ".git"]
+        Path(parent).chmod(0o755)
+        for path in (Path(parent, name) for name in names):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+
+
+def _obtained(
+    source: LockedSource, folder: Path, deadline: Deadline, access: IndexAccess | None
+) -> Path:
     # Imported here: a build that finds every wheel in the cache does not need them.
     from . import git
     from .unpacking import inside, unpack

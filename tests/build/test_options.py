@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zipfile import ZipFile
 
 import pytest
 
@@ -192,6 +193,15 @@ def test_option_prune_leaves_files_out(project: Project) -> None:
     project.configure(prune=["stubs", "python/alpha/__init__.py"])
     project.build()
     assert not [name for name in names(project.zip) if name.startswith("python/alpha/")]
+
+
+def test_option_prefer_says_whose_file_stays(project: Project) -> None:
+    specs = [WheelSpec(name=name, files={"same.py": name.encode()}) for name in ("one", "two")]
+    project.lock(*specs)
+    project.configure(prefer=["two"])
+    project.build()
+    with ZipFile(project.zip) as archive:
+        assert archive.read("python/same.py") == b"two"
 
 
 def test_option_force_include_adds_a_file_of_the_project(project: Project) -> None:

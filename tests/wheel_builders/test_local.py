@@ -245,6 +245,7 @@ def test_a_build_script_sees_no_variable_that_is_not_named_here(
             "LANGUAGE",
             "SOURCE_DATE_EPOCH",
             "CFLAGS",
+            "CPPFLAGS",
             "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_X",
         ),
         *("PYTHONHASHSEED", "PYTHONNOUSERSITE", "PYTHONPYCACHEPREFIX"),
