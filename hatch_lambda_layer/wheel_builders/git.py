@@ -18,7 +18,7 @@ from .._internal.removal import remove_tree
 from ..exceptions import BuildError, ToolError, ToolTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from .deadline import Deadline
@@ -102,29 +102,51 @@ def shadow(repository: Path, folder: Path, copy: Path, deadline: Deadline) -> No
             return
         # git must not consider the folders that are not copied as deleted.
         git.run("config", "core.sparseCheckout", "true")
+        # What lies in the folders beside it are links, and no changes.
+        git.run("config", "sparse.expectFilesOutsideOfPatterns", "true")
         patterns = copy / ".git" / "info" / "sparse-checkout"
         patterns.parent.mkdir(exist_ok=True)
         patterns.write_text(f"/{_escaped(prefix)}/\n", encoding="utf-8")
         git.run("read-tree", "-mu", "HEAD")
         # These are the files of the last commit; the present ones are copied afterwards.
         remove_tree(copy / prefix)
+        changed = [each for each in _changes(repository) if not each.startswith(f"{prefix}/")]
+        if changed:
+            # One change makes it as dirty as all do.
+            git.run("update-index", "--force-remove", "--", changed[0])
     except ToolError:
         remove_tree(copy)
 
 
-def describe(repository: Path) -> str:
-    """Return what a backend may ask of a repository: its commit, and the tags that lead to it.
+def ignore(copy: Path, paths: Iterable[str]) -> None:
+    """Let git ignore paths of a clone that its repository does not have, or has otherwise."""
+    info = copy / ".git" / "info"
+    if info.is_dir():
+        with (info / "exclude").open("a", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(f"/{_escaped(path)}\n" for path in paths)
 
-    Whether files have changed since follows from their contents. Empty where there is no commit.
+
+def describe(repository: Path) -> str:
+    """Return what a backend may ask of a repository: commit, tags that lead to it, and changes.
+
+    Of these, only whether there are any. Empty where there is no commit.
     """
-    # Part of every build of such a folder; these two start nothing.
+    # Part of every build of such a folder; these start nothing.
     git = _Git(repository, _environment(), supervised=False)
     try:
         commit = git.run("rev-parse", "--verify", "HEAD")
         tags = git.run("tag", "--merged", "HEAD", "--format=%(refname) %(objectname)")
+        is_dirty = any(_changes(repository))
     except ToolError:
         return ""
-    return (commit + tags).decode("utf-8", "surrogateescape")
+    return (commit + tags).decode("utf-8", "surrogateescape") + ("dirty" if is_dirty else "")
+
+
+def _changes(repository: Path) -> list[str]:
+    """Return the files that have changed since the commit, of those that git knows."""
+    git = _Git(repository, _environment(), supervised=False)
+    status = git.run("status", "--porcelain", "-z", "--untracked-files=no", "--no-renames")
+    return [line[3:] for line in status.decode("utf-8", "surrogateescape").split("\0") if line]
 
 
 def detach(copy: Path, deadline: Deadline) -> None:
@@ -211,6 +233,8 @@ def _environment() -> dict[str, str]:
     environment |= {
         "LC_ALL": "C",  # its messages are read here
         "GIT_TERMINAL_PROMPT": "0",
+        # To ask for changes must not write to the user's repository.
+        "GIT_OPTIONAL_LOCKS": "0",
         "SSH_ASKPASS": "false",
         "SSH_ASKPASS_REQUIRE": "force",
     }

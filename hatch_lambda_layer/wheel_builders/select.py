@@ -18,7 +18,7 @@ from .built import BuiltWheels
 from .deadline import Deadline
 from .local import LocalWheelBuilder
 from .protocol import BuildRequest, BuildSession
-from .sources import obtain, source_digest, title
+from .sources import around, obtain, source_digest, title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -189,6 +189,7 @@ class _Build:
                 target=self._target,
                 requirements=session.requirements,
                 deadline=deadline,
+                around=around(self.source),
             )
             wheel = self._inserted(builder, *build(request))
         finally:

@@ -12,6 +12,7 @@ from ..exceptions import DownloadError
 from ..wheels.digest import check_sha256
 from ..wheels.location import local_path
 from . import folders
+from .beside import digest_beside, lay_beside, named_beside, root_around
 
 if TYPE_CHECKING:
     from ..index.auth import IndexAccess
@@ -33,27 +34,41 @@ def title(source: LockedSource) -> str:
 def source_digest(source: LockedSource) -> str:
     """Return what identifies the content of a source, whatever its URL or path.
 
-    An archive's sha256, a repository's commit, or a digest of a folder's files, and of the
-    repository around it where the build asks that; then the subdirectory. Raises `BuildError` for
-    a folder that can't be read.
+    An archive's sha256, a repository's commit, or a digest of a folder's files, of what its build
+    names beside it, and of the repository around it where the build asks that; then the
+    subdirectory. Raises `BuildError` for a folder that can't be read.
     """
     if source.kind in _FOLDERS:
-        digest = _folder_digest(Path(source.location) / (source.subdirectory or ""))
+        digest = _folder_digest(_folder(source))
     else:
         digest = (source.commit if source.kind == "vcs" else source.sha256) or ""
     return f"{digest}#{source.subdirectory}" if source.subdirectory else digest
+
+
+def around(source: LockedSource) -> Path | None:
+    """Return the repository or workspace around a source that is a folder, else `None`."""
+    return root_around(_folder(source)) if source.kind in _FOLDERS else None
+
+
+def _folder(source: LockedSource) -> Path:
+    return Path(source.location, source.subdirectory or "").resolve()
 
 
 def _folder_digest(folder: Path) -> str:
     from .versioning import reads_repository
 
     digest = folders.digest_folder(folder)
-    root = folders.repository_root(folder) if reads_repository(folder) else None
-    if root is None or shutil.which("git") is None:
-        return digest
-    from . import git
+    facts = digest
+    root = root_around(folder)
+    if root and (named := named_beside(folder, root)):
+        facts += f"\0{digest_beside(folder, root, named)}"
+    repository = folders.repository_root(folder) if reads_repository(folder) else None
+    if repository is not None and shutil.which("git") is not None:
+        from . import git
 
-    facts = f"{digest}\0{git.describe(root)}"
+        facts += f"\0{git.describe(repository)}"
+    if facts == digest:
+        return digest
     return hashlib.sha256(facts.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -89,7 +104,7 @@ def _obtained(
     named = title(source)
     tree = folder / "tree"
     if source.kind in _FOLDERS:
-        return _copied(Path(source.location) / (source.subdirectory or ""), tree, deadline)
+        return _copied(_folder(source), tree, deadline)
     if source.kind == "vcs":
         git.check_out(source.location, source.commit or "", tree, named, deadline)
         return inside(tree, source.subdirectory, named)
@@ -99,20 +114,21 @@ def _obtained(
 
 
 def _copied(folder: Path, tree: Path, deadline: Deadline) -> Path:
-    """Copy a folder to its place in a clone of its repository, and return the copy's path.
+    """Copy a folder to its place in a view of what is around it, and return the copy's path.
 
-    Backends ask the repository for the version.
+    The view of a repository is a clone: backends ask it for the version.
     """
     from . import git
 
-    root = folders.repository_root(folder)
-    if root is None:
-        folders.copy_folder(folder, tree)
-        return tree
-    git.shadow(root, folder, tree, deadline)
-    project = tree / folder.relative_to(root)
+    repository, root = folders.repository_root(folder), root_around(folder)
+    if repository is not None:
+        git.shadow(repository, folder, tree, deadline)
+    project = tree / folder.relative_to(root) if root else tree
     folders.copy_ignore_files(folder, project)
     folders.copy_folder(folder, project)
+    if root is not None:
+        links = lay_beside(folder, root, named_beside(folder, root), tree)
+        git.ignore(tree, links)
     return project
 
 

@@ -249,8 +249,7 @@ def test_a_folder_deep_in_a_repository_is_as_clean_as_it_is_there(workshop: Work
     head = repository(root, {**files, **others}, tag="v3")
     facts = workshop.facts(locked_source("directory", root / prefix))
     assert (facts["describe"], facts["status"]) == (f"v3-0-g{head[:7]}", "")
-    # The neighbours are not needed, and are not copied.
-    assert facts["above"] == ["a lib [1]"]
+    assert facts["above"] == ["a lib [1]", "other"]
     (root / prefix / "old.py").unlink()
     facts = workshop.facts(locked_source("directory", root / prefix))
     assert facts["status"] == f'D "{prefix}/old.py"'
