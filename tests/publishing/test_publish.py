@@ -312,6 +312,27 @@ def test_without_configuration_the_project_is_published_directly(
     assert result.stdout == f"{shop.arn(1, 'eu-central-1', f'plain-{shop.name}')}\n"
 
 
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(
+    ("variables", "region"),
+    [
+        ({"AWS_REGION": "eu-central-1"}, "eu-central-1"),
+        ({"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": ""}, "eu-central-1"),
+        ({"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "us-west-2"}, "us-west-2"),
+    ],
+)
+def test_aws_region_names_the_region_after_aws_default_region(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variables: dict[str, str], region: str
+) -> None:
+    settings = tmp_path / "config"
+    settings.write_text("[default]\nregion = sa-east-1\n", encoding="utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(settings))
+    assert AwsSession().region == "sa-east-1"
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert AwsSession().region == region
+
+
 def test_permissions_are_given_once_each(shop: Shop) -> None:
     shop.config["permissions"] = PERMITTED
     shop.publish()
