@@ -328,6 +328,10 @@ def test_layers_share_their_downloads_under_hatchling_too(project: LayersProject
         (["-m", IDS[2]], [IDS[2]]),
         (["-m", IDS[0], "--member", IDS[1]], [IDS[0], IDS[1]]),
         (["--layer", "web", "-m", IDS[1]], [IDS[1]]),
+        # Of a layer that is named, the runtime and the architecture say which member.
+        (["--layer", "web", "-m", "python3.13-arm64"], [IDS[1]]),
+        (["--layer", "web", "--layer", "slim", "-m", "python3.13-x86_64"], [IDS[2]]),
+        (["-m", "python3.13-x86_64"], [IDS[0]]),
         (
             ["--runtime", "python3.12"],
             ["python3.12-x86_64", "web-python3.12-arm64", "slim-python3.12-x86_64"],
@@ -365,6 +369,11 @@ def test_the_command_line_chooses_and_overrides(
         (
             ["-m", "web", "--layer", "web"],
             f"Member `web` is not in `[tool.lambda-layer]`, which has: {', '.join(IDS)}",
+        ),
+        (
+            ["-m", "python3.13-arm64"],
+            f"Member `python3.13-arm64` is not in `[tool.lambda-layer]`, which has: {IDS[0]}, "
+            + ", ".join(IDS[1:]),
         ),
     ],
 )
