@@ -130,7 +130,7 @@ def test_the_page_on_what_comes_next_describes_every_form_and_key(tmp_path: Path
     table = json.loads((tmp_path / outputs.FILE_NAME).read_text(encoding="utf-8"))
     assert [key for key in (*table, *table["versions"][0]) if f"`{key}" not in page] == []
     assert sorted(outputs.FORMATS) == sorted(
-        set(_first_column(page.partition("## `--output`")[2].partition("###")[0]))
+        set(_first_column(page.partition("## `--format`")[2].partition("###")[0]))
     )
     assert f"{iam_policy.MANAGED_POLICY_LIMIT:,} characters" in page
 

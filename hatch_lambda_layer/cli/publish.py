@@ -46,7 +46,7 @@ _profile_option = click.option("--profile", help="Instead of `profile`.")
 @click.option("--take-over", is_flag=True, help="Publish even if something else made the layer.")
 @click.option("--policy", is_flag=True, help="Print the smallest IAM policy for publishing.")
 @click.option(
-    "--output",
+    "--format",
     "form",
     type=click.Choice(list(outputs.FORMATS)),
     default="text",
@@ -95,14 +95,12 @@ def publish(
             build=build, configs=configs, rollout=rollout, dry_run=dry_run
         )
         with publication.told_when_interrupted():
-            try:
-                # Each ARN is printed when its version is live, the other formats once at the end.
-                for version in publication.run(wanted, zips, builds=builds):
-                    if form == "text" and not dry_run:
-                        click.echo(version.arn)
-            finally:
-                if form != "text" and not dry_run:
-                    click.echo(outputs.FORMATS[form](publication.versions), nl=False)
+            # Each ARN is printed when its version is live, a document only if all of them are.
+            for version in publication.run(wanted, zips, builds=builds):
+                if form == "text" and not dry_run:
+                    click.echo(version.arn)
+            if form != "text" and not dry_run:
+                click.echo(outputs.FORMATS[form](publication.versions), nl=False)
 
 
 @click.command()

@@ -139,7 +139,14 @@ def test_verbose_shows_the_table_of_each_member(project: Path) -> None:
     assert run("build", "--verbose", project).stderr.count("package  version") == 2
 
 
-def test_output_names_another_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_of_a_build_is_no_option_that_makes_a_folder_called_json(project: Path) -> None:
+    result = run("build", project, "--output", "json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--output-dir" in result.stderr
+    assert outputs(project) == ["pylock.toml", "pyproject.toml"]
+
+
+def test_output_dir_names_another_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.parent)
     result = run("build", project, "-o", "some where/layers")
     folder = project.parent / "some where" / "layers"

@@ -406,7 +406,7 @@ def test_what_is_live_is_written_for_other_programs(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "github"))
-    result = shop.publish("--output", "json")
+    result = shop.publish("--format", "json")
     (version,) = json.loads(result.stdout)["versions"]
     assert (version["arn"], version["status"]) == (shop.arn(1), "published")
     (kept,) = json.loads((shop.root / "dist" / "layer-versions.json").read_text())["versions"]
