@@ -151,13 +151,23 @@ def hatch_output(root: Path, pyproject: Mapping[str, object] | None = None) -> P
     """
     if pyproject is None:
         pyproject = _toml(root / "pyproject.toml")
-    hatch = {**table_at(pyproject, "tool", "hatch"), **_toml(root / "hatch.toml")}
-    build = table_at(hatch, "build")
+    build = table_at(with_hatch_toml(root, pyproject), "tool", "hatch", "build")
     target = table_at(build, "targets", "lambda-layer")
     directory = target.get("directory", build.get("directory", _OUTPUT))
     if not isinstance(directory, str):
         raise ConfigError([f"Hatch's `directory` must be a path, not {directory!r}"])
     return Path(os.path.normpath(root / directory))
+
+
+def with_hatch_toml(root: Path, pyproject: Mapping[str, object]) -> dict[str, object]:
+    """Return `pyproject.toml` with its tables of Hatch replaced by those of `hatch.toml`.
+
+    Raises `ConfigError` if `hatch.toml` is not valid.
+    """
+    if not (own := _toml(root / "hatch.toml")):
+        return {**pyproject}
+    hatch = {**table_at(pyproject, "tool", "hatch"), **own}
+    return {**pyproject, "tool": {**table_at(pyproject, "tool"), "hatch": hatch}}
 
 
 def _toml(path: Path) -> dict[str, object]:

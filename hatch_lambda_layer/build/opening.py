@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .._internal.toml import parse_toml
 from ..config.layer import Matrix
 from ..exceptions import ConfigError
-from ..layout import LayerPathLayout, hatch_output
+from ..layout import LayerPathLayout, hatch_output, with_hatch_toml
 from .project import ProjectBuild
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def open_project(
         raise ConfigError([f"{pyproject_path} is not valid TOML: {error}"]) from error
     except OSError as error:
         raise ConfigError([f"{pyproject_path} can't be read: {error.strerror}"]) from error
-    pyproject = _with_tables(pyproject, overrides)
+    pyproject = _with_tables(with_hatch_toml(root, pyproject), overrides)
     of_layers = {key: value for key, value in overrides.items() if key not in _TABLES}
     dir_output = output.absolute() if output else hatch_output(root, pyproject)
     return ProjectBuild(

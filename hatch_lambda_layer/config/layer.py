@@ -11,6 +11,7 @@ from .._internal.tables import value_at
 from ..exceptions import ConfigError, backticked
 from ..targets.target import Architecture, Runtime, Target, runtimes
 from .container import ContainerConfig, read_container
+from .hatch import misplaced_keys
 from .indexes import TABLE as INDEXES
 from .indexes import PrivateIndex, read_indexes
 from .reader import TableReader, toml
@@ -63,6 +64,13 @@ class LayerConfig:
     max_size: int
 
 
+# The table `publish` is read only when something is published.
+_KEYS = (
+    "publish",
+    *(field.replace("_", "-") for field in LayerConfig.__dataclass_fields__ if field != "name"),
+)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Member:
     """A member of the matrix: one layer for one target."""
@@ -105,21 +113,22 @@ class Matrix:
 
         `overrides` are keys of the table with the values that replace its own, for every layer.
         """
+        problems = [*misplaced_keys(pyproject, [*_KEYS, *_OF_THE_PROJECT])]
         table = value_at(pyproject, "tool", "lambda-layer")
         if table is None and not overrides:
             raise ConfigError(
                 [
+                    *problems,
                     (
                         f"Table `{TABLE}` is missing in pyproject.toml: it names the Lambda "
                         f"runtime, for example\n\n[{TABLE}]\n"
                         f'runtimes = ["{next(iter(runtimes()))}"]'
-                    )
+                    ),
                 ]
             )
         table = {} if table is None else table
         if not isinstance(table, dict):
-            raise ConfigError([f"Field `{TABLE}` must be a table"])
-        problems: list[str] = []
+            raise ConfigError([*problems, f"Field `{TABLE}` must be a table"])
         layers = _read_layers(table, overrides or {}, problems)
         indexes = read_indexes(pyproject, problems)
         if problems:
@@ -181,11 +190,7 @@ class _LayerReader(TableReader):
         self._name = name
 
     def read(self) -> LayerConfig:
-        fields = LayerConfig.__dataclass_fields__
-        # The table `publish` is read only when something is published.
-        self.check_known(
-            ["publish", *(field.replace("_", "-") for field in fields if field != "name")]
-        )
+        self.check_known(_KEYS)
         patches = self._patches()
         return LayerConfig(
             name=self._name,

@@ -15,7 +15,7 @@ from .._internal.text import safe
 from ..build.project import ProjectBuild
 from ..config.layer import Matrix
 from ..exceptions import ConfigError, LambdaLayerError, MissingLockfileError
-from ..layout import LayerPathLayout
+from ..layout import LayerPathLayout, with_hatch_toml
 
 _SWITCH = "HATCH_LAMBDA_LAYER"
 
@@ -81,7 +81,7 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
     def _project_build(self, project_wheel: Path | None) -> ProjectBuild:
         root = Path(self.root)
         return ProjectBuild(
-            matrix=Matrix.from_pyproject(self.metadata.config),
+            matrix=Matrix.from_pyproject(with_hatch_toml(root, self.metadata.config)),
             layout=LayerPathLayout(root / "pyproject.toml", root / self.directory),
             pyproject=self.metadata.config,
             console=Console(self.app),

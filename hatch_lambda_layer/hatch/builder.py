@@ -16,7 +16,7 @@ from .._internal.text import safe
 from ..build.project import BuildFailures, ProjectBuild
 from ..config.layer import Matrix
 from ..exceptions import ConfigError, LambdaLayerError
-from ..layout import LayerPathLayout
+from ..layout import LayerPathLayout, with_hatch_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -92,7 +92,7 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
     @cached_property
     def _matrix(self) -> Matrix:
         with reported(self.app):
-            return Matrix.from_pyproject(self.metadata.config)
+            return Matrix.from_pyproject(with_hatch_toml(Path(self.root), self.metadata.config))
 
     @cached_property
     def _outputs(self) -> dict[Path, _Output]:
