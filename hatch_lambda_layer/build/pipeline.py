@@ -123,11 +123,14 @@ def _rebuild(
         if inputs.sources and inputs.sources.reclassified:
             # The image that one of them was built in is an input from now on.
             inputs = find_inputs(context, inputs.member, inputs.selection)
-        wheels, excluded = _exclude(wheels, inputs)
+        all_wheels = wheels
+        wheels, excluded = _exclude(all_wheels, inputs)
     with clock.stage("compose"):
         pack = context.layout.path_included_pack
         tree, findings = compose(wheels, inputs.included, pack, target, config.prune)
-        findings = [*excluded, *findings, *check_size(tree, wheels, config.max_size)]
+        left_out = sorted({each.name for each in all_wheels} - {each.name for each in wheels})
+        sizes = check_size(tree, wheels, config.max_size, left_out)
+        findings = [*excluded, *findings, *sizes]
     with clock.stage("write"):
         written = archive.write_archive(tree, zip_path, inputs.date)
     return manifests.describe(inputs.member, inputs.digest, tree, wheels, written, findings)

@@ -133,7 +133,7 @@ def show(layer: Path) -> None:
     terminal = Terminal(0)
     with reported(terminal):
         manifest_path = layer.with_suffix(".json")
-        manifest = LayerManifest.read(manifest_path)
+        manifest = LayerManifest.beside(layer)
         click.echo(layer.absolute())
         click.echo(safe(report.layer_table(manifest)))
         click.echo(report.layer_totals(manifest))

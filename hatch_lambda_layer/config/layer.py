@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from .._internal.tables import value_at
+from .._internal.tables import table_at, value_at
 from ..exceptions import ConfigError, backticked
 from ..targets.target import Architecture, Runtime, Target, runtimes
 from .container import ContainerConfig, read_container
 from .hatch import misplaced_keys
 from .indexes import TABLE as INDEXES
 from .indexes import PrivateIndex, read_indexes
-from .reader import TableReader, toml
+from .reader import TableReader, nearest, toml
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -29,6 +29,13 @@ TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
 # For all that is done for one source, which may be compiled for minutes.
 DEFAULT_BUILD_TIMEOUT = 600
 BUILD_POLICIES = ("local", "container", "auto", "never")
+# Tools that have a way to one of those, and the way.
+_OTHER_TOOLS = {
+    "pip-compile": "what pip-compile writes is read with `pip`",
+    "pip-tools": "what pip-compile writes is read with `pip`",
+    "pipenv": "`pip` reads what `pipenv requirements --hash > requirements.txt` writes",
+    "rye": "rye has given way to uv, which locks its projects: `uv lock`",
+}
 _OF_THE_PROJECT = ("layers", "indexes")
 
 
@@ -115,6 +122,8 @@ class Matrix:
         """
         problems = [*misplaced_keys(pyproject, [*_KEYS, *_OF_THE_PROJECT])]
         table = value_at(pyproject, "tool", "lambda-layer")
+        if table is None and (other := _misspelled_table(pyproject)):
+            raise ConfigError([*problems, f"Table `{other}` is not read: name it `[{TABLE}]`"])
         if table is None and not overrides:
             raise ConfigError(
                 [
@@ -136,12 +145,21 @@ class Matrix:
         return cls(layers, indexes)
 
 
+def _misspelled_table(pyproject: Mapping[str, object]) -> str | None:
+    """Return the name of a table that was probably meant to be `[tool.lambda-layer]`."""
+    for prefix in ((), ("tool",), ("tool", "hatch")):
+        for name in table_at(pyproject, *prefix):
+            if re.sub("[-_. ]", "", name.lower()) in {"lambdalayer", "hatchlambdalayer"}:
+                return ".".join((*prefix, name))
+    return None
+
+
 def _read_layers(
     table: Mapping[str, object], overrides: Mapping[str, object], problems: list[str]
 ) -> tuple[LayerConfig, ...]:
     shared = {key: value for key, value in table.items() if key not in _OF_THE_PROJECT}
     named = table.get("layers", {})
-    layers = [_LayerReader(None, {**shared, **overrides}, shared, problems).read()]
+    layers = [_LayerReader(None, {**shared, **overrides}, shared, overrides, problems).read()]
     if not isinstance(named, dict):
         problems.append(f"Field `{TABLE}.layers` must be a table of tables")
         named = {}
@@ -162,7 +180,7 @@ def _read_layers(
             own = {key: value for key, value in own.items() if key != "indexes"}  # noqa: PLW2901
             table_of_layer = {**shared, **own, **overrides}
             written = own.keys() - overrides.keys()
-            layers.append(_LayerReader(name, table_of_layer, written, problems).read())
+            layers.append(_LayerReader(name, table_of_layer, written, (), problems).read())
     # On a file system that ignores case, two such layers would be one file.
     for _, others in groupby(sorted(named, key=str.lower), key=str.lower):
         if len(alike := list(others)) > 1:
@@ -172,13 +190,18 @@ def _read_layers(
 
 
 class _LayerReader(TableReader):
-    """Reads the table of one layer; `own` are the keys that are written in it, not inherited."""
+    """A reader of one layer's table.
+
+    `own` are the keys that are written in it, not inherited, and `given` those that a caller has
+    replaced.
+    """
 
     def __init__(
         self,
         name: str | None,
         table: Mapping[str, object],
         own: Collection[str],
+        given: Collection[str],
         problems: list[str],
     ) -> None:
         super().__init__(
@@ -188,13 +211,19 @@ class _LayerReader(TableReader):
             written=None if name is None else own,
         )
         self._name = name
+        self._given = given
+
+    def label(self, top: str, key: str) -> str:
+        if top in self._given:
+            return f"The `{key}` given for this build"
+        return super().label(top, key)
 
     def read(self) -> LayerConfig:
         self.check_known(_KEYS)
         patches = self._patches()
         return LayerConfig(
             name=self._name,
-            tool=self.choice("tool", TOOLS),
+            tool=self._tool(),
             requirements=self.strings("requirements"),
             runtimes=self._runtimes(patches),
             python_full_version=patches,
@@ -213,12 +242,21 @@ class _LayerReader(TableReader):
             max_size=self.size("max-size", LAMBDA_UNPACKED_LIMIT),
         )
 
+    def _tool(self) -> str | None:
+        value = self.value("tool")
+        if isinstance(value, str) and value in _OTHER_TOOLS:
+            way = _OTHER_TOOLS[value]
+            self.say("tool", f"must be one of {backticked(TOOLS)}, not {toml(value)}: {way}")
+            return None
+        return self.choice("tool", TOOLS)
+
     def _runtimes(self, patches: Collection[str]) -> tuple[Runtime, ...]:
         known = runtimes()
         if self.value("runtimes", []) == []:
             self.say("runtimes", f"must name at least one of {backticked(known)}")
             return ()
-        found = self.parsed("runtimes", self.items("runtimes"), known.__getitem__, known)
+        items = self.items("runtimes")
+        found = self.parsed("runtimes", items, known.__getitem__, known, _suggested_runtime)
         by_minor = {version.rpartition(".")[0]: version for version in patches}
         return tuple(
             replace(each, python=by_minor.get(each.python.rpartition(".")[0], each.python))
@@ -273,6 +311,18 @@ class _LayerReader(TableReader):
             else:
                 pairs.append((source, path.strip("/")))
         return tuple(sorted(pairs))
+
+
+def _suggested_runtime(name: str, known: Collection[str]) -> str:
+    """Return what to say about a runtime that is not known: the newest comes first in `known`."""
+    minors = [int(each.partition(".")[2]) for each in known]
+    if (match := re.fullmatch(r"(?:python)?3\.(\d{1,2})", name)) is None:
+        return nearest(name, known)
+    if int(match[1]) < min(minors):
+        return f": it is older than the oldest that AWS supports, `python3.{min(minors)}`"
+    if int(match[1]) > max(minors):
+        return f": it is newer than the newest that is known here, `python3.{max(minors)}`"
+    return nearest(name, known)
 
 
 def _unsafe(path: str) -> bool:

@@ -15,11 +15,12 @@ from .._internal.errors import abort, reported
 from .._internal.text import safe
 from ..build.project import BuildFailures, ProjectBuild
 from ..config.layer import Matrix
-from ..exceptions import ConfigError, LambdaLayerError
+from ..exceptions import ConfigError, LambdaLayerError, backticked
+from ..layer.archive import check_folder
 from ..layout import LayerPathLayout, with_hatch_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from ..build.outcome import Outcome
     from ..build.pipeline import BuiltLayer
@@ -39,10 +40,10 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
 
     def build(self, **options: Any) -> Generator[str, None, None]:
         """Build the requested members, and yield the path of each zip; a failure stops no other."""
-        versions: list[str] = options.pop("versions", None) or self.config.versions
         clean = options.pop("clean", None)
         with reported(self.app):
             known = self.get_version_api()
+            versions = options.pop("versions", None) or self._configured_versions(list(known))
             if unknown := sorted(set(versions) - set(known)):
                 raise ConfigError(
                     [
@@ -58,6 +59,7 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
             artifacts: list[str] = []
             with reported(self.app):
                 try:
+                    check_folder(Path(self.root, options.get("directory") or self.config.directory))
                     artifacts += super().build(
                         versions=[version], clean=clean if number == 0 else False, **options
                     )
@@ -81,6 +83,15 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
         if self._removes_at_once:
             with reported(self.app):
                 project.clean()
+
+    def _configured_versions(self, known: Sequence[str]) -> list[str]:
+        """Return the versions that the table of the target names, by default all."""
+        try:
+            return self.config.versions
+        except (TypeError, ValueError) as error:
+            raise ConfigError(
+                [f"{error}; the matrix of `[tool.lambda-layer]` has {backticked(known)}"]
+            ) from error
 
     def _build_member(self, member: Member, directory: str, **_build_data: Any) -> str:
         output = self._output(directory)

@@ -102,6 +102,17 @@ class LayerManifest:
             raise LambdaLayerError(f"{path}: {error.message}", hint=error.hint) from error
 
     @classmethod
+    def beside(cls, zip_path: Path) -> LayerManifest:
+        """Read the `layer.json` beside a zip; raise `LambdaLayerError` where there is none."""
+        path = zip_path.with_suffix(".json")
+        if zip_path.suffix != ".zip" and not path.exists():
+            raise LambdaLayerError(
+                f"{zip_path} is not a layer: the name of one ends with `.zip`",
+                hint="name a zip that a build has written, such as `dist/layer.zip`",
+            )
+        return cls.read(path)
+
+    @classmethod
     def read_intact(cls, path: Path, zip_path: Path) -> LayerManifest | None:
         """Read a `layer.json`; return `None` if it can't be read or its zip has changed."""
         try:

@@ -139,6 +139,17 @@ def test_verbose_shows_the_table_of_each_member(project: Path) -> None:
     assert run("build", "--verbose", project).stderr.count("package  version") == 2
 
 
+@pytest.mark.parametrize("command", ["show", "diff", "publish"])
+def test_a_file_that_is_no_zip_is_named_itself(project: Path, command: str) -> None:
+    path = project / "pyproject.toml"
+    path.write_text(f'[project]\nname = "app"\n{TABLE}')
+    project_option = ["--project", project] if command == "publish" else []
+    result = run(command, *project_option, path, *([path] if command == "diff" else []))
+    assert result.exit_code == 1
+    assert f"error: {path} is not a layer: the name of one ends with `.zip`" in result.stderr
+    assert "pyproject.json" not in result.stderr
+
+
 def test_output_of_a_build_is_no_option_that_makes_a_folder_called_json(project: Path) -> None:
     result = run("build", project, "--output", "json")
     assert (result.exit_code, result.stdout) == (2, "")
@@ -262,7 +273,9 @@ def test_an_output_folder_that_is_a_file_is_an_error(project: Path) -> None:
     (project / "dist").write_text("not a folder")
     result = run("build", project)
     assert result.exit_code == 1
-    assert f"error: {project / 'dist' / 'layer.zip'} can't be written: File exists" in result.stderr
+    assert f"error: {project / 'dist'} is a file, but layers go into a folder" in result.stderr
+    assert "--output-dir" in result.stderr
+    assert "Fetching" not in result.stderr
     assert (project / "dist").read_text() == "not a folder"
 
 
