@@ -203,8 +203,8 @@ def _lines(difference: LayerDifference) -> Iterator[str]:
         yield "the content is the same"
     yield from _totals(difference)
     gone, come = difference.findings
-    yield from (f"- warning: {finding.message}" for finding in gone)
-    yield from (f"+ warning: {finding.message}" for finding in come)
+    yield from (f"- {finding}" for finding in gone)
+    yield from (f"+ {finding}" for finding in come)
 
 
 def _totals(difference: LayerDifference) -> Iterator[str]:

@@ -490,14 +490,15 @@ def test_a_limit_of_one_layer_is_no_limit_of_the_others(project: LayersProject) 
 
 def test_what_is_excluded_is_in_neither_zip_nor_manifest(project: LayersProject) -> None:
     project.write('exclude = ["Alpha"]\n')
-    shown = project.build().stderr
+    shown = project.build("-v").stderr
     assert project.packages() == ["gamma"]
     message = "`beta` is left out, too: only `alpha` needed it"
     assert project.manifest()["findings"] == [{"code": "left-out-too", "message": message}]
-    assert shown.count(f"warning: {message}\n") == 1
+    assert shown.count(f"note: {message}\n") == 1
     # Of a layer that is up to date it is told, too.
-    again = project.build().stderr
-    assert again.count(f"warning: {message}\n") == 1
+    again = project.build("-v").stderr
+    assert again.count(f"note: {message}\n") == 1
+    assert message not in project.build().stderr
     assert "layer.zip is up to date" in again
 
 
