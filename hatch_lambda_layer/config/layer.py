@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from .._internal.tables import table_at, value_at
+from .._internal.tables import value_at
 from ..exceptions import ConfigError, backticked
 from ..targets.target import Architecture, Runtime, Target, runtimes
 from .container import ContainerConfig, read_container
 from .hatch import misplaced_keys
 from .indexes import TABLE as INDEXES
 from .indexes import PrivateIndex, read_indexes
-from .reader import TableReader, nearest, toml
+from .misnamed import OTHER_TOOLS, misspelled_table, suggested_runtime
+from .reader import TableReader, toml
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -29,13 +30,6 @@ TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
 # For all that is done for one source, which may be compiled for minutes.
 DEFAULT_BUILD_TIMEOUT = 600
 BUILD_POLICIES = ("local", "container", "auto", "never")
-# Tools that have a way to one of those, and the way.
-_OTHER_TOOLS = {
-    "pip-compile": "what pip-compile writes is read with `pip`",
-    "pip-tools": "what pip-compile writes is read with `pip`",
-    "pipenv": "`pip` reads what `pipenv requirements --hash > requirements.txt` writes",
-    "rye": "rye has given way to uv, which locks its projects: `uv lock`",
-}
 _OF_THE_PROJECT = ("layers", "indexes")
 
 
@@ -122,7 +116,7 @@ class Matrix:
         """
         problems = [*misplaced_keys(pyproject, [*_KEYS, *_OF_THE_PROJECT])]
         table = value_at(pyproject, "tool", "lambda-layer")
-        if table is None and (other := _misspelled_table(pyproject)):
+        if table is None and (other := misspelled_table(pyproject)):
             raise ConfigError([*problems, f"Table `{other}` is not read: name it `[{TABLE}]`"])
         if table is None and not overrides:
             raise ConfigError(
@@ -143,15 +137,6 @@ class Matrix:
         if problems:
             raise ConfigError(problems)
         return cls(layers, indexes)
-
-
-def _misspelled_table(pyproject: Mapping[str, object]) -> str | None:
-    """Return the name of a table that was probably meant to be `[tool.lambda-layer]`."""
-    for prefix in ((), ("tool",), ("tool", "hatch")):
-        for name in table_at(pyproject, *prefix):
-            if re.sub("[-_. ]", "", name.lower()) in {"lambdalayer", "hatchlambdalayer"}:
-                return ".".join((*prefix, name))
-    return None
 
 
 def _read_layers(
@@ -244,8 +229,8 @@ class _LayerReader(TableReader):
 
     def _tool(self) -> str | None:
         value = self.value("tool")
-        if isinstance(value, str) and value in _OTHER_TOOLS:
-            way = _OTHER_TOOLS[value]
+        if isinstance(value, str) and value in OTHER_TOOLS:
+            way = OTHER_TOOLS[value]
             self.say("tool", f"must be one of {backticked(TOOLS)}, not {toml(value)}: {way}")
             return None
         return self.choice("tool", TOOLS)
@@ -256,7 +241,7 @@ class _LayerReader(TableReader):
             self.say("runtimes", f"must name at least one of {backticked(known)}")
             return ()
         items = self.items("runtimes")
-        found = self.parsed("runtimes", items, known.__getitem__, known, _suggested_runtime)
+        found = self.parsed("runtimes", items, known.__getitem__, known, suggested_runtime)
         by_minor = {version.rpartition(".")[0]: version for version in patches}
         return tuple(
             replace(each, python=by_minor.get(each.python.rpartition(".")[0], each.python))
@@ -311,18 +296,6 @@ class _LayerReader(TableReader):
             else:
                 pairs.append((source, path.strip("/")))
         return tuple(sorted(pairs))
-
-
-def _suggested_runtime(name: str, known: Collection[str]) -> str:
-    """Return what to say about a runtime that is not known: the newest comes first in `known`."""
-    minors = [int(each.partition(".")[2]) for each in known]
-    if (match := re.fullmatch(r"(?:python)?3\.(\d{1,2})", name)) is None:
-        return nearest(name, known)
-    if int(match[1]) < min(minors):
-        return f": it is older than the oldest that AWS supports, `python3.{min(minors)}`"
-    if int(match[1]) > max(minors):
-        return f": it is newer than the newest that is known here, `python3.{max(minors)}`"
-    return nearest(name, known)
 
 
 def _unsafe(path: str) -> bool:
