@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..layer.archive import archive_time
 from ..layer.manifest import input_digest
+from ..layout import project_name
 from ..wheels.unavailable import no_wheels
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ class BuildContext:
     access: IndexAccess
     resolver: Resolver
     project_wheel: Path | None = None
+
+    @property
+    def project(self) -> str | None:
+        """The normalised name of the project."""
+        return project_name(self.pyproject)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,7 @@ from ..layer import archive
 from ..layer import manifest as manifests
 from ..layer.manifest import LayerManifest
 from ..layer.size import NEARLY_FULL, nearly_full
+from .claims import refuse_anothers
 from .inputs import build_sources, find_inputs, needs_work_folder
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def build_layer(
     manifest_path = context.layout.path_layer_manifest(name)
     for path in (zip_path, manifest_path):
         archive.prepare(path)
+    refuse_anothers(zip_path, context.project, member.id)
     context.cache.store.sweep()
     sweep(context.layout.dir_artifacts)
     context = _with_own_folder(context)
@@ -79,7 +81,7 @@ def build_layer(
             intact = begin(lambda: LayerManifest.read_intact(manifest_path, zip_path))
             inputs = _find_inputs(context, member, stack)
             built = intact()
-        current = _current(built, inputs) if built and not anew else None
+        current = _current(built, inputs, context.project) if built and not anew else None
         manifest = current or _rebuild(context, inputs, zip_path, clock)
         if manifest != built:
             archive.write_text(manifest_path, manifest.to_json())
@@ -133,7 +135,9 @@ def _rebuild(
         findings = [*excluded, *findings, *sizes]
     with clock.stage("write"):
         written = archive.write_archive(tree, zip_path, inputs.date)
-    return manifests.describe(inputs.member, inputs.digest, tree, wheels, written, findings)
+    return manifests.describe(
+        inputs.member, inputs.digest, tree, wheels, written, findings, context.project
+    )
 
 
 def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
@@ -162,7 +166,9 @@ def _exclude(
     return exclusion.kept, exclusion.findings
 
 
-def _current(built: LayerManifest, inputs: BuildInputs) -> LayerManifest | None:
+def _current(
+    built: LayerManifest, inputs: BuildInputs, project: str | None
+) -> LayerManifest | None:
     """Return the manifest of a layer that is up to date, or `None`.
 
     The limit of the size is not an input: it changes what is said of the layer, not the layer.
@@ -171,7 +177,8 @@ def _current(built: LayerManifest, inputs: BuildInputs) -> LayerManifest | None:
     if built.input_digest != inputs.digest or built.unpacked_size > largest:
         return None
     others = tuple(each for each in built.findings if each.code != NEARLY_FULL)
-    return replace(built, findings=(*others, *nearly_full(built.unpacked_size, largest)))
+    findings = (*others, *nearly_full(built.unpacked_size, largest))
+    return replace(built, project=project, findings=findings)
 
 
 @contextmanager

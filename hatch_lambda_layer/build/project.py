@@ -14,6 +14,7 @@ from ..exceptions import LambdaLayerError
 from ..index.auth import IndexAccess
 from ..reports import text as report
 from ..wheels.cache import WheelCache
+from .claims import is_anothers
 from .inputs import BuildContext
 from .lock_selection import Resolver
 from .outcome import Outcome
@@ -166,8 +167,10 @@ class ProjectBuild:
         """Do the same, but leave the layers at `zip_paths`: those that have just been built."""
         kept = {path.with_suffix(suffix) for path in zip_paths for suffix in (".zip", ".json")}
         with self._locked(self.layout.dir_output):
-            for path in self.layout.built_paths():
-                if path not in kept:
+            built = self.layout.built_paths()
+            anothers = {path for path in built if is_anothers(path, self._context.project)}
+            for path in built:
+                if path not in kept and path not in anothers:
                     path.unlink(missing_ok=True)
             # Not what another build is working in, should it not have waited for this lock.
             sweep(self.layout.dir_artifacts)

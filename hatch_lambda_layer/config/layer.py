@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .._internal.tables import value_at
 from ..exceptions import ConfigError, backticked
+from ..layout import layer_filename
 from ..targets.target import Architecture, Runtime, Target, runtimes
 from .container import ContainerConfig, read_container
 from .hatch import misplaced_keys
@@ -30,7 +31,9 @@ TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
 # For all that is done for one source, which may be compiled for minutes.
 DEFAULT_BUILD_TIMEOUT = 600
 BUILD_POLICIES = ("local", "container", "auto", "never")
-_OF_THE_PROJECT = ("layers", "indexes")
+# What no layer has for its own alone, with the tables that have it.
+_SHARED = {"indexes": f"[[{INDEXES}]]", "filename": f"[{TABLE}]"}
+_OF_THE_PROJECT = ("layers", *_SHARED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,11 +93,13 @@ class Member:
 class Matrix:
     """All layers of a project: each layer on each runtime and architecture.
 
-    `indexes` are those that the project names, for all layers.
+    `indexes` are those that the project names, for all layers, and `filename` begins the names of
+    the files of all.
     """
 
     layers: tuple[LayerConfig, ...]
     indexes: tuple[PrivateIndex, ...] = ()
+    filename: str = "layer"
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -134,9 +139,13 @@ class Matrix:
             raise ConfigError([*problems, f"Field `{TABLE}` must be a table"])
         layers = _read_layers(table, overrides or {}, problems)
         indexes = read_indexes(pyproject, problems)
+        try:
+            filename = layer_filename(pyproject)
+        except ConfigError as error:
+            problems += error.problems
         if problems:
             raise ConfigError(problems)
-        return cls(layers, indexes)
+        return cls(layers, indexes, filename)
 
 
 def _read_layers(
@@ -157,12 +166,8 @@ def _read_layers(
                 "file name: use letters, digits, `-` and `_` only"
             )
         else:
-            if "indexes" in own:
-                problems.append(
-                    f"Field `{TABLE}.layers.{name}.indexes` must be in `[[{INDEXES}]]`: the "
-                    "indexes are those of the whole project"
-                )
-            own = {key: value for key, value in own.items() if key != "indexes"}  # noqa: PLW2901
+            _refuse_shared(name, own, problems)
+            own = {key: each for key, each in own.items() if key not in _SHARED}  # noqa: PLW2901
             table_of_layer = {**shared, **own, **overrides}
             written = own.keys() - overrides.keys()
             layers.append(_LayerReader(name, table_of_layer, written, (), problems).read())
@@ -172,6 +177,15 @@ def _read_layers(
             names = " and ".join(f"`{each}`" for each in alike)
             problems.append(f"Field `{TABLE}.layers` has {names}, which differ only in case")
     return tuple(layers)
+
+
+def _refuse_shared(layer: str, table: Mapping[str, object], problems: list[str]) -> None:
+    for key, place in _SHARED.items():
+        if key in table:
+            problems.append(
+                f"Field `{TABLE}.layers.{layer}.{key}` must be in `{place}`: it counts for the "
+                "whole project"
+            )
 
 
 class _LayerReader(TableReader):

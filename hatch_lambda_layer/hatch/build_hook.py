@@ -80,9 +80,11 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
 
     def _project_build(self, project_wheel: Path | None) -> ProjectBuild:
         root = Path(self.root)
+        matrix = Matrix.from_pyproject(with_hatch_toml(root, self.metadata.config))
+        folder = root / self.directory
         return ProjectBuild(
-            matrix=Matrix.from_pyproject(with_hatch_toml(root, self.metadata.config)),
-            layout=LayerPathLayout(root / "pyproject.toml", root / self.directory),
+            matrix=matrix,
+            layout=LayerPathLayout(root / "pyproject.toml", folder, filename=matrix.filename),
             pyproject=self.metadata.config,
             console=Console(self.app),
             project_wheel=project_wheel,

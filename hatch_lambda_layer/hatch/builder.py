@@ -113,9 +113,10 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
         # Hatch calls once for each member; this holds what the members in one folder share.
         folder = Path(self.root, directory)
         if folder not in self._outputs:
+            path = Path(self.root, "pyproject.toml")
             project = ProjectBuild(
                 matrix=self._matrix,
-                layout=LayerPathLayout(Path(self.root, "pyproject.toml"), folder),
+                layout=LayerPathLayout(path, folder, filename=self._matrix.filename),
                 pyproject=self.metadata.config,
                 console=Console(self.app),
             )

@@ -48,10 +48,12 @@ class LayerPackage:
 class LayerManifest:
     """The content of a `layer.json`, which describes the zip beside it; sizes in bytes.
 
+    `project` is the normalised name of the project that made it, `None` where that has none.
     `member` is the id in the matrix, `layer` the name of the layer, `None` for the unnamed one.
     `code_sha256` is base64; the other two digests are `sha256:` and 64 hexadecimal digits.
     """
 
+    project: str | None = None
     member: str
     layer: str | None
     runtime: str
@@ -121,6 +123,13 @@ class LayerManifest:
             return None
         return found if found.describes(zip_path) else None
 
+    def is_of(self, project: str | None, member: str) -> bool:
+        """Return whether `project` has made the layer.
+
+        Where the manifest does not name its project, that is so for the same member of the matrix.
+        """
+        return self.project == project or (self.project is None and self.member == member)
+
     def describes(self, zip_path: Path) -> bool:
         """Return whether the zip still has the bytes that this manifest was written for."""
         try:
@@ -153,9 +162,11 @@ def describe(
     wheels: Iterable[Wheel],
     archive: WrittenArchive,
     findings: Iterable[Finding],
+    project: str | None = None,
 ) -> LayerManifest:
     """Return the manifest of a layer that has been written; `inputs` is its input digest."""
     return LayerManifest(
+        project=project,
         member=member.id,
         layer=member.config.name,
         runtime=member.target.runtime.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from typing import TYPE_CHECKING
 from zipfile import ZipFile
@@ -259,3 +260,27 @@ def test_what_goes_wrong_fails_the_build_without_a_traceback(
     assert "Traceback" not in done.stderr
     verbose = project.hatchling("-t", "wheel", HATCH_VERBOSE="1")
     assert "Traceback" in verbose.stderr
+
+
+@pytest.mark.fault(93)
+def test_members_of_a_workspace_that_are_built_to_one_folder_lose_no_layer(tmp_path: Path) -> None:
+    root = tmp_path / "workspace"
+    members = [HookedProject(root / name) for name in ("one", "two")]
+    (root / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["one", "two"]\n')
+    for member in members:
+        text = member.pyproject.read_text().replace('"app"', f'"{member.root.name}"')
+        member.pyproject.write_text(text + '[tool.hatch.build.targets.wheel]\ninclude = ["app"]\n')
+    members[0].root = root  # where uv runs, and puts everything
+    done = members[0].uv("build", "--all-packages", "--wheel")
+    assert done.returncode != 0
+    assert "is the layer of the project `" in done.stderr
+    kept = json.loads(members[0].manifest.read_text("utf-8"))["project"]
+    assert members[0].layer.is_file()
+    for name in ("one", "two"):
+        path = root / name / "pyproject.toml"
+        path.write_text(path.read_text().replace(TABLE, TABLE + 'filename = "{project}-layer"\n'))
+    succeeded(members[0].uv("build", "--all-packages", "--wheel"))
+    assert json.loads(members[0].manifest.read_text("utf-8"))["project"] == kept
+    for name in ("one", "two"):
+        manifest = json.loads((root / "dist" / f"{name}-layer.json").read_text("utf-8"))
+        assert manifest["project"] == name
