@@ -140,6 +140,19 @@ class LayerPathLayout:
         """Return the path of the `layer.json` beside a member's layer."""
         return self.path_layer_zip(member).with_suffix(".json")
 
+    @property
+    def short_names(self) -> frozenset[str]:
+        """The names, without their endings, that the only layer of a project has or had."""
+        return frozenset({self.filename, _FILENAME})
+
+    def manifest_paths(self) -> list[Path]:
+        """Return what may be a manifest in the output folder, also with an earlier `filename`."""
+        return sorted(
+            path
+            for path in self.dir_output.glob("*.json")
+            if path.stem in self.short_names or path.stem.endswith(("-x86_64", "-arm64"))
+        )
+
     def built_paths(self) -> list[Path]:
         """Return what has the name of a layer or manifest, also of an earlier matrix."""
         if not self.dir_output.is_dir():

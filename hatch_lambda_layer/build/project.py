@@ -14,7 +14,7 @@ from ..exceptions import LambdaLayerError
 from ..index.auth import IndexAccess
 from ..reports import text as report
 from ..wheels.cache import WheelCache
-from .claims import is_anothers
+from .claims import is_anothers, leftovers
 from .inputs import BuildContext
 from .lock_selection import Resolver
 from .outcome import Outcome
@@ -129,7 +129,7 @@ class ProjectBuild:
         return self.layout.path_layer_zip(self._name(member))
 
     def _name(self, member: Member) -> str | None:
-        return None if len(self.matrix.members) == 1 else member.id
+        return None if self.matrix.table_ids == {member.id} else member.id
 
     def build_all(
         self,
@@ -142,7 +142,8 @@ class ProjectBuild:
 
         A member that fails does not keep the others from being built: `on_failure` is called with
         its id and the error, and `BuildFailures` is raised at the end. The error itself is raised,
-        at once, if it is that of the only member.
+        at once, if it is that of the only member. Where all members that the table has are built,
+        the layers that it had before are removed.
         """
         errors: dict[str, LambdaLayerError] = {}
         built: list[BuiltLayer] = []
@@ -158,6 +159,21 @@ class ProjectBuild:
                 yield built[-1]
         if errors:
             raise BuildFailures(errors, built)
+        self.remove_leftovers(members)
+
+    def remove_leftovers(self, members: Iterable[Member]) -> None:
+        """Remove the layers that the project has made before, if `members` are all of its table.
+
+        Whoever ships `layer.zip` would go on shipping it when it is called something else.
+        """
+        built = {each.id: self.zip_path(each) for each in members}
+        if not self.matrix.table_ids <= built.keys():
+            return
+        with self._locked(self.layout.dir_output):
+            for path in leftovers(self.layout, self._context.project, built.values()):
+                for each in (path, path.with_suffix(".json")):
+                    each.unlink(missing_ok=True)
+                self.console.info(f"{path.name} is removed: this project no longer makes it")
 
     def clean(self) -> None:
         """Remove the layers of this project, and the work folders of builds that have ended."""

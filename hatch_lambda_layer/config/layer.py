@@ -19,7 +19,7 @@ from .misnamed import OTHER_TOOLS, misspelled_table, suggested_runtime
 from .reader import TableReader, toml
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 TABLE = "tool.lambda-layer"
 # "250 MB" on AWS's page "Lambda quotas", 262,144,000 bytes in its error text; the layers of a
@@ -34,6 +34,7 @@ BUILD_POLICIES = ("local", "container", "auto", "never")
 # What no layer has for its own alone, with the tables that have it.
 _SHARED = {"indexes": f"[[{INDEXES}]]", "filename": f"[{TABLE}]"}
 _OF_THE_PROJECT = ("layers", *_SHARED)
+_OF_TARGETS = ("runtimes", "architectures")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,22 +95,25 @@ class Matrix:
     """All layers of a project: each layer on each runtime and architecture.
 
     `indexes` are those that the project names, for all layers, and `filename` begins the names of
-    the files of all.
+    the files of all. `table_layers` are the layers as the table has them, where a caller has
+    replaced their runtimes or architectures.
     """
 
     layers: tuple[LayerConfig, ...]
     indexes: tuple[PrivateIndex, ...] = ()
     filename: str = "layer"
+    table_layers: tuple[LayerConfig, ...] | None = None
 
     @property
     def members(self) -> tuple[Member, ...]:
         """Each layer on each runtime and architecture."""
-        return tuple(
-            Member(config=layer, target=Target(runtime, architecture))
-            for layer in self.layers
-            for runtime in layer.runtimes
-            for architecture in layer.architectures
-        )
+        return _members(self.layers)
+
+    @property
+    def table_ids(self) -> frozenset[str]:
+        """The ids of the members that the table has: the names of the files depend on them."""
+        layers = self.layers if self.table_layers is None else self.table_layers
+        return frozenset(each.id for each in _members(layers))
 
     @classmethod
     def from_pyproject(
@@ -145,7 +149,27 @@ class Matrix:
             problems += error.problems
         if problems:
             raise ConfigError(problems)
-        return cls(layers, indexes, filename)
+        return cls(layers, indexes, filename, _table_layers(table, overrides or {}))
+
+
+def _members(layers: Iterable[LayerConfig]) -> tuple[Member, ...]:
+    return tuple(
+        Member(config=layer, target=Target(runtime, architecture))
+        for layer in layers
+        for runtime in layer.runtimes
+        for architecture in layer.architectures
+    )
+
+
+def _table_layers(
+    table: Mapping[str, object], overrides: Mapping[str, object]
+) -> tuple[LayerConfig, ...] | None:
+    """Return the layers of a table that names runtimes, if `overrides` replace their targets."""
+    others = {key: value for key, value in overrides.items() if key not in _OF_TARGETS}
+    if len(others) == len(overrides) or "runtimes" not in table:
+        return None
+    # What is wrong with the table is of no interest where it is replaced.
+    return _read_layers(table, others, [])
 
 
 def _read_layers(

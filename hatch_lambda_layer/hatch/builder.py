@@ -71,9 +71,11 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
             yield from artifacts
         if errors:
             abort(self.app, BuildFailures(errors, self._built))
-        for output in self._outputs.values():
-            if self._built and output.project.anew:
-                with reported(self.app), output.outcome.told_when_interrupted():
+        for output in self._outputs.values() if self._built else ():
+            with reported(self.app), output.outcome.told_when_interrupted():
+                built = [each for each in self._matrix.members if each.id in versions]
+                output.project.remove_leftovers(built)
+                if output.project.anew:
                     output.project.clean_except([each.zip_path for each in self._built])
 
     def clean(self, directory: str, versions: list[str]) -> None:  # noqa: ARG002

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_lambda_layer.build.project import BuildFailures
 from hatch_lambda_layer.exceptions import ConfigError, OutputError
 from tests.support.displays import Lines
 from tests.support.layer_project import Project, stamps
+from tests.support.projects import layer_files
+from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,3 +94,66 @@ def test_a_filename_that_can_be_none_is_an_error(
     with pytest.raises(ConfigError) as caught:
         project.build()
     assert said in str(caught.value)
+
+
+TWO = {"architectures": ["x86_64", "arm64"]}
+
+
+def build_whole(project: Project) -> Lines:
+    display = Lines()
+    build = project.project_build(display)
+    list(build.build_all(build.matrix.members, lambda *_: None))
+    return display
+
+
+def files(project: Project) -> list[str]:
+    return sorted(path.name for path in project.zip.parent.iterdir())
+
+
+@pytest.mark.fault(94)
+@pytest.mark.parametrize("named", [True, False])
+def test_layer_zip_does_not_stay_when_a_second_architecture_is_added(
+    project: Project, *, named: bool
+) -> None:
+    if named:
+        project.make_package("")
+    build_whole(project)
+    assert files(project) == ["layer.json", "layer.zip"]
+    project.configure(**TWO)
+    assert "layer.zip is removed: this project no longer makes it" in build_whole(project).text
+    two = layer_files("python3.13-arm64", "python3.13-x86_64")
+    assert files(project) == two
+    # The other way round, too.
+    project.configure(architectures=["arm64"], filename="other")
+    assert "layer-python3.13-x86_64.zip is removed" in build_whole(project).text
+    assert files(project) == ["other.json", "other.zip"]
+
+
+@pytest.mark.fault(94)
+def test_what_was_not_made_here_or_has_another_name_is_not_removed(project: Project) -> None:
+    project.make_package("")
+    build_whole(project)
+    folder = project.zip.parent
+    for suffix in (".zip", ".json"):
+        kept = project.zip.with_suffix(suffix).read_bytes()
+        (folder / f"layer-1.2.3{suffix}").write_bytes(kept)
+        (folder / f"layer-python3.12-arm64{suffix}").write_bytes(kept)
+    (folder / "other-python3.13-x86_64.json").write_text("[]")
+    project.zip.write_bytes(b"not what was built")
+    before = files(project)
+    project.configure(**TWO)
+    build_whole(project)
+    assert set(before) < set(files(project))
+
+
+def test_what_is_not_built_whole_removes_nothing(project: Project) -> None:
+    build_whole(project)
+    project.configure(**TWO)
+    build = project.project_build(Lines())
+    list(build.build_all(build.matrix.members[:1], lambda *_: None))
+    assert project.zip.exists()
+    native = WheelSpec(name="native", tag="cp313-cp313-manylinux_2_17_x86_64")
+    project.lock(native)
+    with pytest.raises(BuildFailures):
+        build_whole(project)
+    assert project.zip.exists()

@@ -436,6 +436,36 @@ def test_a_project_without_a_table_can_be_built_for_a_runtime(project: LayersPro
     assert project.packages() == ["alpha", "beta", "gamma"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["--runtime", "python3.13"], ["layer"]),
+        (["--tool", "pylock"], ["layer"]),
+        (["--runtime", "python3.12"], ["layer-python3.12-x86_64"]),
+        (["--architecture", "arm64"], ["layer-python3.13-arm64"]),
+        (
+            ["--runtime", "python3.13", "--runtime", "python3.12"],
+            ["layer", "layer-python3.12-x86_64"],
+        ),
+    ],
+    ids=" ".join,
+)
+def test_a_member_that_the_table_lacks_never_replaces_layer_zip(
+    project: LayersProject, arguments: Sequence[str], names: Sequence[str]
+) -> None:
+    project.build()
+    before = (project.dist / "layer.zip").stat()
+    project.build(*arguments)
+    assert project.zips() == sorted({"layer.zip", *(f"{name}.zip" for name in names)})
+    assert (project.dist / "layer.zip").stat() == before
+
+
+def test_of_two_members_the_chosen_one_keeps_its_name(project: LayersProject) -> None:
+    project.write('architectures = ["x86_64", "arm64"]\n')
+    project.build("--architecture", "arm64")
+    assert project.zips() == ["layer-python3.13-arm64.zip"]
+
+
 def test_tool_decides_between_two_lockfiles(project: LayersProject) -> None:
     (project.root / "uv.lock").write_text("version = 1\n")
     assert "more than one lockfile" in project.build(code=1).stderr

@@ -82,6 +82,18 @@ def test_versions_can_be_chosen_in_the_table_of_the_target(project: MatrixProjec
     assert project.files() == layer_files(IDS[0])
 
 
+def test_layer_zip_of_an_earlier_matrix_is_removed_by_a_whole_build(project: MatrixProject) -> None:
+    project.write(TABLE)
+    assert project.hatchling("-t", "lambda-layer").returncode == 0
+    assert project.files() == ["layer.json", "layer.zip"]
+    project.write(MATRIX)
+    assert project.hatchling("-t", f"lambda-layer:{IDS[0]}").returncode == 0
+    assert project.files() == sorted(["layer.json", "layer.zip", *layer_files(IDS[0])])
+    done = project.hatchling("-t", "lambda-layer")
+    assert "layer.zip is removed: this project no longer makes it" in done.stderr + done.stdout
+    assert project.files() == layer_files(*IDS)
+
+
 @pytest.mark.parametrize(
     ("versions", "said"), [('["python3.9"]', "python3.9"), ('"all"', "must be an array of strings")]
 )
