@@ -136,7 +136,14 @@ def _rebuild(
     with clock.stage("write"):
         written = archive.write_archive(tree, zip_path, inputs.date)
     return manifests.describe(
-        inputs.member, inputs.digest, tree, wheels, written, findings, context.project
+        inputs.member,
+        inputs.digest,
+        tree,
+        wheels,
+        written,
+        findings,
+        context.project,
+        inputs.lock_digest,
     )
 
 
@@ -178,7 +185,7 @@ def _current(
         return None
     others = tuple(each for each in built.findings if each.code != NEARLY_FULL)
     findings = (*others, *nearly_full(built.unpacked_size, largest))
-    return replace(built, project=project, findings=findings)
+    return replace(built, project=project, lock_digest=inputs.lock_digest, findings=findings)
 
 
 @contextmanager

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from .._internal.filelock import locked
 from .._internal.ownership import sweep
 from .._internal.store import Store, default_cache_dir
-from ..exceptions import LambdaLayerError
+from ..exceptions import LambdaLayerError, MissingLockfileError
 from ..index.auth import IndexAccess
 from ..reports import text as report
 from ..wheels.cache import WheelCache
 from .claims import is_anothers, leftovers
-from .inputs import BuildContext
+from .inputs import BuildContext, lock_digest
 from .lock_selection import Resolver
 from .outcome import Outcome
 from .pipeline import build_layer, plan_layer
@@ -119,6 +119,21 @@ class ProjectBuild:
         self._warn_of_cache()
         with self._locked():
             return plan_layer(self._context, member, self.zip_path(member))
+
+    def lock_digest(self, member: Member) -> str | None:
+        """Return the lock digest that a member would have; `None` where no lockfile fixes it.
+
+        Nothing is fetched or built. Raises `LambdaLayerError` where the lockfile can't be read.
+        """
+        resolver = self._context.resolver
+        with self._locked():
+            try:
+                lock = resolver.lock(member.config, member.target)
+            except MissingLockfileError:
+                return None
+            if lock.resolved:
+                return None
+            return lock_digest(member, resolver.selection(member.config, member.target))
 
     def outcome(self, members: Sequence[Member], *, cleaned: bool = False) -> Outcome:
         """Return what tells, from now on, which layers of `members` have been written."""

@@ -44,6 +44,7 @@ _profile_option = click.option("--profile", help="Instead of `profile`.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only print what would happen; --build builds.")
 @click.option("--force", is_flag=True, help="Publish a version even if nothing has changed.")
 @click.option("--take-over", is_flag=True, help="Publish even if something else made the layer.")
+@click.option("--stale", is_flag=True, help="Publish even if the lockfile has changed since.")
 @click.option("--policy", is_flag=True, help="Print the smallest IAM policy for publishing.")
 @click.option(
     "--format",
@@ -67,6 +68,7 @@ def publish(
     dry_run: bool,
     force: bool,
     take_over: bool,
+    stale: bool,
     policy: bool,
     verbose: int,
     quiet: int,
@@ -92,7 +94,7 @@ def publish(
         options = RolloutOptions(force=force, take_over=take_over)
         rollout = Rollout(console=console, on_failure=terminal.display_failure, options=options)
         publication = ProjectPublication(
-            build=build, configs=configs, rollout=rollout, dry_run=dry_run
+            build=build, configs=configs, rollout=rollout, dry_run=dry_run, stale=stale
         )
         with publication.told_when_interrupted():
             # Each ARN is printed when its version is live, a document only if all of them are.

@@ -1,6 +1,7 @@
 """`layer.json`: what is in a layer, the three digests, and whether anything has changed.
 
-`input_digest` identifies what the content is made from, `content_digest` the content itself, and
+`input_digest` identifies what the content is made from, `lock_digest` what of that a lockfile and
+the configuration say, `content_digest` the content itself, and
 `code_sha256` the bytes of the zip (base64, as Lambda and Terraform write it).
 """
 
@@ -50,7 +51,7 @@ class LayerManifest:
 
     `project` is the normalised name of the project that made it, `None` where that has none.
     `member` is the id in the matrix, `layer` the name of the layer, `None` for the unnamed one.
-    `code_sha256` is base64; the other two digests are `sha256:` and 64 hexadecimal digits.
+    `code_sha256` is base64; the other digests are `sha256:` and 64 hexadecimal digits.
     """
 
     project: str | None = None
@@ -58,6 +59,7 @@ class LayerManifest:
     layer: str | None
     runtime: str
     architecture: str
+    lock_digest: str | None = None
     input_digest: str
     content_digest: str
     code_sha256: str
@@ -163,14 +165,19 @@ def describe(
     archive: WrittenArchive,
     findings: Iterable[Finding],
     project: str | None = None,
+    lock: str | None = None,
 ) -> LayerManifest:
-    """Return the manifest of a layer that has been written; `inputs` is its input digest."""
+    """Return the manifest of a layer that has been written.
+
+    `inputs` is its input digest, `lock` its lock digest.
+    """
     return LayerManifest(
         project=project,
         member=member.id,
         layer=member.config.name,
         runtime=member.target.runtime.id,
         architecture=member.target.architecture.value,
+        lock_digest=lock,
         input_digest=inputs,
         content_digest=content_digest(tree),
         code_sha256=_base64(bytes.fromhex(archive.sha256)),
