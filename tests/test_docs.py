@@ -98,6 +98,12 @@ def test_the_first_example_is_a_configuration_that_is_accepted() -> None:
     assert [member.id for member in matrix.members] == ["python3.13-arm64"]
 
 
+def test_the_first_page_has_the_command_for_backends_other_than_hatchling() -> None:
+    first = README.partition("\n## ")[0]
+    (sentence,) = [each for each in first.split("\n\n") if "any other (setuptools" in each]
+    assert "`hatch-lambda-layer build`" in sentence
+
+
 def test_the_two_commands_stand_alone_in_their_blocks() -> None:
     blocks = re.findall(r"```sh\n(.*?)```", _section("## Two commands"), re.DOTALL)
     assert blocks == ["python3 .ci/hatch run demo\n", "python3 .ci/hatch run check\n"]
