@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..layer.archive import archive_time
 from ..layer.manifest import input_digest
+from ..layout import project_name
 from ..wheels.unavailable import no_wheels
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ class BuildContext:
     access: IndexAccess
     resolver: Resolver
     project_wheel: Path | None = None
+
+    @property
+    def project(self) -> str | None:
+        """The normalised name of the project."""
+        return project_name(self.pyproject)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,10 +95,36 @@ class BuildInputs:
         object.__setattr__(self, "digest", input_digest(facts))
 
     @property
+    def lock_digest(self) -> str:
+        """The digest of what the lockfile and the configuration say, see `lock_digest`."""
+        return lock_digest(self.member, self.selection)
+
+    @property
     def distributions(self) -> frozenset[tuple[str, str]]:
         """Each distribution of the lockfile, by name, with what identifies its content."""
         wheels = [(locked.name, locked.sha256) for locked in self.selection.wheels]
         return frozenset([*wheels, *(self.sources.digests() if self.sources else ())])
+
+
+def lock_digest(member: Member, selection: Selection) -> str:
+    """Return the digest of what decides a layer and is known from the lockfile and the table alone.
+
+    No file that goes into the layer is read, nothing is built and no engine is asked for it.
+    """
+    config = member.config
+    return input_digest(
+        {
+            "prune": config.prune,
+            "exclude": sorted(config.exclude),
+            "allow_missing": sorted(config.allow_missing),
+            "include_project": config.include_project,
+            "wheels": [(each.name, each.version, each.sha256) for each in selection.wheels],
+            "sources": [
+                (each.name, each.version, each.sha256, each.commit, each.subdirectory)
+                for each in selection.sources
+            ],
+        }
+    )
 
 
 def needs_work_folder(selection: Selection, member: Member) -> bool:

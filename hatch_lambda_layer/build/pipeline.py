@@ -14,6 +14,7 @@ from ..layer import archive
 from ..layer import manifest as manifests
 from ..layer.manifest import LayerManifest
 from ..layer.size import NEARLY_FULL, nearly_full
+from .claims import refuse_anothers
 from .inputs import build_sources, find_inputs, needs_work_folder
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def build_layer(
     manifest_path = context.layout.path_layer_manifest(name)
     for path in (zip_path, manifest_path):
         archive.prepare(path)
+    refuse_anothers(zip_path, context.project, member.id)
     context.cache.store.sweep()
     sweep(context.layout.dir_artifacts)
     context = _with_own_folder(context)
@@ -79,7 +81,7 @@ def build_layer(
             intact = begin(lambda: LayerManifest.read_intact(manifest_path, zip_path))
             inputs = _find_inputs(context, member, stack)
             built = intact()
-        current = _current(built, inputs) if built and not anew else None
+        current = _current(built, inputs, context.project) if built and not anew else None
         manifest = current or _rebuild(context, inputs, zip_path, clock)
         if manifest != built:
             archive.write_text(manifest_path, manifest.to_json())
@@ -123,14 +125,26 @@ def _rebuild(
         if inputs.sources and inputs.sources.reclassified:
             # The image that one of them was built in is an input from now on.
             inputs = find_inputs(context, inputs.member, inputs.selection)
-        wheels, excluded = _exclude(wheels, inputs)
+        all_wheels = wheels
+        wheels, excluded = _exclude(all_wheels, inputs)
     with clock.stage("compose"):
         pack = context.layout.path_included_pack
         tree, findings = compose(wheels, inputs.included, pack, target, config.prune, config.prefer)
-        findings = [*excluded, *findings, *check_size(tree, wheels, config.max_size)]
+        left_out = sorted({each.name for each in all_wheels} - {each.name for each in wheels})
+        sizes = check_size(tree, wheels, config.max_size, left_out)
+        findings = [*excluded, *findings, *sizes]
     with clock.stage("write"):
         written = archive.write_archive(tree, zip_path, inputs.date)
-    return manifests.describe(inputs.member, inputs.digest, tree, wheels, written, findings)
+    return manifests.describe(
+        inputs.member,
+        inputs.digest,
+        tree,
+        wheels,
+        written,
+        findings,
+        context.project,
+        inputs.lock_digest,
+    )
 
 
 def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
@@ -159,7 +173,9 @@ def _exclude(
     return exclusion.kept, exclusion.findings
 
 
-def _current(built: LayerManifest, inputs: BuildInputs) -> LayerManifest | None:
+def _current(
+    built: LayerManifest, inputs: BuildInputs, project: str | None
+) -> LayerManifest | None:
     """Return the manifest of a layer that is up to date, or `None`.
 
     The limit of the size is not an input: it changes what is said of the layer, not the layer.
@@ -168,7 +184,8 @@ def _current(built: LayerManifest, inputs: BuildInputs) -> LayerManifest | None:
     if built.input_digest != inputs.digest or built.unpacked_size > largest:
         return None
     others = tuple(each for each in built.findings if each.code != NEARLY_FULL)
-    return replace(built, findings=(*others, *nearly_full(built.unpacked_size, largest)))
+    findings = (*others, *nearly_full(built.unpacked_size, largest))
+    return replace(built, project=project, lock_digest=inputs.lock_digest, findings=findings)
 
 
 @contextmanager

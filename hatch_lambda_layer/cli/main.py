@@ -67,7 +67,8 @@ def main() -> None:
 @click.argument("path", type=click.Path(path_type=Path), default=Path())
 @click.option(
     "-o",
-    "--output",
+    "--output-dir",
+    "output",
     type=click.Path(path_type=Path),
     help="Folder for the layers [Hatch's `directory`, or dist].",
 )
@@ -132,14 +133,14 @@ def show(layer: Path) -> None:
     terminal = Terminal(0)
     with reported(terminal):
         manifest_path = layer.with_suffix(".json")
-        manifest = LayerManifest.read(manifest_path)
+        manifest = LayerManifest.beside(layer)
         click.echo(layer.absolute())
         click.echo(safe(report.layer_table(manifest)))
         click.echo(report.layer_totals(manifest))
         click.echo(f"content digest: {manifest.content_digest}")
         click.echo(f"code sha256: {manifest.code_sha256}")
         for finding in manifest.findings:
-            click.echo(safe(f"warning: {finding.message}"))
+            click.echo(safe(str(finding)))
         if not manifest.describes(layer):
             raise LambdaLayerError(
                 f"{layer} is not the zip that {manifest_path.name} was written for",
@@ -151,7 +152,8 @@ def show(layer: Path) -> None:
 @click.argument("old", metavar="A")
 @click.argument("new", metavar="B")
 @click.option(
-    "--output",
+    "--format",
+    "form",
     type=click.Choice(list(differences.FORMATS)),
     default="text",
     help="Format of the output.",
@@ -161,7 +163,7 @@ def show(layer: Path) -> None:
     is_flag=True,
     help=f"Exit with {_DIFFERENT} where the layers differ; failures exit with others.",
 )
-def diff(old: str, new: str, output: str, *, exit_code: bool) -> None:
+def diff(old: str, new: str, form: str, *, exit_code: bool) -> None:
     """Show the differences between layer A and layer B.
 
     Each is a zip with its manifest beside it, a `layer.json`, or a published version: NAME:3, or
@@ -169,6 +171,6 @@ def diff(old: str, new: str, output: str, *, exit_code: bool) -> None:
     """
     with reported(Terminal(0)):
         difference = compare_layers(old, new)
-        click.echo(differences.FORMATS[output](difference), nl=False)
+        click.echo(differences.FORMATS[form](difference), nl=False)
         if exit_code and not difference.equal:
             sys.exit(_DIFFERENT)

@@ -55,7 +55,8 @@ member_option = click.option(
     "--member",
     "members",
     multiple=True,
-    help="Only this member of the matrix, such as python3.13-arm64; may be repeated.",
+    help="Only this member of the matrix, such as reports-python3.13-arm64, or with --layer "
+    "python3.13-arm64; may be repeated.",
 )
 runtime_option = click.option(
     "--runtime", "runtimes", multiple=True, help="Instead of `runtimes`; may be repeated."

@@ -44,9 +44,10 @@ _profile_option = click.option("--profile", help="Instead of `profile`.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only print what would happen; --build builds.")
 @click.option("--force", is_flag=True, help="Publish a version even if nothing has changed.")
 @click.option("--take-over", is_flag=True, help="Publish even if something else made the layer.")
+@click.option("--stale", is_flag=True, help="Publish even if the lockfile has changed since.")
 @click.option("--policy", is_flag=True, help="Print the smallest IAM policy for publishing.")
 @click.option(
-    "--output",
+    "--format",
     "form",
     type=click.Choice(list(outputs.FORMATS)),
     default="text",
@@ -67,6 +68,7 @@ def publish(
     dry_run: bool,
     force: bool,
     take_over: bool,
+    stale: bool,
     policy: bool,
     verbose: int,
     quiet: int,
@@ -92,17 +94,15 @@ def publish(
         options = RolloutOptions(force=force, take_over=take_over)
         rollout = Rollout(console=console, on_failure=terminal.display_failure, options=options)
         publication = ProjectPublication(
-            build=build, configs=configs, rollout=rollout, dry_run=dry_run
+            build=build, configs=configs, rollout=rollout, dry_run=dry_run, stale=stale
         )
         with publication.told_when_interrupted():
-            try:
-                # Each ARN is printed when its version is live, the other formats once at the end.
-                for version in publication.run(wanted, zips, builds=builds):
-                    if form == "text" and not dry_run:
-                        click.echo(version.arn)
-            finally:
-                if form != "text" and not dry_run:
-                    click.echo(outputs.FORMATS[form](publication.versions), nl=False)
+            # Each ARN is printed when its version is live, a document only if all of them are.
+            for version in publication.run(wanted, zips, builds=builds):
+                if form == "text" and not dry_run:
+                    click.echo(version.arn)
+            if form != "text" and not dry_run:
+                click.echo(outputs.FORMATS[form](publication.versions), nl=False)
 
 
 @click.command()

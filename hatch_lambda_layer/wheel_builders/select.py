@@ -18,7 +18,7 @@ from .built import BuiltWheels
 from .deadline import Deadline
 from .local import LocalWheelBuilder
 from .protocol import BuildRequest, BuildSession
-from .sources import around, obtain, source_digest, title
+from .sources import around, obtain, read_beside, source_digest, title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -176,6 +176,8 @@ class _Build:
         builder = self.builder
         build = build_one(builder)
         session.console.info(f"Building {title(self.source)}")
+        if names := read_beside(self.source):
+            session.console.detail(f"  it reads {', '.join(names)} beside its folder")
         deadline = Deadline.after(self._timeout)
         folder, project = self._obtain(deadline)
         self._obtained = None

@@ -50,6 +50,15 @@ def around(source: LockedSource) -> Path | None:
     return root_around(_folder(source)) if source.kind in _FOLDERS else None
 
 
+def read_beside(source: LockedSource) -> list[str]:
+    """Return what the build of a folder reads outside of it, relative to the folder."""
+    root = around(source)
+    if root is None:
+        return []
+    folder = _folder(source)
+    return [os.path.relpath(path, folder) for path in named_beside(folder, root)]
+
+
 def _folder(source: LockedSource) -> Path:
     return Path(source.location, source.subdirectory or "").resolve()
 

@@ -233,6 +233,17 @@ def test_option_max_size_limits_what_is_unpacked(project: Project) -> None:
     assert packages(project) == ["alpha", "beta"]
 
 
+def test_option_filename_begins_the_names_of_all_files(project: Project) -> None:
+    project.make_package("")
+    project.configure(filename="{project}-layer")
+    assert project.build_all()[0].zip_path == project.root / "dist" / "app-layer.zip"
+    project.configure(layers={"web": {}})
+    assert [each.zip_path.name for each in project.build_all()] == [
+        "app-layer-python3.13-x86_64.zip",
+        "app-layer-web-python3.13-x86_64.zip",
+    ]
+
+
 def test_option_indexes_gives_the_credentials_and_binds_names_to_their_index(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

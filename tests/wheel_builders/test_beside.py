@@ -186,7 +186,8 @@ BUILDS = {
     ),
     "readme": (
         packed(
-            '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
+            '[build-system]\nrequires = ["poetry-core"]\n'
+            'build-backend = "poetry.core.masonry.api"\n'
             f'{NAMED}readme = "../../README.md"\n'
         ),
         {"lib-1.0.dist-info/METADATA": "README.md"},
@@ -236,7 +237,9 @@ def test_a_build_finds_what_it_names_beside_its_folder(
         repository(root, {})
     before = snapshot(root)
     source = locked_source("directory", folder, "lib")
+    workshop.shown.verbosity = 1
     wheel = workshop.build(source)
+    assert " beside its folder" in workshop.shown.text
     for path, origin in expected.items():
         assert (root / origin).read_bytes().strip() in content(wheel, path)
     assert snapshot(root) == before
