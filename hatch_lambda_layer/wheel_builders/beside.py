@@ -1,4 +1,4 @@
-"""What lies beside a folder that is a source: the rest of its repository, or of its workspace.
+"""The surroundings of a folder that is a source: the rest of its repository or workspace.
 
 Some builds read it: a README or a version of the whole repository, files that `force-include`
 names, a web interface that a hook copies. The copy of the folder therefore has a view around it.
