@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-import os
 import re
-import sys
 import tomllib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,22 +14,17 @@ from hatch_lambda_layer.exceptions import LockfileError, ToolError
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, find_lockfile
 from hatch_lambda_layer.lockfiles.default_index import default_index
-from hatch_lambda_layer.lockfiles.poetry.document import Pin, PoetryLock, read_pins
-from hatch_lambda_layer.lockfiles.tools import beside
+from hatch_lambda_layer.lockfiles.poetry.document import PoetryLock
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheels.selection import select
 from tests.support import same_set
 from tests.support.index_server import IndexServer
-from tests.support.system_parts import require
 from tests.support.tools import (
     ToolProject,
     git_repository,
-    hide,
     isolate,
     snapshot,
     source_tree,
-    stand_in,
-    tool_path,
     tool_project,
 )
 from tests.support.wheel_factory import WheelSpec
@@ -119,7 +111,7 @@ def make_home(user: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def read(project: ToolProject | Path, **options: Any) -> Lock:
+def read(project: ToolProject | Path, at: Target = TARGET, **options: Any) -> Lock:
     folder = project.directory if isinstance(project, ToolProject) else project
     layout = LayerPathLayout(
         path_pyproject_toml=folder / "pyproject.toml", dir_output=folder / "dist"
@@ -127,7 +119,7 @@ def read(project: ToolProject | Path, **options: Any) -> Lock:
     request = LockRequest(layout=layout, **options)
     lockfile, path = find_lockfile(None, request)
     assert lockfile is POETRY
-    return lockfile.read(path, request, TARGET)
+    return lockfile.read(path, request, at)
 
 
 class Read(NamedTuple):
@@ -148,7 +140,7 @@ def as_read(
 
 
 NOTHING: dict[str, Any] = {}
-EVERYTHING = {"groups": ("docs", "dev"), "extras": ("cli",)}
+EVERYTHING: dict[str, Any] = {"groups": ("docs", "dev"), "extras": ("cli",)}
 
 
 @pytest.fixture(scope="module")
@@ -206,8 +198,9 @@ def test_what_the_project_does_not_have_is_refused_with_what_it_has(
     locked: ToolProject, kind: str
 ) -> None:
     known = "`dev`, `docs`" if kind == "group" else "`cli`"
+    wanted: dict[str, Any] = {f"{kind}s": ("typo",)}
     with pytest.raises(LockfileError, match=f"has no {kind} `typo`; it has: {known}$"):
-        read(locked, **{f"{kind}s": ("typo",)})
+        read(locked, **wanted)
 
 
 @pytest.mark.usefixtures("home")
@@ -340,9 +333,8 @@ def test_a_lock_of_poetry_1_selects_the_same_wheels(
     older.lockfile.write_text(rewrite(legacy.lockfile.read_text("utf-8")), encoding="utf-8")
     assert older.lockfile.read_bytes() != legacy.lockfile.read_bytes()
     for options, new in zip((NOTHING, EVERYTHING), legacy_as_read, strict=True):
-        old = read(older, **options)
         for python in ("3.11", "3.13"):
-            found = select(old, target(python)).wheels
+            found = select(read(older, target(python), **options), target(python)).wheels
             assert found == select(new, target(python)).wheels
             assert ("clicky" in {each.name for each in found}) is bool(options)
 
@@ -365,8 +357,8 @@ def test_a_shared_table_of_files_is_told_apart_by_version(tmp_path: Path) -> Non
         },
     }
     lock = PoetryLock(tmp_path / "poetry.lock", content)
-    pins = read_pins('some-lib==1.0 ; python_version < "3.12"\nsome-lib==1.0.1\n')
-    first, second = lock.tables(pins, lambda: "https://index.test/simple")
+    first, second = (lock.table(each, None, default) for each in lock.packages)
+    assert first["name"] == "some-lib"
     assert first["sdist"]["hashes"] == {"sha256": "cc"}
     assert [wheel["hashes"]["sha256"] for wheel in first["wheels"]] == ["aa"]
     assert second["sdist"]["hashes"] == {"sha256": "bb"}
@@ -403,7 +395,11 @@ def test_poetrys_way_to_name_pythons_is_understood(
     assert lock.requires_python() == (specifiers, markers)
 
 
-# What an export can hold beside the usual.
+# What a lock can hold beside the usual.
+
+
+def default() -> str:
+    return "https://default.test/simple"
 
 
 def release(version: str, digest: str, **source: str) -> dict[str, Any]:
@@ -412,37 +408,34 @@ def release(version: str, digest: str, **source: str) -> dict[str, Any]:
     return {"name": "lib", "version": version, "files": [file], **table}
 
 
-def tables(packages: list[dict[str, Any]], export: str, folder: Path) -> list[dict[str, Any]]:
-    lock = PoetryLock(folder / "poetry.lock", {"metadata": {}, "package": packages})
-    return list(lock.tables(read_pins(export), lambda: "https://default.test/simple"))
+def table(package: dict[str, Any], folder: Path) -> dict[str, Any]:
+    lock = PoetryLock(folder / "poetry.lock", {"metadata": {}, "package": [package]})
+    return lock.table(lock.packages[0], None, default)
 
 
-def test_one_version_from_two_indexes_is_told_apart_by_its_files(tmp_path: Path) -> None:
-    packages = [
-        release("1.0", "aa", url="https://one.test/simple"),
-        release("1.0", "bb", url="https://two.test/simple"),
-    ]
-    export = (
-        "--index-url https://one.test/simple\n\n"
-        'lib==1.0 ; sys_platform == "darwin" \\\n    --hash=sha256:aa\n'
-        'lib==1.0 ; sys_platform == "linux" \\\n    --hash=sha256:bb\n'
-    )
-    one, two = tables(packages, export, tmp_path)
-    assert (one["index"], one["marker"]) == ("https://one.test/simple", 'sys_platform == "darwin"')
-    assert (two["index"], two["marker"]) == ("https://two.test/simple", 'sys_platform == "linux"')
+def test_each_group_can_have_a_marker_of_its_own(tmp_path: Path) -> None:
+    package = {
+        **release("1.0", "aa"),
+        "groups": ["main", "dev", "Docs"],
+        "markers": {"main": 'extra == "x" or python_version < "3.12"', "dev": 'os_name == "nt"'},
+    }
+    metadata = {"lock-version": "2.1"}
+    lock = PoetryLock(tmp_path / "poetry.lock", {"metadata": metadata, "package": [package]})
 
+    def marker(*groups: str, extras: tuple[str, ...] = ()) -> list[str | None]:
+        return [each for _, each in lock.locked_for(groups, extras)]
 
-def test_a_package_with_and_without_an_extra_is_one_package(tmp_path: Path) -> None:
-    export = 'lib[x]==1.0 ; python_version < "3.12"\nlib==1.0 ; sys_platform == "linux"\n'
-    (table,) = tables([release("1.0", "aa")], export, tmp_path)
-    assert table["marker"] == '(python_version < "3.12") or (sys_platform == "linux")'
-    (table,) = tables([release("1.0", "aa")], "lib[x]==1.0\n" + export, tmp_path)
-    assert table["marker"] is None
+    assert marker() == ['python_version < "3.12"']
+    assert marker(extras=("X",)) == [None]
+    assert marker("dev") == ['(python_version < "3.12") or (os_name == "nt")']
+    assert marker("docs") == [None]
+    package["groups"] = ["dev"]
+    lock = PoetryLock(tmp_path / "poetry.lock", {"metadata": metadata, "package": [package]})
+    assert marker() == []
 
 
 def test_the_default_index_counts_where_the_lock_names_none(tmp_path: Path) -> None:
-    (table,) = tables([release("1.0", "aa")], "lib==1.0\n", tmp_path)
-    assert table["index"] == "https://default.test/simple"
+    assert table(release("1.0", "aa"), tmp_path)["index"] == "https://default.test/simple"
 
 
 def test_the_default_index_is_the_one_that_is_built_into_uv(
@@ -457,16 +450,14 @@ def test_the_default_index_is_the_one_that_is_built_into_uv(
 
 
 def test_credentials_in_the_url_of_an_index_stay_in_the_lock(tmp_path: Path) -> None:
-    packages = [release("1.0", "aa", url="https://me:CANARY@one.test/simple/")]
-    (table,) = tables(packages, "lib==1.0\n", tmp_path)
-    assert table["index"] == "https://one.test/simple"
-    assert "CANARY" not in json.dumps(table)
+    found = table(release("1.0", "aa", url="https://me:CANARY@one.test/simple/"), tmp_path)
+    assert found["index"] == "https://one.test/simple"
+    assert "CANARY" not in json.dumps(found)
 
 
 def test_a_page_with_the_links_of_many_projects_is_asked_itself(tmp_path: Path) -> None:
-    packages = [release("1.0", "aa", url="https://one.test/stable.html")]
-    (table,) = tables(packages, "lib==1.0\n", tmp_path)
-    (wheel,) = table["wheels"]
+    found = table(release("1.0", "aa", url="https://one.test/stable.html"), tmp_path)
+    (wheel,) = found["wheels"]
     assert wheel["url"] == "index+https://one.test/stable.html#lib-1.0-py3-none-any.whl"
 
 
@@ -478,47 +469,15 @@ def test_a_repository_in_gits_own_short_form_gets_a_url(tmp_path: Path) -> None:
         "resolved_reference": "a" * 40,
         "subdirectory": "sub",
     }
-    packages = [{"name": "lib", "version": "1.0", "files": [], "source": source}]
-    export = f"lib @ git+ssh://git@host.test/team/lib.git@{'a' * 40}#subdirectory=sub\n"
-    (table,) = tables(packages, export, tmp_path)
-    assert table["vcs"]["url"] == "ssh://git@host.test/team/lib.git"
-    assert table["vcs"]["subdirectory"] == "sub"
+    found = table({"name": "lib", "version": "1.0", "files": [], "source": source}, tmp_path)
+    assert found["vcs"]["url"] == "ssh://git@host.test/team/lib.git"
+    assert found["vcs"]["subdirectory"] == "sub"
 
 
 @pytest.mark.fault(10)
 def test_a_package_without_files_is_refused(tmp_path: Path) -> None:
-    packages = [{"name": "lib", "version": "1.0", "files": []}]
     with pytest.raises(LockfileError, match="names no file of package `lib`"):
-        tables(packages, "lib==1.0\n", tmp_path)
-
-
-def test_a_pin_that_the_lock_does_not_have_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LockfileError, match=r"does not have `lib==2\.0`"):
-        tables([release("1.0", "aa")], "lib==2.0\n", tmp_path)
-
-
-def test_lines_of_an_export_are_read_with_all_that_they_say() -> None:
-    export = (
-        "# a comment\n"
-        "--extra-index-url https://one.test/simple\n"
-        "-e file:///some/folder ; python_version < '3.12'\n"
-        "Some.Lib[x,y]==1.0 ; python_version < '3.12' \\\n"
-        "    --hash=sha256:aa \\\n"
-        "    --hash=sha256:bb\n"
-    )
-    folder, pin = read_pins(export)
-    assert folder == Pin(
-        line="-e file:///some/folder ; python_version < '3.12'",
-        url="file:///some/folder",
-        marker="python_version < '3.12'",
-    )
-    assert dataclasses.replace(pin, line="") == Pin(
-        line="",
-        name="some-lib",
-        version="1.0",
-        marker='python_version < "3.12"',
-        hashes=frozenset({"sha256:aa", "sha256:bb"}),
-    )
+        table({"name": "lib", "version": "1.0", "files": []}, tmp_path)
 
 
 # Locks that can't be used.
@@ -547,7 +506,7 @@ def test_a_stale_lock_fails_and_stays_as_it_is(locked: ToolProject, tmp_path: Pa
     [
         ("[[package]]", "<<<<<<< ours\n[[package]]", "merge conflict in line 3"),
         ("[[package]]", "[[package", "is not valid TOML"),
-        ('lock-version = "2.1"', 'lock-version = "3.0"', "not compatible with the current version"),
+        ('lock-version = "2.1"', 'lock-version = "3.0"', r"is of format 3\.0, which is not known"),
         ('file = "alpha-1.0-py3-none-any.whl"', "file = 1", "is not as poetry writes it: Type"),
         ('file = "alpha-1.0-py3-none-any.whl"', 'file = "x"', "names no file of package `alpha`"),
     ],
@@ -594,107 +553,3 @@ def test_neither_the_project_nor_the_home_of_the_user_is_changed(
     lock = read(project, groups=("dev",), extras=("cli",))
     assert snapshot(project.directory, home) == before
     assert b"CANARY" not in lock.text
-
-
-# The tool.
-
-
-@pytest.fixture
-def nothing_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Path:
-    """Give the folder for programs that come first, where no poetry is beside this package."""
-    hide(monkeypatch, tmp_path / "hidden", "poetry")
-    folder = tmp_path / "programs"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", os.pathsep.join([str(folder), "/usr/bin", "/bin"]))
-    return folder
-
-
-@pytest.mark.usefixtures("nothing_beside")
-def test_without_poetry_both_ways_to_get_it_are_named(
-    locked: ToolProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
-    with pytest.raises(LockfileError, match=r"needs poetry .* none was found") as raised:
-        read(locked)
-    assert raised.value.hint is not None
-    assert 'pip install "hatch-lambda-layer[poetry]"' in raised.value.hint
-    assert "poetry self add poetry-plugin-export" in raised.value.hint
-
-
-def test_a_poetry_on_the_path_will_do(locked: ToolProject, nothing_beside: Path) -> None:
-    (nothing_beside / "poetry").symlink_to(require(tool_path, "poetry"))
-    assert names(read(locked)) == same_set.expected("3.13", "x86_64")
-
-
-def test_a_poetry_without_the_plugin_is_refused_with_both_ways(
-    locked: ToolProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
-) -> None:
-    if beside("poetry") is None:
-        pytest.skip("poetry is not installed beside pytest, where its plugin can be hidden")
-    farm = hide(monkeypatch, tmp_path / "without", "poetry_plugin_export")
-    # The real poetry, of an interpreter that sees everything but the plugin.
-    code = (
-        "import sys; sys.path = [each for each in sys.path if not each.endswith('site-packages')]; "
-        f"sys.path.append({str(farm)!r}); from poetry.console.application import main; "
-        "sys.exit(main())"
-    )
-    program = stand_in(tmp_path, "poetry", f'exec "{sys.executable}" -I -c "{code}" "$@"')
-    monkeypatch.setenv("PATH", os.pathsep.join([str(program.parent), "/usr/bin", "/bin"]))
-    with pytest.raises(LockfileError, match="installed poetry does not have it") as raised:
-        read(locked)
-    assert "export" in raised.value.message
-    assert "poetry self add poetry-plugin-export" in str(raised.value.hint)
-
-
-@pytest.mark.fault(9)
-def test_a_stale_lock_fails_where_the_plugin_only_warns_of_it(
-    locked: ToolProject, nothing_beside: Path, tmp_path: Path
-) -> None:
-    project = locked.copy_to(tmp_path / "app")
-    add_dependency(project)
-    # The plugin before 1.9 says so on stderr and goes on; the check is the real poetry's.
-    real = require(tool_path, "poetry")
-    warning = "Warning: poetry.lock is not consistent with pyproject.toml."
-    warns = f'if [ "$3" = export ]; then echo "{warning}" >&2; exit 0; fi'
-    stand_in(nothing_beside, "poetry", f'{warns}\nexec "{real}" "$@"')
-    with pytest.raises(LockfileError, match="is stale"):
-        read(project)
-
-
-def test_a_poetry_that_is_too_old_is_named_as_such(
-    locked: ToolProject, nothing_beside: Path
-) -> None:
-    said = 'The "--lock" option does not exist.'
-    stand_in(nothing_beside, "poetry", f"echo '{said}' >&2; exit 1")
-    with pytest.raises(LockfileError, match="too old to read") as raised:
-        read(locked)
-    assert said in raised.value.message
-    assert "poetry self update" in str(raised.value.hint)
-
-
-@pytest.mark.usefixtures("home")
-def test_poetrys_own_words_are_shown(locked: ToolProject, tmp_path: Path) -> None:
-    project = locked.copy_to(tmp_path / "app")
-    text = project.pyproject.read_text("utf-8").replace('version = "1.0"', 'version = "one.two"')
-    project.pyproject.write_text(text, encoding="utf-8")
-    with pytest.raises(ToolError, match=r"is invalid:\n.*project\.version must match"):
-        read(project)
-
-
-@pytest.mark.fault(57)
-def test_credentials_are_cut_out_of_what_poetry_says(
-    locked: ToolProject, nothing_beside: Path
-) -> None:
-    script = "echo 'no answer from https://me:CANARY@index.test/simple' >&2; exit 1"
-    stand_in(nothing_beside, "poetry", script)
-    with pytest.raises(ToolError, match=r"no answer from https://\*\*\*\*@index\.test") as raised:
-        read(locked)
-    assert "CANARY" not in str(raised.value)
-
-
-def test_a_poetry_that_is_killed_is_reported_as_that(
-    locked: ToolProject, nothing_beside: Path
-) -> None:
-    stand_in(nothing_beside, "poetry", "kill -9 $$")
-    with pytest.raises(ToolError, match="ended by signal 9"):
-        read(locked)
