@@ -50,17 +50,22 @@ def is_accepted(
 def compared(
     path: Path,
     hint: str,
-    needs: Iterable[Need],
+    needs: Iterable[Need] | None,
     packages: Sequence[LockedPackage],
     pythons: SpecifierSet | None,
 ) -> str:
     """Compare a lock of an unknown version with its project; return a note on that.
 
-    Raises `LockfileError` for a requirement that is not met or a package that nothing requires.
+    `needs` is `None` where pyproject.toml does not list them. Raises `LockfileError` for a
+    requirement that is not met or a package that nothing requires.
     """
+    if needs is None:
+        return (
+            f"{path.name} is taken as it is: only the tool that wrote it knows whether it is stale"
+        )
     if found := list(changes(needs, packages, pythons)):
         raise stale(path, hint, found)
     return (
-        f"{path.name} is of a later version than is known: its hash can't tell whether it is "
-        "stale, so its packages were compared with the requirements in pyproject.toml"
+        f"Only the tool that wrote {path.name} knows from its hash whether it is stale: its "
+        "packages were compared with the requirements in pyproject.toml instead"
     )
