@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +28,7 @@ from tests.support.tools import (
     isolate,
     snapshot,
     source_tree,
+    stand_in,
     tool_path,
     tool_project,
 )
@@ -622,6 +624,85 @@ def test_nothing_is_changed_where_no_interpreter_fits_the_project(
     with pytest.raises(LockfileError, match="is stale"):
         read(project)
     assert snapshot(project.directory, home) == before
+
+
+# Locks of a later pdm than is known here.
+
+
+def of_later_pdm(project: ToolProject, folder: Path) -> ToolProject:
+    """Copy a project with a lock whose hash only a later pdm understands."""
+    copy = project.copy_to(folder / "app")
+    text = re.sub(
+        'lock_version = ".*"', 'lock_version = "4.99.0"', copy.lockfile.read_text("utf-8")
+    )
+    text = re.sub('content_hash = ".*"', 'content_hash = "sha256:0"', text)
+    copy.lockfile.write_text(text, encoding="utf-8")
+    return copy
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Path:
+    """Give the only folder for programs but the system's."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", os.pathsep.join([str(folder), "/usr/bin", "/bin"]))
+    return folder
+
+
+@pytest.mark.usefixtures("programs")
+def test_a_lock_of_a_later_pdm_is_compared_with_the_requirements(
+    locked: ToolProject, tmp_path: Path
+) -> None:
+    project = of_later_pdm(locked, tmp_path)
+    lock = read(project)
+    assert names(lock) == same_set.expected("3.13", "x86_64")
+    (warning,) = lock.warnings
+    assert "compared with the requirements in pyproject.toml" in warning
+    text = project.pyproject.read_text("utf-8")
+    changed = text.replace('"alpha",', '"alpha>=2", "missing",').replace('"clicky"', "")
+    project.pyproject.write_text(changed, encoding="utf-8")
+    with pytest.raises(LockfileError, match="is stale") as raised:
+        read(project)
+    assert raised.value.message.splitlines()[1:] == [
+        "- `alpha>=2` is not in it",
+        "- `missing` is not in it",
+        "- nothing requires `clicky` any more",
+        "- nothing requires `colors` any more",
+    ]
+
+
+@pytest.mark.usefixtures("programs")
+def test_what_the_project_overrides_or_excludes_does_not_make_a_lock_stale(
+    locked: ToolProject, tmp_path: Path
+) -> None:
+    project = of_later_pdm(locked, tmp_path)
+    text = project.pyproject.read_text("utf-8").replace('"alpha",', '"alpha>=2", "missing",')
+    text += '\n[tool.pdm.resolution]\nexcludes = ["Missing"]\noverrides = { alpha = "1.0" }\n'
+    project.pyproject.write_text(text, encoding="utf-8")
+    assert names(read(project)) == same_set.expected("3.13", "x86_64")
+
+
+@pytest.mark.parametrize(
+    ("script", "verdict"),
+    [
+        ("exit 0", "fresh"),
+        ('echo "WARNING: Lockfile hash doesn\'t match pyproject.toml" >&2; exit 1', "stale"),
+        ("echo 'unrecognized arguments: --check' >&2; exit 2", "compared"),
+    ],
+)
+def test_a_pdm_on_the_path_is_asked_of_a_lock_of_a_later_one(
+    locked: ToolProject, tmp_path: Path, programs: Path, script: str, verdict: str
+) -> None:
+    stand_in(programs, "pdm", f'echo "$@" >> "{tmp_path}/asked"; {script}')
+    read(locked)
+    assert not (tmp_path / "asked").exists()
+    project = of_later_pdm(locked, tmp_path)
+    if verdict == "stale":
+        with pytest.raises(LockfileError, match="is stale"):
+            read(project)
+    else:
+        assert bool(read(project).warnings) is (verdict == "compared")
+    assert (tmp_path / "asked").read_text("utf-8") == "lock --check --lockfile pdm.lock\n"
 
 
 # The same set, whichever tool has locked it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import tomllib
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,17 +15,22 @@ from hatch_lambda_layer.exceptions import LockfileError, ToolError
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, find_lockfile
 from hatch_lambda_layer.lockfiles.default_index import default_index
+from hatch_lambda_layer.lockfiles.poetry.constraints import allows
 from hatch_lambda_layer.lockfiles.poetry.document import PoetryLock
+from hatch_lambda_layer.lockfiles.poetry.requirements import needs_of_project
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheels.selection import select
 from tests.support import same_set
 from tests.support.index_server import IndexServer
+from tests.support.system_parts import require
 from tests.support.tools import (
     ToolProject,
     git_repository,
     isolate,
     snapshot,
     source_tree,
+    stand_in,
+    tool_path,
     tool_project,
 )
 from tests.support.wheel_factory import WheelSpec
@@ -339,6 +345,150 @@ def test_a_lock_of_poetry_1_selects_the_same_wheels(
             assert ("clicky" in {each.name for each in found}) is bool(options)
 
 
+def two_versions(url: str, folder: Path) -> ToolProject:
+    """Lock a project where one package requires an old version of another, on old Pythons only."""
+    start = LEGACY[: LEGACY.index("[tool.poetry.dependencies]")]
+    text = f"""{start}
+[tool.poetry.dependencies]
+python = ">=3.8,<4"
+bototool = "*"
+requester = {{ version = "^1.0", extras = ["socks"] }}
+
+[[tool.poetry.source]]
+name = "loop"
+url = "{url}"
+priority = "primary"
+"""
+    return tool_project("poetry", folder / "app", text, folder / "state")
+
+
+@pytest.mark.parametrize("rewrite", [as_format_2_0, as_format_1_1])
+@pytest.mark.usefixtures("home")
+def test_two_versions_of_one_package_in_a_lock_of_poetry_1(tmp_path: Path, rewrite: Any) -> None:
+    with IndexServer() as index:
+        old, new = "urlthree>=1.25,<1.27; python_version < '3.12'", "urlthree<2.1,>=1.25"
+        index.add(
+            WheelSpec(name="bototool", requires_dist=[old, f"{new}; python_version >= '3.12'"]),
+            WheelSpec(
+                name="requester",
+                requires_dist=["urlthree<3,>=1.21", "pysocks!=1.5; extra == 'socks'"],
+                extra_metadata="Provides-Extra: socks\n",
+            ),
+            WheelSpec(name="pysocks", version="1.7"),
+            *(WheelSpec(name="urlthree", version=each) for each in ("1.26.1", "2.0.7", "2.5")),
+        )
+        project = two_versions(index.simple_url, tmp_path)
+        text = project.lockfile.read_text("utf-8")
+        assert text.count('name = "urlthree"') == 2
+        project.lockfile.write_text(rewrite(text), encoding="utf-8")
+        for python, version in (("3.11", "1.26.1"), ("3.13", "2.0.7")):
+            found = select(read(project, target(python)), target(python)).wheels
+            versions = {wheel.name: wheel.version for wheel in found}
+            assert versions == {
+                "bototool": "1.0",
+                "requester": "1.0",
+                "pysocks": "1.7",
+                "urlthree": version,
+            }
+
+
+def walked(
+    folder: Path, packages: list[dict[str, Any]], project: dict[str, Any], python: str = "3.13"
+) -> set[str]:
+    lock = PoetryLock(folder / "poetry.lock", {"metadata": {}, "package": packages})
+    needs = list(needs_of_project({"tool": {"poetry": project}}, ("dev",), ("cli",)))
+    environment = {key: str(each) for key, each in target(python).marker_environment().items()}
+    found = lock.reached_from(needs, environment)
+    return {f"{package.name} {package.version}" for package, _ in found}
+
+
+def package(name: str, version: str = "1.0", **facts: Any) -> dict[str, Any]:
+    return {"name": name, "version": version, "python-versions": "*", **facts}
+
+
+def test_what_a_project_of_poetry_1_requires_is_read_in_all_its_forms(tmp_path: Path) -> None:
+    project = {
+        "dependencies": {
+            "python": "^3.9",
+            "One": "^1.0",
+            "old": {"version": "*", "python": "<3.12"},
+            "mac": {"version": "*", "platform": "darwin"},
+            "lib": [{"version": "<2", "python": "<3.12"}, {"version": ">=2", "python": ">=3.12"}],
+            "clicky": {"version": "*", "optional": True},
+            "unused": {"version": "*", "optional": True},
+            "gitlib": {"git": "https://host.test/gitlib.git", "tag": "v2"},
+        },
+        "extras": {"CLI": ["clicky"]},
+        "dev-dependencies": {"tester": "*"},
+        "group": {
+            "dev": {"dependencies": {"linter": "*"}, "include-groups": ["docs"]},
+            "docs": {"dependencies": {"sphinxy": "*"}},
+            "other": {"dependencies": {"unused": "*"}},
+        },
+    }
+    tags = [
+        {"type": "git", "url": "https://host.test/gitlib.git", "reference": f"v{each}"}
+        for each in (1, 2)
+    ]
+    packages = [
+        *map(package, ("one", "old", "mac", "clicky", "unused", "tester", "linter", "sphinxy")),
+        package("lib", "1.5"),
+        package("lib", "2.5"),
+        package("gitlib", "3.0", source=tags[0]),
+        package("gitlib", "2.0", source=tags[1]),
+    ]
+    groups = {"tester 1.0", "linter 1.0", "sphinxy 1.0"}
+    expected = {"one 1.0", "clicky 1.0", "gitlib 2.0", *groups}
+    assert walked(tmp_path, packages, project) == {*expected, "lib 2.5"}
+    assert walked(tmp_path, packages, project, "3.11") == {*expected, "lib 1.5", "old 1.0"}
+
+
+def test_extras_and_pythons_of_packages_count_in_a_lock_of_poetry_1(tmp_path: Path) -> None:
+    project = {"dependencies": {"lib": {"version": "*", "extras": ["all"]}, "num": "*"}}
+    optional = {"version": "*", "optional": True}
+    dependencies = {
+        "speedy": {**optional, "markers": 'extra == "fast"'},
+        "slowy": {**optional, "markers": 'extra == "slow"'},
+        # Before poetry 1.1, without a marker.
+        "listed": optional,
+        "unlisted": optional,
+    }
+    extras = {"all": ["lib[fast]"], "fast": ["speedy", "listed (>=1)"], "slow": ["slowy"]}
+    packages = [
+        package("lib", dependencies=dependencies, extras=extras),
+        *map(package, ("speedy", "slowy", "listed", "unlisted")),
+        package("num", "2.3", **{"python-versions": ">=3.12"}),
+        package("num", "2.2", **{"python-versions": ">=3.9 || 2.7"}),
+    ]
+    expected = {"lib 1.0", "speedy 1.0", "listed 1.0"}
+    assert walked(tmp_path, packages, project) == {*expected, "num 2.3"}
+    assert walked(tmp_path, packages, project, "3.11") == {*expected, "num 2.2"}
+
+
+@pytest.mark.parametrize(
+    ("constraint", "inside", "outside"),
+    [
+        ("^1.2", "1.9 1.2 1.9a1", "2.0 2.0a1 1.1"),
+        ("^0.2.3", "0.2.3 0.2.9", "0.3 0.2.2"),
+        ("^0.0.3", "0.0.3", "0.0.4 0.1"),
+        ("^0", "0.9", "1.0"),
+        ("~1.2.3", "1.2.9", "1.3"),
+        ("~1", "1.9", "2.0"),
+        ("1.2", "1.2 1.2.0 1.2+local", "1.2.1"),
+        ("1.*", "1.9", "2.0"),
+        (">=1.21.1,<1.27 || >1.27", "1.22 1.28", "1.27 1.20"),
+        (">=1 <2", "1.5", "2.0"),
+        ("what is this", "1.0 2.0", ""),
+        ("*", "1.0 2.0rc1 odd", ""),
+    ],
+)
+def test_constraints_of_poetry_allow_what_they_do_there(
+    constraint: str, inside: str, outside: str
+) -> None:
+    assert [each for each in inside.split() if not allows(constraint, each)] == []
+    assert [each for each in outside.split() if allows(constraint, each)] == []
+
+
 def test_a_shared_table_of_files_is_told_apart_by_version(tmp_path: Path) -> None:
     content = {
         "package": [
@@ -553,3 +703,88 @@ def test_neither_the_project_nor_the_home_of_the_user_is_changed(
     lock = read(project, groups=("dev",), extras=("cli",))
     assert snapshot(project.directory, home) == before
     assert b"CANARY" not in lock.text
+
+
+# Locks of a later poetry than is known here.
+
+
+def of_later_poetry(project: ToolProject, folder: Path) -> ToolProject:
+    """Copy a project with a lock whose hash only a later poetry understands."""
+    copy = project.copy_to(folder / "app")
+    text = re.sub("by Poetry [0-9.]+", "by Poetry 99.1.0", copy.lockfile.read_text("utf-8"))
+    text = re.sub('content-hash = ".*"', f'content-hash = "{"0" * 64}"', text)
+    copy.lockfile.write_text(text, encoding="utf-8")
+    return copy
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Path:
+    """Give the only folder for programs but the system's."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", os.pathsep.join([str(folder), "/usr/bin", "/bin"]))
+    return folder
+
+
+@pytest.mark.usefixtures("programs")
+def test_a_lock_of_a_later_poetry_is_compared_with_the_requirements(
+    locked: ToolProject, legacy: ToolProject, tmp_path: Path
+) -> None:
+    for project in (locked, legacy):
+        lock = read(of_later_poetry(project, tmp_path / project.directory.parent.name))
+        (warning,) = lock.warnings
+        assert "compared with the requirements in pyproject.toml" in warning
+        assert names(lock) == names(read(project))
+
+
+@pytest.mark.usefixtures("programs")
+def test_a_lock_of_a_later_poetry_that_lacks_or_has_too_much_is_stale(
+    locked: ToolProject, tmp_path: Path
+) -> None:
+    project = of_later_poetry(locked, tmp_path)
+    text = project.pyproject.read_text("utf-8")
+    changed = text.replace('"alpha",', '"alpha>=2", "missing",').replace('"clicky"', "")
+    project.pyproject.write_text(changed, encoding="utf-8")
+    with pytest.raises(LockfileError, match="is stale") as raised:
+        read(project)
+    lines = raised.value.message.splitlines()[1:]
+    assert lines == [
+        "- `alpha>=2` is not in it",
+        "- `missing` is not in it",
+        "- nothing requires `clicky` any more",
+        "- nothing requires `colors` any more",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("script", "verdict"),
+    [
+        ("exit 0", "fresh"),
+        ("echo 'Error: poetry.lock was last generated before' >&2; exit 1", "stale"),
+        ("echo 'The option does not exist' >&2; exit 1", "compared"),
+        ("kill -9 $$", "compared"),
+    ],
+)
+def test_a_poetry_on_the_path_is_asked_of_a_lock_of_a_later_one(
+    locked: ToolProject, tmp_path: Path, programs: Path, script: str, verdict: str
+) -> None:
+    stand_in(programs, "poetry", f'echo "$@" >> "{tmp_path}/asked"; {script}')
+    read(locked)
+    assert not (tmp_path / "asked").exists()
+    project = of_later_poetry(locked, tmp_path)
+    if verdict == "stale":
+        with pytest.raises(LockfileError, match="is stale"):
+            read(project)
+    else:
+        assert bool(read(project).warnings) is (verdict == "compared")
+    asked = (tmp_path / "asked").read_text("utf-8")
+    assert asked == "check --lock --no-interaction --no-ansi\n"
+
+
+def test_a_real_poetry_says_of_a_lock_of_a_later_one_that_it_is_stale(
+    locked: ToolProject, tmp_path: Path, programs: Path
+) -> None:
+    (programs / "poetry").symlink_to(require(tool_path, "poetry"))
+    with pytest.raises(LockfileError, match="is stale") as raised:
+        read(of_later_poetry(locked, tmp_path))
+    assert raised.value.message.endswith("is stale: pyproject.toml has changed since")

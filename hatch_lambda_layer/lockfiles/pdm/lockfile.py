@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -128,9 +129,13 @@ def _all_needs(metadata: Mapping[str, Any], project: Mapping[str, Any]) -> Itera
         for each in (groups_of(project), extras_of(project))
     )
     resolution = table_at(project, "tool", "pdm", "resolution")
-    changed = [*table_at(resolution, "overrides"), *strings_at(resolution, "excludes")]
-    free = set(map(str, map(canonicalize_name, changed)))
-    yield from (n for n in needs_of_project(project, groups, extras) if n.name not in free)
+    overridden = {canonicalize_name(name) for name in table_at(resolution, "overrides")}
+    excluded = {canonicalize_name(name) for name in strings_at(resolution, "excludes")}
+    for need in needs_of_project(project, groups, extras):
+        if need.name in overridden:
+            yield replace(need, accepts=lambda _: True)
+        elif need.name not in excluded:
+            yield need
 
 
 def _asked(path: Path) -> bool | None:
