@@ -13,7 +13,7 @@ import pytest
 from hatch_lambda_layer.exceptions import LockfileError
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, find_lockfile
-from hatch_lambda_layer.lockfiles.pdm.document import PdmLock
+from hatch_lambda_layer.lockfiles.pdm.document import PdmLock, target_markers
 from hatch_lambda_layer.lockfiles.pdm.requirements import parse_need
 from hatch_lambda_layer.lockfiles.pdm.sources import PdmSources
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
@@ -227,8 +227,7 @@ def test_the_targets_of_a_lock_become_markers() -> None:
         {"requires_python": "<3.9,>=3.8", "platform": "linux"},
         {"requires_python": "", "platform": "macos_14_0_arm64", "implementation": "cpython"},
     ]
-    lock = PdmLock({"metadata": {"targets": targets}}, ["default"])
-    any_python, linux, macos = lock.environments()
+    any_python, linux, macos = target_markers({"targets": targets})
     assert any_python == 'python_full_version ~= "3.11"'
     python = '(python_full_version < "3.9" and python_full_version >= "3.8")'
     system = '(sys_platform == "linux") and (platform_machine == "x86_64")'
