@@ -56,7 +56,7 @@ class _File(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HashedRequirements:
-    """Requirements with hashes, the places that may have their files, and the target of the layer."""
+    """Requirements with hashes, the places that may have their files, and the target."""
 
     files: RequirementsFiles
     places: Places

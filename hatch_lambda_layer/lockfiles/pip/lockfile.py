@@ -181,6 +181,8 @@ class PipLockfile:
         settings = read_settings(os.environ)
         root = request.layout.dir_project_root
         files = RequirementsFiles(root, self._names(request), settings.constraints, os.environ)
+        if settings.no_require_hashes:
+            files.has_hashes &= files.is_settled
         files.has_hashes |= settings.require_hashes
         urls = [settings.index_url or "", *settings.extra_index_urls, *settings.find_links]
         urls += [value for _, value, _ in files.options]

@@ -21,7 +21,8 @@ _OPTIONS = {
     **dict.fromkeys(("--extra-index-url", "--find-links", "--trusted-host"), True),
     **dict.fromkeys(("--no-binary", "--only-binary", "--use-feature", "--hash"), True),
     **dict.fromkeys(("--global-option", "--config-settings", "--pypi-url"), True),
-    **dict.fromkeys(("--no-index", "--prefer-binary", "--pre", "--require-hashes"), False),
+    **dict.fromkeys(("--no-index", "--prefer-binary", "--pre"), False),
+    **dict.fromkeys(("--require-hashes", "--no-require-hashes"), False),
 }
 _SHORT = {"-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-i": "--index-url"}
 _SHORT |= {"-f": "--find-links", "-C": "--config-settings"}
@@ -81,12 +82,13 @@ class RequirementsFiles:
             self._read(root, name, name, constraint=False)
         for name in constraints:
             self._read(root, name, name, constraint=True)
-        self.has_hashes = any(each.hashes for each in self.lines) or any(
-            option == "--require-hashes" for option, *_ in self.options
-        )
         self.is_settled = not self.problems and all(
             each.hashes or each.constraint for each in self.lines
         )
+        named = {option for option, *_ in self.options}
+        self.has_hashes = "--require-hashes" in named or any(each.hashes for each in self.lines)
+        if "--no-require-hashes" in named:
+            self.has_hashes &= self.is_settled
 
     def indexes(self, configured: Sequence[str]) -> list[str]:
         """Return the URLs of the indexes that pip searches, where its settings are `configured`."""

@@ -23,11 +23,11 @@ HONOURED = frozenset(
     {
         *("cert", "constraint", "extra-index-url", "find-links", "ignore-requires-python"),
         *("index-url", "pypi-url", "no-binary", "no-deps", "no-dependencies", "no-index"),
-        *("only-binary", "require-hashes"),
+        *("no-require-hashes", "only-binary", "require-hashes"),
     }
 )
 # They could change which file is chosen, in a way that is not followed here.
-REFUSED = frozenset({"uploaded-prior-to"})
+REFUSED = frozenset({"only-dependencies", "only-deps", "uploaded-prior-to"})
 # Where there are hashes, these settings change neither the files nor whom we trust: they are about
 # how pip installs, prints and waits, or about what a pin and a hash have decided already. Files,
 # Python and platform are those of the layer. A host of `trusted-host` is not trusted.
@@ -46,7 +46,15 @@ IGNORED = frozenset(
         *("implementation", "isolated", "isolated-mode", "keyring-provider", "log", "log-file"),
         *("local-log", "no-build-isolation", "build-isolation", "no-cache-dir", "no-clean"),
         *("no-color", "no-compile", "no-input", "no-python-version-warning", "no-use-pep517"),
-        *("no-user", "no-warn-conflicts", "no-warn-script-location", "only-final", "path"),
+        *(
+            "no-proxy-env",
+            "refresh-package",
+            "no-user",
+            "no-warn-conflicts",
+            "no-warn-script-location",
+            "only-final",
+            "path",
+        ),
         *("platform", "pre", "prefer-binary", "prefix", "progress-bar", "proxy", "python"),
         *("python-version", "quiet", "report", "require-virtualenv", "require-venv"),
         *("requirement", "requirements-from-script", "resume-retries", "retries", "root"),
@@ -77,6 +85,7 @@ class PipSettings:
     cert: str | None = None
     constraints: tuple[str, ...] = ()
     require_hashes: bool = False
+    no_require_hashes: bool = False
     no_deps: bool = False
     ignore_requires_python: bool = False
     unreached: tuple[str, ...] = ()
@@ -125,6 +134,7 @@ def read_settings(environment: Mapping[str, str]) -> PipSettings:
         cert=found.get("cert"),
         constraints=words("constraint"),
         require_hashes=is_on("require-hashes"),
+        no_require_hashes=is_on("no-require-hashes"),
         no_deps=is_on("no-deps", "no-dependencies"),
         ignore_requires_python=is_on("ignore-requires-python"),
         unreached=tuple(key for key in _REACHING if key in found),
