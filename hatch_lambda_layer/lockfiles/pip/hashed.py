@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
+from ..._internal.scratch import scratch_folder
 from ...exceptions import LockfileError, SelectionError
 from ..pylock_text import SDIST_SUFFIXES, render, without_credentials
 from .pins import local_path, read_pins
@@ -247,7 +247,7 @@ class HashedRequirements:
 
     def _measured(self, place: str, pin: Pin) -> str | None:
         """Return the sha256 of a file that has one of the hashes, `None` for another one."""
-        with tempfile.TemporaryFile() as file:
+        with scratch_folder() as folder, (folder / "file").open("w+b") as file:
             if place.startswith(("http://", "https://")):
                 self.places.downloader().fetch(
                     place, file, largest=_LARGEST, index=None, moved=lambda _: None

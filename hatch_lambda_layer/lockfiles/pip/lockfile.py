@@ -225,7 +225,7 @@ def _find_links(settings: PipSettings, files: RequirementsFiles) -> Iterator[str
     yield from settings.find_links
     for option, value, folder in files.options:
         if option == "--find-links":
-            is_here = "://" not in value and (folder / value).exists()
+            is_here = "://" not in value and os.path.exists(folder / value)  # noqa: PTH110
             yield str(folder / value) if is_here else value
 
 

@@ -80,8 +80,11 @@ class _Reader:
                 return None
             return self._pin(line, reading, marker or None)
         except (ValueError, LookupError) as error:
-            self.problems.append(f"`{redact(line.text)}` ({line.where}) {error}")
-            return None
+            said = str(error)
+        except RecursionError:
+            said = "is nested too deeply"
+        self.problems.append(f"`{redact(line.text)}` ({line.where}) {said}")
+        return None
 
     def _undecided(self, marker: str | None) -> str | None:
         """Return a marker that the kernel decides; empty where it holds, `None` where not."""
@@ -126,7 +129,10 @@ class _Reader:
         hashed = {f"{each}:{facts[each]}" for each in _ALGORITHMS if each in facts}
         hashes = pin.hashes | frozenset(map(_checked_hash, hashed))
         pin = replace(pin, subdirectory=facts.get("subdirectory"), hashes=hashes)
-        egg = _EXTRAS.sub(r"\g<place>", facts.get("egg", ""))
+        egg = facts.get("egg", "")
+        if match := _EXTRAS.fullmatch(egg):
+            egg = match["place"]
+            pin = replace(pin, extras=pin.extras | _extras(match["extras"]))
         kind, separator, repository = url.partition("+")
         if separator and kind in ("git", "hg", "svn", "bzr"):
             return _vcs(replace(pin, name=pin.name or _normal(egg)), kind, repository)
@@ -134,7 +140,7 @@ class _Reader:
             url = local_path(url)
         elif urlsplit(url).scheme not in ("http", "https"):
             url = os.path.normpath(self.root / url)
-        if Path(url).is_dir():
+        if os.path.isdir(url):  # noqa: PTH112  # no error for a long name
             if Path(url).resolve() == self.root.resolve() and not pin.subdirectory:
                 return None
             self.has_unhashed = True
@@ -194,7 +200,7 @@ def _read(text: str, root: Path, *, editable: bool) -> _Reading:
         place, _, marker = text.partition("; " if is_url else ";")
         match = _EXTRAS.fullmatch(place.strip())
         place = match["place"] if match else place.strip()
-        extras = frozenset(map(_normal, match["extras"].split(","))) if match else frozenset()
+        extras = _extras(match["extras"]) if match else frozenset()
         return _Reading(None, extras, url=place, marker=marker.strip() or None)
     requirement = Requirement(text)
     return _Reading(
@@ -206,12 +212,16 @@ def _read(text: str, root: Path, *, editable: bool) -> _Reading:
     )
 
 
+def _extras(text: str) -> frozenset[str]:
+    return frozenset(_normal(each) for each in text.split(",") if each.strip())
+
+
 def _is_path(text: str, root: Path) -> bool:
     name, _, rest = text.partition("@")
     if rest and not re.search(r"[/\\]|^\.", name):
         return False
     place = text.partition(";")[0].strip()
-    is_file = place.endswith((".whl", *SDIST_SUFFIXES)) and (root / place).is_file()
+    is_file = place.endswith((".whl", *SDIST_SUFFIXES)) and os.path.isfile(root / place)  # noqa: PTH113
     return is_file or place.startswith(".") or re.search(r"[/\\]", place) is not None
 
 

@@ -88,7 +88,7 @@ class Places:
         return self._downloader[0]
 
     def _pages(self, name: str) -> list[_Page]:
-        claiming = [index.url for index in self.access.own if index.claims(name)]
+        claiming = [each.url for each in self.access.own if self.indexes and each.claims(name)]
         own = {index.url for index in self.access.own}
         indexes = claiming or list(self.indexes)
         flat = () if claiming else self.pages
