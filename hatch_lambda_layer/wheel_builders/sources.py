@@ -6,10 +6,10 @@ import hashlib
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from ..exceptions import DownloadError
 from ..wheels.digest import check_sha256
+from ..wheels.location import local_path
 from . import folders
 
 if TYPE_CHECKING:
@@ -98,13 +98,10 @@ def _copied(folder: Path, tree: Path, deadline: Deadline) -> Path:
 
 
 def _fetch(source: LockedSource, archive: Path, access: IndexAccess | None) -> None:
-    from urllib.request import url2pathname
-
     from .unpacking import MAX_UNPACKED_SIZE
 
-    url = urlsplit(source.location)
-    if url.scheme == "file" or "://" not in source.location:
-        path = url2pathname(url.path) if url.scheme == "file" else source.location
+    path = local_path(source.location)
+    if path is not None:
         try:
             shutil.copyfile(path, archive)
         except OSError as error:

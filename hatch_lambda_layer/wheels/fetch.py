@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..exceptions import DownloadError
 from .digest import check_sha256
+from .location import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -77,7 +78,7 @@ def _fetch(
 
 def _downloader(missing: Sequence[LockedWheel], access: IndexAccess | None) -> Downloader | None:
     """Return a downloader, or `None` if all wheels are local: making one takes 0.2 s."""
-    if not any("://" in locked.location or locked.index_url for locked in missing):
+    if all(local_path(locked.location) is not None for locked in missing):
         return None
     from ..index.download import Downloader
 
@@ -93,7 +94,10 @@ def _fetch_wheel(
     from .verify import MAX_UNPACKED_SIZE, verify_wheel
 
     with cache.store.temporary() as temporary:
-        if downloader is not None and "://" in locked.location:
+        path = local_path(locked.location)
+        if path is not None:
+            _copy(locked, path, temporary)
+        elif downloader is not None:
             largest = locked.size or MAX_UNPACKED_SIZE
             downloader.fetch(
                 locked.location,
@@ -102,27 +106,25 @@ def _fetch_wheel(
                 index=locked.index_url,
                 moved=moved,
             )
-        else:
-            _copy(locked, temporary)
         temporary.file.flush()
         check_sha256(temporary.file, locked, f"`{locked.filename}`")
         wheel = verify_wheel(temporary.path, locked.filename, locked.sha256)
         return cache.insert(temporary, wheel)
 
 
-def _copy(locked: LockedWheel, temporary: TemporaryFile) -> None:
+def _copy(locked: LockedWheel, path: str, temporary: TemporaryFile) -> None:
     # Only what goes wrong with the source is told of it: the disk of the cache may be full.
-    for chunk in _chunks(locked):
+    for chunk in _chunks(locked, path):
         temporary.file.write(chunk)
 
 
-def _chunks(locked: LockedWheel) -> Iterator[bytes]:
+def _chunks(locked: LockedWheel, path: str) -> Iterator[bytes]:
     try:
-        with Path(locked.location).open("rb") as source:
+        with Path(path).open("rb") as source:
             while chunk := source.read(_CHUNK):
                 yield chunk
     except OSError as error:
         raise DownloadError(
-            f"`{locked.filename}` can't be copied from {locked.location}: {error.strerror}",
+            f"`{locked.filename}` can't be copied from {path}: {error.strerror}",
             hint="lock again if the file has moved",
         ) from error

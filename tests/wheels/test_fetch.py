@@ -234,6 +234,12 @@ def test_a_wheel_on_disk_is_copied_and_left_alone(tmp_path: Path, cache: WheelCa
     assert path.stat().st_mtime_ns == before.st_mtime_ns
 
 
+def test_a_wheel_on_disk_may_be_named_by_a_url(tmp_path: Path, cache: WheelCache) -> None:
+    folder = tmp_path / "a folder, caf\u00e9"
+    folder.mkdir()
+    assert collect(cache, locked(ALPHA, ALPHA.write(folder).as_uri())) == ["alpha"]
+
+
 @pytest.mark.fault(13)
 def test_a_wheel_on_disk_is_checked_like_any_other(tmp_path: Path, cache: WheelCache) -> None:
     path = tmp_path / ALPHA.filename
