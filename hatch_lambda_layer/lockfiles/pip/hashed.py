@@ -7,7 +7,6 @@ for those that have one of the hashes.
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from ..._internal.scratch import scratch_folder
 from ...exceptions import LockfileError, SelectionError
 from ..pylock_text import SDIST_SUFFIXES, render, without_credentials
-from .pins import local_path, read_pins
+from .lines import local_path, name_and_version, relative_place
+from .pins import read_pins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -139,7 +139,7 @@ class HashedRequirements:
             # Most files of a page are of other releases; to read their names takes long.
             if sha256 and not is_listed and all(h.startswith("sha256:") for h in pin.hashes):
                 continue
-            read = _name_and_version(each.link.filename, pin.name)
+            read = name_and_version(each.link.filename, pin.name)
             if read is None or each.link.filename in seen:
                 continue
             version, is_wheel = read
@@ -200,7 +200,7 @@ class HashedRequirements:
         )
 
     def _is_of(self, pin: Pin, listed: Listed) -> bool:
-        read = _name_and_version(listed.link.filename, pin.name)
+        read = name_and_version(listed.link.filename, pin.name)
         if read is None or pin.specifier is None:
             return False
         return pin.specifier.contains(read[0], prereleases=True)
@@ -235,11 +235,11 @@ class HashedRequirements:
                 f"{', '.join(sorted(pin.hashes))}"
             )
         filename = place.rpartition("/")[2]
-        read = _name_and_version(filename, pin.name)
+        read = name_and_version(filename, pin.name)
         return {
             "version": str(read[0]) if read else None,
             "archive": {
-                **_place(place, self.files.root),
+                **relative_place(place, self.files.root),
                 "hashes": {"sha256": sha256},
                 "subdirectory": pin.subdirectory,
             },
@@ -280,39 +280,7 @@ def _required(pin: Pin) -> str:
 
 def _entry(file: _File, root: Path) -> dict[str, Any]:
     place = without_credentials(file.listed.link.url)
-    return {"name": file.name, **_place(place, root), "hashes": {"sha256": file.sha256}}
-
-
-def _place(place: str, root: Path) -> dict[str, str]:
-    """Return the key `url`, or `path` relative to the project, the same wherever that is."""
-    if place.startswith(("http://", "https://")):
-        return {"url": place}
-    path = local_path(place) if place.startswith("file:") else place
-    try:
-        path = os.path.relpath(path, root)
-    except ValueError:  # another drive of Windows
-        return {"path": path}
-    return {"path": path.replace(os.sep, "/")}
-
-
-def _name_and_version(filename: str, name: str) -> tuple[Version, bool] | None:
-    """Return the version of a file of the package `name`, and whether it is a wheel."""
-    from packaging.utils import canonicalize_name, parse_wheel_filename
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        if filename.endswith(".whl"):
-            found, version, *_ = parse_wheel_filename(filename)
-            return (version, True) if found == name else None
-        suffix = next((each for each in SDIST_SUFFIXES if filename.endswith(each)), None)
-        stem = filename.removesuffix(suffix or "")
-        # Old sources have names with dashes, so the name itself says where the version begins.
-        for end in (n for n, character in enumerate(stem) if character == "-"):
-            if suffix and canonicalize_name(stem[:end]) == name:
-                return Version(stem[end + 1 :]), False
-    except (ValueError, InvalidVersion):
-        return None
-    return None
+    return {"name": file.name, **relative_place(place, root), "hashes": {"sha256": file.sha256}}
 
 
 def _digests(file: BinaryIO) -> dict[str, str]:

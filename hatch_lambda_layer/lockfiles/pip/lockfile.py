@@ -236,7 +236,7 @@ def _unreached(settings: PipSettings, files: RequirementsFiles) -> tuple[str, ..
 
 def _local_files(settings: PipSettings, files: RequirementsFiles) -> Iterator[list[object]]:
     """Yield what changes when a local file does that the requirements or a page could name."""
-    from .pins import local_path
+    from .lines import local_path
 
     places = [*_find_links(settings, files), *(line.text.partition(";")[0] for line in files.lines)]
     for place in places:

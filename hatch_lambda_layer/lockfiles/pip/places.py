@@ -15,7 +15,7 @@ from ..._internal.process import redact
 from ...exceptions import DownloadError
 from ...index.pages import read_links
 from ..pylock_text import without_credentials
-from .pins import local_path
+from .lines import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
