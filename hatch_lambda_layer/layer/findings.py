@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 # What follows from the configuration or from a wheel as it is: there is nothing to do about it.
 _NOTES = frozenset({"left-out", "left-out-too", "family-member-kept"})
+# A wheel requires what the lockfile does not have.
+UNLISTED = "unlisted"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
