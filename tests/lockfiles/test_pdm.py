@@ -471,6 +471,24 @@ def test_sources_and_mirror_of_the_user_count_as_they_do_for_pdm(
     assert indexes(tmp_path, "lib") == ["https://p.test/simple"]
 
 
+def test_a_lock_is_read_anew_when_the_sources_of_the_user_change(
+    locked: ToolProject, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = LayerPathLayout(path_pyproject_toml=locked.pyproject, dir_output=locked.directory)
+
+    def key() -> str | None:
+        return PDM.key(locked.lockfile, LockRequest(layout=layout), TARGET)
+
+    first = key()
+    assert first is not None
+    assert key() == first
+    monkeypatch.setenv("PDM_PYPI_URL", "https://env.test/simple")
+    second = key()
+    config = home / "config" / "pdm" / "config.toml"
+    config.write_text('[pypi]\nurl = "https://mirror.test/simple"\n', encoding="utf-8")
+    assert len({first, second, key()}) == 3
+
+
 @pytest.mark.usefixtures("home")
 def test_several_indexes_are_several_pages(index: IndexServer, tmp_path: Path) -> None:
     with IndexServer(hostname="localhost") as other:

@@ -58,7 +58,10 @@ class PdmLockfile:
             return None  # reading the lock says what is wrong
         if "workspace" in table_at(project, "tool", "pdm"):
             return None
-        return key_of_files(path, request, target.marker_environment())
+        from .sources import facts_of_user
+
+        facts = facts_of_user(path.parent)
+        return key_of_files(path, request, target.marker_environment(), facts)
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:
         """Read the lock; raise `LockfileError` for one that is stale, incomplete or not valid."""
