@@ -149,10 +149,13 @@ def _rebuild(
 
 def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
     from ..wheels.fetch import collect_wheels
+    from ..wheels.native_files import check_plain_linux
 
-    locked = inputs.selection.wheels
+    selected = inputs.selection.wheels
+    locked = collect_wheels(selected, context.cache, context.console, context.access)
+    check_plain_linux(locked, inputs.member.target)
     return [
-        *collect_wheels(locked, context.cache, context.console, context.access),
+        *locked,
         *build_sources(inputs.sources, context),
         *filter(None, [inputs.project]),
     ]

@@ -21,7 +21,7 @@ from hatch_lambda_layer.wheel_builders import BuildPolicy, _logged
 from hatch_lambda_layer.wheel_builders.compatibility import check_fit
 from hatch_lambda_layer.wheel_builders.local import LocalWheelBuilder
 from hatch_lambda_layer.wheels.verify import verify_wheel
-from tests.support.elf_factory import AARCH64, X86_64, ElfSpec
+from tests.support.elf_factory import AARCH64, ElfSpec
 from tests.support.source_factory import (
     IN_TREE,
     locked_source,
@@ -421,18 +421,39 @@ def test_a_broken_elf_file_is_refused(workshop: Workshop) -> None:
 @pytest.mark.fault(18)
 @pytest.mark.fault(19)
 @pytest.mark.parametrize(
-    ("path", "data"),
+    ("path", "data", "reason"),
     [
-        ("lib/_x.so", ElfSpec(machine=X86_64).data),
-        ("lib/bin/tool", ElfSpec(machine=X86_64).data),
-        ("lib/_x.so", b"\xcf\xfa\xed\xfe a library of macOS"),
+        ("lib/_x.so", ElfSpec(machine=AARCH64).data, "64-bit aarch64"),
+        ("lib/bin/tool", ElfSpec(libraries=["libpq.so.5"]).data, "`libpq.so.5`"),
+        ("lib/_x.so", b"\xcf\xfa\xed\xfe a library of macOS", "another system than Linux"),
+        ("lib/_x.cpython-39-x86_64-linux-gnu.so", FITTING.data, "for Python 3.9"),
     ],
 )
-def test_a_pure_wheel_with_native_code_is_refused(
-    workshop: Workshop, path: str, data: bytes
+def test_native_code_under_a_pure_tag_is_refused_where_it_does_not_fit(
+    workshop: Workshop, path: str, data: bytes, reason: str
 ) -> None:
     wheel = WheelSpec(name="lib", files={"lib/__init__.py": b"", path: data})
-    workshop.refusal(of_wheel(workshop.root, wheel), f"`{path}` is native code", "tag")
+    workshop.refusal(of_wheel(workshop.root, wheel), f"`{path}`", reason)
+
+
+def test_native_code_under_a_pure_tag_is_taken_where_it_fits_and_for_that_target_alone(
+    workshop: Workshop,
+) -> None:
+    # amazon.ion 0.9.3 is built to `py3-none-any`, with a shared object in it.
+    wheel = WheelSpec(name="lib", files={"lib/__init__.py": b"", "lib/_x.so": FITTING.data})
+    source = of_wheel(workshop.root, wheel)
+    assert workshop.build(source).filename == "lib-1.0-py3-none-any.whl"
+    with pytest.raises(BuildError, match=r"`lib/_x\.so` .*64-bit x86_64"):
+        workshop.build(source, ARM)
+
+
+def test_native_code_under_a_pure_tag_must_be_built_with_the_python_of_the_target(
+    tmp_path: Path,
+) -> None:
+    wheel = WheelSpec(name="lib", files={"lib/__init__.py": b"", "lib/_x.so": FITTING.data})
+    other = runtimes()["python3.14" if OWN != "python3.14" else "python3.13"]
+    with pytest.raises(BuildError, match="it was built with Python"):
+        check(tmp_path, wheel, Target(other, X86))
 
 
 def test_a_wheel_of_another_python_says_which_one_is_missing(
