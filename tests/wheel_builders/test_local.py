@@ -770,3 +770,38 @@ def test_what_a_script_and_its_children_say_is_in_a_file_in_its_order(tmp_path: 
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
     said = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
     assert said == ["['a', 'b'] __main__ scripts", "1", "the end"]
+
+
+# ---- a home that can't be written
+
+
+@pytest.fixture
+def homeless(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    # Below a file nobody can make a folder, not even root.
+    (workshop.root / "home").write_text("no folder")
+    for name in ("UV_CACHE_DIR", "XDG_CACHE_HOME", "UV_NO_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(workshop.root / "home"))
+    return workshop
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps caches by other variables")
+def test_where_the_home_can_not_be_written_the_cache_of_uv_lies_in_ours(
+    homeless: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_CACHE_DIR", str(homeless.root / "ours"))
+    assert homeless.build(packed(homeless.root, telling_project())).name == "teller"
+    assert (homeless.root / "ours" / "uv" / "CACHEDIR.TAG").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps caches by other variables")
+@pytest.mark.parametrize("chosen", [None, "UV_CACHE_DIR"])
+def test_where_no_cache_of_uv_can_be_written_the_message_names_its_variable(
+    homeless: Workshop, monkeypatch: pytest.MonkeyPatch, chosen: str | None
+) -> None:
+    monkeypatch.delenv("HATCH_LAMBDA_LAYER_CACHE_DIR", raising=False)
+    if chosen:
+        monkeypatch.setenv(chosen, str(homeless.root / "home" / "chosen"))
+    said = homeless.refusal(packed(homeless.root, telling_project()), "Failed to initialize cache")
+    assert "HATCH_LAMBDA_LAYER_CACHE_DIR" in said
+    assert "UV_CACHE_DIR" in said
