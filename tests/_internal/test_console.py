@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import signal
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
 
 from hatch_lambda_layer._internal import console as console_module
 from hatch_lambda_layer._internal.console import Console, megabytes
+from tests.support.terminal import on_a_terminal
 
 _BAR = """
 import sys, time
@@ -74,25 +71,6 @@ def screen(output: str) -> list[str]:
         else:
             assert final in "mhl", f"a sequence that this terminal does not know: {final}"
     return [line.rstrip() for line in lines]
-
-
-def on_a_terminal(code: str, term: str = "xterm") -> tuple[str, int]:
-    """Run Python with standard error on a terminal; give what came there, and the exit code."""
-    main, end = pty.openpty()
-    env = {**os.environ, "TERM": term, "COLUMNS": "100", "LINES": "24"}
-    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
-        env.pop(name, None)
-    with subprocess.Popen([sys.executable, "-c", code], stderr=end, env=env) as process:
-        os.close(end)
-        output = b""
-        try:
-            while data := os.read(main, 65_536):
-                output += data
-        except OSError:  # how Linux says that nobody holds the other end any more
-            pass
-        finally:
-            os.close(main)
-    return output.decode(), process.returncode
 
 
 def test_what_several_members_share_is_warned_of_once() -> None:
