@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._internal.process import redact
 from .._internal.text import safe
 from ..exceptions import DownloadError
 from .digest import check_sha256
@@ -44,6 +45,8 @@ def collect_wheels(
     if doubtful := [each for each, wheel in found.items() if wheel is None and cache.holds(each)]:
         found |= _recheck(doubtful, cache)
     missing = [locked for locked, wheel in found.items() if wheel is None]
+    if kept := [_title(locked) for locked, wheel in found.items() if wheel is not None]:
+        console.detail(f"cached: {', '.join(kept)}")
     if missing:
         found |= _fetch(missing, cache, console, access)
     return tuple(wheel for locked in selection if (wheel := found[locked]) is not None)
@@ -75,6 +78,7 @@ def _fetch(
         for locked, wheel in run_parallel(work, missing, _WORKERS):
             fetched[locked] = wheel
             progress.done(_title(locked))
+            console.detail(f"fetched: {_title(locked)} from {redact(locked.location)}")
     return fetched
 
 
