@@ -83,6 +83,8 @@ def build_layer(
             inputs = _find_inputs(context, member, stack)
             built = intact()
         current = _current(built, inputs, context.project) if built and not anew else None
+        if current is None:
+            context.console.detail(f"building {zip_path.name}: {_why(built, inputs, anew=anew)}")
         manifest = current or _rebuild(context, inputs, zip_path, clock)
         if manifest != built:
             archive.write_text(manifest_path, manifest.to_json())
@@ -151,10 +153,15 @@ def _rebuild(
 
 def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
     from ..wheels.fetch import collect_wheels
+    from ..wheels.native_files import check_plain_linux
 
-    locked = inputs.selection.wheels
+    selected = inputs.selection.wheels
+    locked = collect_wheels(selected, context.cache, context.console, context.access)
+    check_plain_linux(locked, inputs.member.target)
+    for source in inputs.selection.sources:
+        context.console.detail(f"needs a build, or one that is cached: {source.reason}")
     return [
-        *collect_wheels(locked, context.cache, context.console, context.access),
+        *locked,
         *build_sources(inputs.sources, context),
         *filter(None, [inputs.project]),
     ]
@@ -206,6 +213,17 @@ def _current(
     others = tuple(each for each in built.findings if each.code != NEARLY_FULL)
     findings = (*others, *nearly_full(built.unpacked_size, largest))
     return replace(built, project=project, lock_digest=inputs.lock_digest, findings=findings)
+
+
+def _why(built: LayerManifest | None, inputs: BuildInputs, *, anew: bool) -> str:
+    """Return why a layer is built."""
+    if anew:
+        return "it is to be built anew"
+    if built is None:
+        return "there is none with its manifest, unchanged"
+    if built.input_digest != inputs.digest:
+        return "what it is made from has changed"
+    return "it is larger than `max-size`"
 
 
 @contextmanager

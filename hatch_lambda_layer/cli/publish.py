@@ -16,7 +16,7 @@ from ..config.publish import PublishConfig
 from ..publishing import outputs
 from ..publishing.project import ProjectPublication
 from ..publishing.rollout import Rollout, RolloutOptions
-from .options import Terminal, layer_option, member_option, quiet_option, verbose_option
+from .options import Terminal, examples, layer_option, member_option, quiet_option, verbose_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ _project_option = click.option(
     "--project",
     type=click.Path(path_type=Path),
     default=Path(),
-    help="Folder of the project [the current one].",
+    help="Folder of the project  [default: the current one]",
 )
 _region_option = click.option(
     "--region", "regions", multiple=True, help="Instead of `regions`; may be repeated."
@@ -33,7 +33,14 @@ _region_option = click.option(
 _profile_option = click.option("--profile", help="Instead of `profile`.")
 
 
-@click.command()
+@click.command(
+    short_help="Publish layers where they have changed.",
+    epilog=examples(
+        "publish --build",
+        "publish --build --dry-run --region eu-central-1",
+        "publish dist/layer.zip --format terraform",
+    ),
+)
 @click.argument("zips", metavar="[ZIP]...", nargs=-1, type=click.Path(path_type=Path))
 @_project_option
 @layer_option
@@ -51,7 +58,8 @@ _profile_option = click.option("--profile", help="Instead of `profile`.")
     "form",
     type=click.Choice(list(outputs.FORMATS)),
     default="text",
-    help="How to print the versions [text: their ARNs].",
+    show_default=True,
+    help="How to print the versions; text is their ARNs.",
 )
 @verbose_option
 @quiet_option
@@ -105,12 +113,21 @@ def publish(
                 click.echo(outputs.FORMATS[form](publication.versions), nl=False)
 
 
-@click.command()
+@click.command(
+    short_help="Show the versions of a layer, and what uses them.",
+    epilog=examples("versions orders-api --region eu-central-1 --count 5"),
+)
 @click.argument("name")
 @_project_option
 @_region_option
 @_profile_option
-@click.option("--count", type=click.IntRange(1), default=20, help="How many to show [20].")
+@click.option(
+    "--count",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="How many to show.",
+)
 def versions(
     name: str, project: Path, regions: tuple[str, ...], profile: str | None, count: int
 ) -> None:

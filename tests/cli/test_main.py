@@ -158,6 +158,19 @@ def test_a_file_that_is_no_zip_is_named_itself(project: Path, command: str) -> N
     assert "pyproject.json" not in result.stderr
 
 
+def test_verbose_says_what_was_cached_fetched_and_built_and_why(project: Path) -> None:
+    first = run("build", "-v", project).stderr
+    assert "building layer.zip: there is none with its manifest, unchanged" in first
+    assert f"fetched: alpha 1.0 from {project.with_name('wheels') / ALPHA.filename}" in first
+    again = run("build", "-v", "--clean", project).stderr
+    assert "building layer.zip: it is to be built anew" in again
+    assert "cached: alpha 1.0, beta 2.1" in again
+    (project / "pyproject.toml").write_text(TABLE + 'prune = ["stubs"]\n')
+    changed = run("build", "-v", project).stderr
+    assert "building layer.zip: what it is made from has changed" in changed
+    assert "cached: " not in run("build", project).stderr
+
+
 def test_output_of_a_build_is_no_option_that_makes_a_folder_called_json(project: Path) -> None:
     result = run("build", project, "--output", "json")
     assert (result.exit_code, result.stdout) == (2, "")
