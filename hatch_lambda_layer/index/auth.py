@@ -1,7 +1,7 @@
 """The credentials of each index, as our own requests and child processes get them.
 
 Our own requests carry those of the index whose scheme, host and port they go to. A child process
-gets them in its environment, or in a netrc that is removed when it ends; never in its arguments.
+gets them in its environment, never in its arguments or in a file.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from .credentials import (
     url_credentials,
     variables,
 )
-from .netrc import Login, read_netrc, temporary_netrc
+from .netrc import read_netrc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ..config.indexes import CodeArtifact, PrivateIndex
     from .credentials import Credentials
+    from .netrc import Login
 
 
 def _no_token(place: CodeArtifact) -> str:
@@ -123,13 +124,9 @@ class IndexAccess:
     def environment(self, tool: str) -> Iterator[dict[str, str]]:
         """Yield the environment of a child process that asks indexes: ours, and credentials.
 
-        uv gets variables, and also the indexes of our own table; poetry gets variables; pip gets a
-        netrc, which is removed at the end. Raises `CredentialsError` where netrc can't hold them.
+        uv gets variables, and also the indexes of our own table; poetry gets variables.
         """
-        if tool == "pip" and (logins := self._logins()):
-            with temporary_netrc(logins, os.environ) as path:
-                yield {**os.environ, "NETRC": str(path)}
-        elif tool in ("uv", "poetry"):
+        if tool in ("uv", "poetry"):
             wanted = [index for index in self._indexes if index.tool in (None, tool)]
             environment = dict(os.environ)
             for index in wanted:
@@ -164,23 +161,6 @@ class IndexAccess:
             for index in self.own
             if not any(_same(index, each) for each in known)
         ]
-
-    def _logins(self) -> dict[str, Login]:
-        """Return the logins of our own table's indexes by host: netrc has no ports or paths."""
-        logins: dict[str, Login] = {}
-        for index in self.own:
-            found = self.credentials(index)
-            if found is None:
-                continue
-            host = urlsplit(index.url).hostname or ""
-            login = Login(found.username, found.password)
-            if logins.setdefault(host, login) != login:
-                raise CredentialsError(
-                    f"Index `{index.name}` and another index on {host} have different credentials: "
-                    "pip reads them from netrc, which has one entry for each host",
-                    hint="use one user for both, or lock with a tool that knows indexes by name",
-                )
-        return logins
 
 
 def _same(one: PrivateIndex, other: PrivateIndex) -> bool:

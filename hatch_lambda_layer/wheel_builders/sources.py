@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._internal.process import redact
 from ..exceptions import DownloadError
+from ..lockfiles.protocol import UNNAMED
 from ..wheels.digest import check_sha256
 from ..wheels.location import local_path
 from . import folders
@@ -25,6 +27,8 @@ def title(source: LockedSource) -> str:
     """Return the words for a source: its package and its kind."""
     if source.kind == "project":
         return f"the project `{source.name}`"
+    if source.name == UNNAMED:
+        return f"the {_KINDS[source.kind]} {redact(source.location)}"
     package = f"{source.name} {source.version or ''}".rstrip()
     return f"package `{package}` (from its {_KINDS[source.kind]})"
 
