@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from ..config.indexes import normalized_url, origin, path_parts
 from ..exceptions import CredentialsError
@@ -56,6 +56,7 @@ class IndexAccess:
         self._finding = threading.RLock()
         self._learnt: list[Credentials] = []
         self.certificates: dict[str, str] = {}
+        self._searched: tuple[str, ...] = ()
 
     @property
     def own(self) -> list[PrivateIndex]:
@@ -71,6 +72,10 @@ class IndexAccess:
         self._learnt += [each for each in found if each not in self._learnt]
         self.certificates |= certificates
         self.__dict__.pop("_of_urls", None)
+
+    def search(self, urls: Sequence[str]) -> None:
+        """Offer indexes to uv, the default one first: those of a tool whose settings uv has not."""
+        self._searched = tuple(urls)
 
     def credentials(self, index: PrivateIndex) -> Credentials | None:
         """Return the credentials of an index, also where another table or variable has them."""
@@ -103,6 +108,16 @@ class IndexAccess:
         login = netrc_login(self._netrc, url)
         return basic(*login) if login else None
 
+    def url_with_credentials(self, url: str) -> str:
+        """Return the URL of a repository with the credentials that a tool has for this very URL."""
+        same = (each for each in self._learnt if each.index_url == url)
+        found = next(same, None)
+        if found is None:
+            return url
+        parts = urlsplit(url)
+        user, password = (quote(each, safe="") for each in (found.username, found.password))
+        return parts._replace(netloc=f"{user}:{password}@{parts.netloc}").geturl()
+
     def advice(self, url: str) -> str:
         """Return what to do, as a hint, when the index of `url` asks for other credentials."""
         index = self.index_of(url)
@@ -133,6 +148,12 @@ class IndexAccess:
                 if found := self.credentials(index):
                     # Under the name that the tool has for the index, which need not be ours.
                     environment |= replace(found, index_name=index.name).environment(tool)
+            if tool == "uv" and self._searched:
+                default, *extra = self._searched
+                if "UV_INDEX_URL" not in environment:
+                    environment.setdefault("UV_DEFAULT_INDEX", default)
+                known = environment.get("UV_INDEX", "")
+                environment["UV_INDEX"] = " ".join(filter(None, [*extra, known]))
             if tool == "uv" and (offered := self._offered(wanted)):
                 environment["UV_INDEX"] = " ".join([*offered, environment.get("UV_INDEX", "")])
             yield environment

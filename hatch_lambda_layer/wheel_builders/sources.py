@@ -76,7 +76,8 @@ def obtain(
     if source.kind in _FOLDERS:
         return _copied(Path(source.location) / (source.subdirectory or ""), tree, deadline)
     if source.kind == "vcs":
-        git.check_out(source.location, source.commit or "", tree, named, deadline)
+        url = access.url_with_credentials(source.location) if access else source.location
+        git.check_out(url, source.commit or "", tree, named, deadline)
         return inside(tree, source.subdirectory, named)
     archive = folder / "archive"
     _fetch(source, archive, access)

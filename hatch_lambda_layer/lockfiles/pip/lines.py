@@ -22,6 +22,7 @@ ALGORITHMS = {"sha256": 64, "sha384": 96, "sha512": 128}
 # A full hash of git, of SHA-1 or SHA-256.
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?=//|/)|file:")
+_WITH_CREDENTIALS = re.compile(r"(?P<git>git\+)?(?P<url>https?://[^/?#\s]+@[^?#\s]+)")
 _EXTRAS = re.compile(r"(?P<place>.+?)\[(?P<extras>[\w.,\s-]+)\]")
 _REPOSITORIES = ("git", "hg", "svn", "bzr")
 
@@ -129,6 +130,16 @@ def needs_no_hash(text: str, root: Path, *, editable: bool) -> bool:
     if place is None or place.kind != "git":
         return place is not None and is_project(place, root)
     return COMMIT.fullmatch(git_place(place.url)[1].lower()) is not None
+
+
+def url_with_credentials(text: str) -> str | None:
+    """Return the URL in a line if it has credentials, that of a repository without its revision."""
+    match = _WITH_CREDENTIALS.search(text)
+    if match is None:
+        return None
+    parts = urlsplit(match["url"])
+    path = parts.path.rpartition("@")[0] if match["git"] else ""
+    return parts._replace(path=path or parts.path).geturl()
 
 
 def undecided(marker: str | None, target: Target) -> str | None:

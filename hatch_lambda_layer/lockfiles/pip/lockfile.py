@@ -165,6 +165,7 @@ class PipLockfile:
 
     def _settings_and_files(self, request: LockRequest) -> tuple[PipSettings, RequirementsFiles]:
         """Read both; the indexes' credentials and certificates in them count from now on."""
+        from .lines import url_with_credentials
         from .requirements import RequirementsFiles
         from .settings import read_settings
 
@@ -176,8 +177,12 @@ class PipLockfile:
         files.has_hashes |= settings.require_hashes
         urls = [settings.index_url or "", *settings.extra_index_urls, *settings.find_links]
         urls += [value for _, value, _ in files.options]
+        urls += filter(None, (url_with_credentials(each.text) for each in files.lines))
         certificates = {"pip's setting `cert`": settings.cert} if settings.cert else {}
         request.access.learn([each for each in urls if "://" in each], certificates)
+        # What sources need to be built comes from there as well.
+        if settings.index_url and not settings.no_index:
+            request.access.search([settings.index_url, *settings.extra_index_urls])
         return settings, files
 
     def _selects(self, request: LockRequest) -> bool:

@@ -13,7 +13,7 @@ from hatch_lambda_layer.config.indexes import PrivateIndex
 from hatch_lambda_layer.index.auth import IndexAccess
 from hatch_lambda_layer.wheels.selection import select
 from tests.support.index_server import IndexServer
-from tests.support.pip_project import CANARY, EXPECTED, X86_64, PipProject, spec
+from tests.support.pip_project import CANARY, EXPECTED, X86_64, PipProject, hashed, spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -223,6 +223,34 @@ def test_what_a_private_source_requires_is_from_there_and_its_backend_sees_no_pa
     for told in project.backends().values():
         assert CANARY not in told
         assert "NETRC" not in told
+
+
+def test_what_a_source_needs_to_be_built_is_from_the_index_of_pip_s_configuration(
+    project: PipProject, index: IndexServer
+) -> None:
+    index.add(spec("build-helper"))
+    files = project.source("in-folder", folder="folder")
+    text = files["pyproject.toml"].decode().replace("requires = []", 'requires = ["build-helper"]')
+    project.write(text, "folder/pyproject.toml")
+    project.write("./folder\n")
+    assert [each.name for each in select(project.lock(sources=True), X86_64).sources]
+    assert index.requests_for(index.path_of("build_helper-1.0-py3-none-any.whl"))
+
+
+@pytest.mark.fault(57)
+def test_the_credentials_of_a_repository_are_for_its_url_alone_and_in_no_lock(
+    project: PipProject, index: IndexServer
+) -> None:
+    access = IndexAccess()
+    url = "https://example.com/r.git"
+    line = f"x @ git+https://user:{CANARY}@example.com/r.git@{'0' * 40}"
+    project.write(f"{line}\n{hashed(index, 'alpha-1.0-py3-none-any.whl')}")
+    lock = project.lock(access=access)
+    assert CANARY not in lock.text.decode()
+    (source,) = select(lock, X86_64).sources
+    assert source.location == url
+    assert access.url_with_credentials(url) == f"https://user:{CANARY}@example.com/r.git"
+    assert access.url_with_credentials("https://example.com/other.git").count("@") == 0
 
 
 @pytest.mark.parametrize(
