@@ -108,7 +108,7 @@ class _Question:
         """Return uv's result; a source stands in where there is no wheel, or where none counts."""
         for _ in range(_ROUNDS):
             try:
-                packages, said = self.call.solve(self.lines, self.constraints, self.sources.folders)
+                packages, said = self._ask()
             except ToolError as error:
                 if not self._add_sources(error.output):
                     raise explained(error, self.sources, self.call.target, self._allowed) from error
@@ -116,6 +116,34 @@ class _Question:
             if not self._replace_wheels(packages):
                 return packages, said
         raise LockfileError("Too many packages have no wheel: pin versions that have one")
+
+    def _ask(self) -> tuple[list[dict[str, Any]], str]:
+        """Return uv's result on the first platform with a solution; raise `ToolError` for none."""
+        failures: list[ToolError] = []
+        for platform in self.call.platforms():
+            excluded: list[str] = []
+            constraints = self.constraints
+            try:
+                while True:
+                    packages, said = self.call.solve(
+                        self.lines, constraints, self.sources.folders, platform
+                    )
+                    misfits = self.call.misfits(packages) if failures else []
+                    more = [self._fitting(name) for name in misfits]
+                    if not misfits:
+                        return packages, said
+                    if not set(more) - set(excluded):
+                        break
+                    excluded += more
+                    constraints = [*self.constraints, *excluded]
+            except ToolError as error:
+                failures.append(error)
+        raise failures[0]
+
+    def _fitting(self, name: str) -> str:
+        """Return a constraint that excludes the releases of a package without a fitting wheel."""
+        releases = self.sources.releases(name, self._allowed(name))
+        return f"{name} {','.join(f'!={each.version}' for each in releases if not each.has_wheel)}"
 
     def table(self, package: Mapping[str, Any]) -> dict[str, Any]:
         """Return the table of a package of uv's result, as it is to be locked."""

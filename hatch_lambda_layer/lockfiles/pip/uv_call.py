@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from ..._internal.process import run_both
 from ..._internal.toml import parse_toml
@@ -20,7 +20,9 @@ from ..._internal.uv import find_uv
 from ...exceptions import ToolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from packaging.tags import Tag
 
     from ...config.indexes import PrivateIndex
     from ...index.auth import IndexAccess
@@ -61,29 +63,10 @@ class UvCall:
     no_deps: bool
     certificate: str | None
 
-    def solve(
-        self, lines: Iterable[str], constraints: Iterable[str], links: Iterable[Path]
-    ) -> tuple[list[dict[str, Any]], str]:
-        """Return the tables of packages as PEP 751 has them, and what uv has said.
-
-        `links` are folders with more wheels. Raises `ToolError` where there is no solution.
-        """
-        failures: list[ToolError] = []
-        for platform in self._platforms():
-            try:
-                packages, said = self._compile(lines, constraints, links, platform)
-            except ToolError as error:
-                failures.append(error)
-                continue
-            if not failures or all(map(self._fits, packages)):
-                return packages, said
-        raise failures[0]
-
-    def _platforms(self) -> list[str]:
+    def platforms(self) -> list[str]:
         """Return the platforms of uv to try: uv does not know each glibc that a runtime has.
 
-        The nearest older one comes first; what has wheels for glibcs between two alone is found
-        with the next one.
+        The nearest older one comes first; with the next one, not all that is found fits.
         """
         minor = self.target.runtime.glibc[1]
         found = [max(each for each in _GLIBC_MINORS if each <= minor)]
@@ -91,23 +74,27 @@ class UvCall:
         machine = self.target.architecture.machine
         return [f"{machine}-manylinux_2_{each}" for each in dict.fromkeys(found)]
 
-    def _fits(self, package: dict[str, Any]) -> bool:
-        from packaging.utils import parse_wheel_filename
-
+    def misfits(self, packages: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Return the names of packages none of whose wheels fits the target."""
         tags = set(self.target.tags())
-        names = [wheel["url"].rpartition("/")[2] for wheel in package.get("wheels", ())]
-        return not names or any(
-            not tags.isdisjoint(parse_wheel_filename(name.replace("%2B", "+"))[-1])
-            for name in names
-        )
+        return [
+            package["name"]
+            for package in packages
+            if (found := [_tags(wheel["url"]) for wheel in package.get("wheels", ())])
+            and all(map(tags.isdisjoint, found))
+        ]
 
-    def _compile(
+    def solve(
         self,
         lines: Iterable[str],
         constraints: Iterable[str],
         links: Iterable[Path],
         platform: str,
     ) -> tuple[list[dict[str, Any]], str]:
+        """Return the tables of packages as PEP 751 has them, and what uv has said.
+
+        `links` are folders with more wheels. Raises `ToolError` where there is no solution.
+        """
         for name, texts in (("requirements.in", lines), ("constraints.txt", constraints)):
             (self.folder / name).write_text("".join(f"{each}\n" for each in texts), "utf-8")
         argv = [find_uv(), "pip", "compile", "requirements.in"]
@@ -151,6 +138,12 @@ class UvCall:
             # As our own requests: what the system trusts.
             return dict.fromkeys(("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"), "1")
         return {}
+
+
+def _tags(url: str) -> frozenset[Tag]:
+    from packaging.utils import parse_wheel_filename
+
+    return parse_wheel_filename(unquote(url.rpartition("/")[2]))[-1]
 
 
 def with_credentials(index: PrivateIndex, access: IndexAccess) -> str:

@@ -139,7 +139,15 @@ def test_between_two_glibcs_of_uv_a_wheel_of_the_older_one_is_chosen(
     index.add(spec("between", "cp311-cp311-manylinux_2_17_x86_64", version="1.0"))
     project.write("between\n")
     assert project.filenames(OLDER) == {"between-1.0-cp311-cp311-manylinux_2_17_x86_64.whl"}
-    # What has wheels for a newer glibc alone does not fit.
+    # Beside what is not there for the older one, nothing is taken that does not fit.
+    index.add(spec("only-between", "cp311-cp311-manylinux_2_24_x86_64", requires_dist=["newer"]))
+    for version, glibc in (("1.0", "2_17"), ("2.0", "2_27"), ("3.0", "2_28")):
+        index.add(spec("newer", f"cp311-cp311-manylinux_{glibc}_x86_64", version=version))
+    project.write("only-between\n")
+    assert project.filenames(OLDER) == {
+        "only_between-1.0-cp311-cp311-manylinux_2_24_x86_64.whl",
+        "newer-1.0-cp311-cp311-manylinux_2_17_x86_64.whl",
+    }
     index.add(spec("beyond", "cp311-cp311-manylinux_2_28_x86_64"))
     project.write("beyond\n")
     assert "No wheel of `beyond` fits python3.11-x86_64" in str(project.failure(target=OLDER))
