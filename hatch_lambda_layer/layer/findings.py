@@ -8,6 +8,8 @@ from dataclasses import dataclass
 _NOTES = frozenset({"left-out", "left-out-too", "family-member-kept"})
 # A wheel requires what the lockfile does not have.
 UNLISTED = "unlisted"
+# The release of the kernel, which is unknown, decides whether a wheel requires something.
+UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

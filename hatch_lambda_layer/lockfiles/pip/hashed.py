@@ -6,19 +6,18 @@ for those that have one of the hashes.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..._internal.scratch import scratch_folder
 from ...exceptions import LockfileError, SelectionError
 from ..pylock_text import SDIST_SUFFIXES, render, without_credentials
-from .lines import local_path, name_and_version, relative_place
+from .files import digests
+from .lines import name_and_version, relative_place
 from .pins import read_pins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from packaging.version import Version
 
@@ -27,10 +26,6 @@ if TYPE_CHECKING:
     from .pins import Pin
     from .places import Found, Listed, Places
     from .requirements import RequirementsFiles
-
-# More than any wheel or source that Lambda could use.
-_LARGEST = 2 << 30
-_CHUNK = 1 << 20
 
 
 class HashedLock(NamedTuple):
@@ -247,21 +242,12 @@ class HashedRequirements:
 
     def _measured(self, place: str, pin: Pin) -> str | None:
         """Return the sha256 of a file that has one of the hashes, `None` for another one."""
-        with scratch_folder() as folder, (folder / "file").open("w+b") as file:
-            if place.startswith(("http://", "https://")):
-                self.places.downloader().fetch(
-                    place, file, largest=_LARGEST, index=None, moved=lambda _: None
-                )
-                found = _digests(file)
-            else:
-                path = Path(local_path(place) if place.startswith("file:") else place)
-                try:
-                    with path.open("rb") as local:
-                        found = _digests(local)
-                except OSError as error:
-                    raise _NoFileError(
-                        f"`{pin.text}` ({pin.where}): {path} can't be read: {error.strerror}"
-                    ) from error
+        try:
+            found = digests(place, self.places)
+        except OSError as error:
+            raise _NoFileError(
+                f"`{pin.text}` ({pin.where}): {place} can't be read: {error.strerror}"
+            ) from error
         return found["sha256"] if pin.hashes & {f"{k}:{v}" for k, v in found.items()} else None
 
 
@@ -281,12 +267,3 @@ def _required(pin: Pin) -> str:
 def _entry(file: _File, root: Path) -> dict[str, Any]:
     place = without_credentials(file.listed.link.url)
     return {"name": file.name, **relative_place(place, root), "hashes": {"sha256": file.sha256}}
-
-
-def _digests(file: BinaryIO) -> dict[str, str]:
-    found = {name: hashlib.new(name) for name in ("sha256", "sha384", "sha512")}
-    file.seek(0)
-    while chunk := file.read(_CHUNK):
-        for each in found.values():
-            each.update(chunk)
-    return {name: each.hexdigest() for name, each in found.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 from urllib.request import url2pathname
@@ -12,15 +13,16 @@ from ..markers import is_undecided
 from ..pylock_text import SDIST_SUFFIXES
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from packaging.specifiers import SpecifierSet
     from packaging.version import Version
 
     from ...targets.target import Target
 
 ALGORITHMS = {"sha256": 64, "sha384": 96, "sha512": 128}
+# A full hash of git, of SHA-1 or SHA-256.
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?=//|/)|file:")
+_WITH_CREDENTIALS = re.compile(r"(?P<git>git\+)?(?P<url>https?://[^/?#\s]+@[^?#\s]+)")
 _EXTRAS = re.compile(r"(?P<place>.+?)\[(?P<extras>[\w.,\s-]+)\]")
 _REPOSITORIES = ("git", "hg", "svn", "bzr")
 
@@ -36,7 +38,7 @@ class Reading(NamedTuple):
 
 
 class Place(NamedTuple):
-    """What a line names by its URL or path, without fragment.
+    """The place that a line names by its URL or path, without fragment.
 
     `kind` is `archive` (a wheel, too), `directory`, or the kind of a repository, such as `git`.
     `url` has no `git+` and may have credentials; it is an absolute path where it is on this
@@ -107,6 +109,37 @@ def git_place(url: str) -> tuple[str, str]:
         path, revision = revision, ""
     host = parts.netloc if parts.netloc.startswith("git@") else parts.netloc.rpartition("@")[2]
     return parts._replace(path=path, netloc=host).geturl(), revision
+
+
+def is_project(place: Place, root: Path) -> bool:
+    """Return whether a line stands for the project itself, as `-e .` does."""
+    return (
+        place.kind == "directory"
+        and Path(place.url).resolve() == root.resolve()
+        and not place.subdirectory
+    )
+
+
+def needs_no_hash(text: str, root: Path, *, editable: bool) -> bool:
+    """Return whether a line is as good as one with a hash: a full commit of git, or the project."""
+    try:
+        url = read_line(text, root, editable=editable).url
+        place = None if url is None else read_place(url, root)
+    except (ValueError, RecursionError):
+        return False
+    if place is None or place.kind != "git":
+        return place is not None and is_project(place, root)
+    return COMMIT.fullmatch(git_place(place.url)[1].lower()) is not None
+
+
+def url_with_credentials(text: str) -> str | None:
+    """Return the URL in a line if it has credentials, that of a repository without its revision."""
+    match = _WITH_CREDENTIALS.search(text)
+    if match is None:
+        return None
+    parts = urlsplit(match["url"])
+    path = parts.path.rpartition("@")[0] if match["git"] else ""
+    return parts._replace(path=path or parts.path).geturl()
 
 
 def undecided(marker: str | None, target: Target) -> str | None:

@@ -6,26 +6,32 @@ git at a full commit, and the project itself, which is in a layer only with `inc
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..._internal.process import redact
 from ...exceptions import LockfileError
 from ..pylock_text import without_credentials
-from .lines import checked_hash, git_place, normal, read_line, read_place, undecided
+from .lines import (
+    COMMIT,
+    checked_hash,
+    git_place,
+    is_project,
+    normal,
+    read_line,
+    read_place,
+    undecided,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from packaging.specifiers import SpecifierSet
 
     from ...targets.target import Target
     from .lines import Place, Reading
     from .requirements import Line, RequirementsFiles
-
-COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,15 +152,6 @@ def read_pins(files: RequirementsFiles, target: Target) -> list[Pin]:
             hint=hint if reader.has_unhashed else None,
         )
     return sorted(pins.values(), key=lambda pin: pin.name)
-
-
-def is_project(place: Place, root: Path) -> bool:
-    """Return whether a line stands for the project itself, as `-e .` does."""
-    return (
-        place.kind == "directory"
-        and Path(place.url).resolve() == root.resolve()
-        and not place.subdirectory
-    )
 
 
 def _items(problems: Iterable[str]) -> list[str]:
