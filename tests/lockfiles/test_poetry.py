@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from hatch_lambda_layer.exceptions import LockfileError, ToolError
+from hatch_lambda_layer.exceptions import LambdaLayerError, LockfileError, ToolError
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, find_lockfile
 from hatch_lambda_layer.lockfiles.default_index import default_index
@@ -686,7 +686,9 @@ def test_a_lock_that_is_none_is_refused(
 def test_a_project_file_that_is_no_toml_is_named(locked: ToolProject, tmp_path: Path) -> None:
     project = locked.copy_to(tmp_path / "app")
     project.pyproject.write_text("[project\n", encoding="utf-8")
-    with pytest.raises(LockfileError, match=r"pyproject\.toml` can't be read: .*line 1, column"):
+    with pytest.raises(
+        LambdaLayerError, match=r"pyproject\.toml`? can't be read: .*line 1, column"
+    ):
         read(project)
 
 
