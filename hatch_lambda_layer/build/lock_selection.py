@@ -98,7 +98,7 @@ class Resolver:
         if kept is not None and (lock := Lock.decode(kept, path)) is not None:
             return lock
         if lockfile.is_slow:
-            self._console.info(f"Reading {path.name} with {lockfile.tool}")
+            self._console.info(f"Reading {path.name}")
         lock = lockfile.read(path, request, target)
         # Passwords and signed URLs must not get into the cache.
         if key and redact(text := lock.text.decode()) == text:

@@ -12,6 +12,7 @@ from .._internal.parallel import begin
 from ..exceptions import OutputError
 from ..layer import archive
 from ..layer import manifest as manifests
+from ..layer.findings import UNLISTED
 from ..layer.manifest import LayerManifest
 from ..layer.size import NEARLY_FULL, nearly_full
 from .inputs import build_sources, find_inputs, needs_work_folder
@@ -123,11 +124,12 @@ def _rebuild(
         if inputs.sources and inputs.sources.reclassified:
             # The image that one of them was built in is an input from now on.
             inputs = find_inputs(context, inputs.member, inputs.selection)
+        unlisted = _check_listed(context, inputs, wheels)
         wheels, excluded = _exclude(wheels, inputs)
     with clock.stage("compose"):
         pack = context.layout.path_included_pack
         tree, findings = compose(wheels, inputs.included, pack, target, config.prune)
-        findings = [*excluded, *findings, *check_size(tree, wheels, config.max_size)]
+        findings = [*unlisted, *excluded, *findings, *check_size(tree, wheels, config.max_size)]
     with clock.stage("write"):
         written = archive.write_archive(tree, zip_path, inputs.date)
     return manifests.describe(inputs.member, inputs.digest, tree, wheels, written, findings)
@@ -142,6 +144,21 @@ def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
         *build_sources(inputs.sources, context),
         *filter(None, [inputs.project]),
     ]
+
+
+def _check_listed(
+    context: BuildContext, inputs: BuildInputs, wheels: Sequence[Wheel]
+) -> Sequence[Finding]:
+    """Return findings about requirements that are not locked; raise `LockfileError` for them."""
+    config, target = inputs.member.config, inputs.member.target
+    lock = context.resolver.lock(config, target)
+    if lock.unlisted is None:
+        return ()
+    from ..layer.unlisted import check_listed
+
+    own = {inputs.project.name} if inputs.project else set()
+    allowed = {*config.exclude, *config.allow_missing}
+    return check_listed(lock, wheels, own, allowed, target)
 
 
 def _exclude(
@@ -165,6 +182,9 @@ def _current(built: LayerManifest, inputs: BuildInputs) -> LayerManifest | None:
     The limit of the size is not an input: it changes what is said of the layer, not the layer.
     """
     largest = inputs.member.config.max_size
+    # What may be missing is in the lock, which is no input.
+    if any(each.code == UNLISTED for each in built.findings):
+        return None
     if built.input_digest != inputs.digest or built.unpacked_size > largest:
         return None
     others = tuple(each for each in built.findings if each.code != NEARLY_FULL)

@@ -16,11 +16,18 @@ from urllib.parse import unquote, urlsplit
 
 from ..config.indexes import normalized_url, origin, path_parts
 from ..exceptions import CredentialsError
-from .credentials import basic, find_credentials, netrc_login, url_credentials, variables
+from .credentials import (
+    basic,
+    credentials_in,
+    find_credentials,
+    netrc_login,
+    url_credentials,
+    variables,
+)
 from .netrc import Login, read_netrc, temporary_netrc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ..config.indexes import CodeArtifact, PrivateIndex
     from .credentials import Credentials
@@ -46,11 +53,23 @@ class IndexAccess:
         self._token = token
         self._found: dict[PrivateIndex, Credentials | None] = {}
         self._finding = threading.RLock()
+        self._learnt: list[Credentials] = []
+        self.certificates: dict[str, str] = {}
 
     @property
     def own(self) -> list[PrivateIndex]:
         """The indexes of `[[tool.lambda-layer.indexes]]`."""
         return [index for index in self._indexes if index.tool is None]
+
+    def learn(self, urls: Iterable[str], certificates: Mapping[str, str]) -> None:
+        """Use the credentials in `urls`, and trust `certificates` (paths by names of settings).
+
+        They are those of a tool whose settings only its lockfile knows.
+        """
+        found = (each for url in urls for each in credentials_in(url, "the tool's settings"))
+        self._learnt += [each for each in found if each not in self._learnt]
+        self.certificates |= certificates
+        self.__dict__.pop("_of_urls", None)
 
     def credentials(self, index: PrivateIndex) -> Credentials | None:
         """Return the credentials of an index, also where another table or variable has them."""
@@ -135,7 +154,7 @@ class IndexAccess:
 
     @cached_property
     def _of_urls(self) -> list[Credentials]:
-        return list(url_credentials(os.environ))
+        return [*url_credentials(os.environ), *self._learnt]
 
     def _offered(self, wanted: Sequence[PrivateIndex]) -> list[str]:
         """Return the indexes of our own table that uv's does not name, as `UV_INDEX` has them."""

@@ -80,7 +80,7 @@ class Downloader:
             raise DownloadError(
                 f"HATCH_LAMBDA_LAYER_HTTP_TIMEOUT must be a number of seconds, not {default!r}"
             )
-        self._adapter = transport.open_adapter()
+        self._adapter = transport.open_adapter(self._access.certificates)
         self._threads = threading.local()
 
     def fetch(
@@ -115,12 +115,18 @@ class Downloader:
         Raises `DownloadError` if the index can't be reached, refuses the request, or answers with
         something that is not a valid page.
         """
-        url = f"{index_url.rstrip('/')}/{name}/"
-        page = self._persist(lambda: self._page(url), url, index_url)
+        return self.listed(f"{index_url.rstrip('/')}/{name}/", index_url)
+
+    def listed(self, url: str, index: str | None = None) -> list[Link] | None:
+        """Return the files that the page at `url` lists; `None` if it is not there.
+
+        `index` is the URL of its index, which messages name. Raises `DownloadError` like `links`.
+        """
+        page = self._persist(lambda: self._page(url), url, index)
         if page.status == HTTPStatus.NOT_FOUND:
             return None
         if not page.found:
-            raise self._refused(url, index_url, page.status)
+            raise self._refused(url, index, page.status)
         return read_links(page.url, page.headers, page.body)
 
     def _persist(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# A wheel requires what the lockfile does not have.
+UNLISTED = "unlisted"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:

@@ -100,7 +100,8 @@ class Lock:
     still to be selected in `text`. `warnings` are sentences for the user. `resolved` means that an
     index has just decided what is locked, since the user's files have no hashes. `required` are
     requirements (PEP 508) whose packages must be among those that are selected for a target: some
-    versions of a tool have lost them.
+    versions of a tool have lost them. `unlisted` is what a requirement of a wheel becomes that is
+    not locked: `error` or `finding`, or nothing where the tool that locked has seen to it.
     """
 
     path: Path
@@ -112,6 +113,7 @@ class Lock:
     folder: Path | None = None
     resolved: bool = False
     required: tuple[str, ...] = ()
+    unlisted: str | None = None
 
     @property
     def base(self) -> Path:
@@ -122,14 +124,15 @@ class Lock:
         """Return the lock that a slow tool has read as bytes, to be kept."""
         # The same files in another place make the same lock.
         folder = os.path.relpath(self.base, self.path.parent)
-        facts = (self.command, self.text.decode(), self.warnings, folder, self.required)
+        text = self.text.decode()
+        facts = (self.command, text, self.warnings, folder, self.required, self.unlisted)
         return json.dumps(facts).encode()
 
     @classmethod
     def decode(cls, data: bytes, path: Path) -> Lock | None:
         """Read what `encode` has made of the lockfile `path`; `None` for anything else."""
         try:
-            command, text, warnings, folder, required = json.loads(data)
+            command, text, warnings, folder, required, unlisted = json.loads(data)
             return cls(
                 path=path,
                 command=command,
@@ -137,6 +140,7 @@ class Lock:
                 warnings=tuple(warnings),
                 folder=path.parent / folder,
                 required=tuple(required),
+                unlisted=unlisted,
             )
         except UNREADABLE:
             return None

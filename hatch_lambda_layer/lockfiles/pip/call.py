@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
@@ -16,8 +15,7 @@ from typing import TYPE_CHECKING
 from ..._internal.process import redact, run
 from ...config.indexes import normalized_url
 from ...exceptions import LockfileError, ToolError
-from ..default_index import default_index
-from ..tools import beside, on_path, version_of
+from ..tools import beside, on_path
 from .failures import INSTALL_PIP, explained, no_markers, nothing_found
 
 if TYPE_CHECKING:
@@ -232,38 +230,6 @@ def _find_pip() -> str:
     if (match := re.search(r"^sys\.executable: (.+?)\s*$", said, re.MULTILINE)) is None:
         raise LockfileError(f"`{program} debug` does not name its interpreter", hint=INSTALL_PIP)
     return match[1]
-
-
-def configured_indexes() -> list[str]:
-    """Return the URLs of the indexes in pip's settings; they may contain credentials.
-
-    Its configuration files and variables count (pip's documentation, "Configuration"). Raises
-    `LockfileError` and `ToolError`.
-    """
-    pip = _find_pip()
-    # Not in the project: a module of its own must not stand in for one of pip's.
-    argv = [pip, "-m", "pip", "config", "list", "--disable-pip-version-check"]
-    said = run(argv, cwd=Path(pip).parent, env=_settled(os.environ)).decode("utf-8", "replace")
-    found: dict[str, str] = {}
-    for section in ("global", "install", ":env:"):
-        pattern = rf"^{section}\.((?:extra-)?index-url|no-index)=(.*?)\r?$"
-        settings = re.findall(pattern, said, re.MULTILINE)
-        found |= {key: ast.literal_eval(value) for key, value in settings}
-    if found.get("no-index", "0").lower() in ("1", "true", "yes", "on"):
-        return []
-    first = found.get("index-url") or default_index(Path(pip).parent)
-    return [first, *found.get("extra-index-url", "").split()]
-
-
-def pip_identity() -> str:
-    """Return what identifies the pip that `_find_pip` would find, without starting it.
-
-    That is its version, or the path and the time of its program. Raises `LockfileError`.
-    """
-    if beside("pip"):
-        return version_of("pip") or ""
-    program = _program()
-    return f"{program} {program.stat().st_mtime_ns}"
 
 
 def _program() -> Path:

@@ -52,19 +52,6 @@ def explained(
             "to read what a source requires, pip runs its build backend without your variables "
             "and keys, and with wheels only; if it needs more, choose a version that has a wheel"
         )
-    elif "DO NOT MATCH THE HASHES" in said:
-        hint = (
-            "the index serves another file than when the hashes were written; update the hashes "
-            "only if you know why"
-        )
-    elif "in --require-hashes mode" in said.lower():
-        # Such as files that uv compiled for the Python it ran with, as it does by default.
-        python = "{}.{}".format(*target.runtime.python_version)
-        hint = (
-            f"the files have hashes for some of what {target.id} needs, not for all; lock all of "
-            f"it, as with `uv pip compile --universal --python-version {python} "
-            "--generate-hashes`, with the version of the oldest runtime"
-        )
     elif "not a supported wheel on this platform" in said:
         hint = f"this platform is {target.id}"
     return ToolError(f"pip install --requirement {' '.join(names)}", said, hint=hint)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_lambda_layer.config.indexes import PrivateIndex
-from hatch_lambda_layer.exceptions import LockfileError
+from hatch_lambda_layer.exceptions import DownloadError, LambdaLayerError, LockfileError
 from hatch_lambda_layer.index.auth import IndexAccess
 from hatch_lambda_layer.lockfiles import Lock
 from hatch_lambda_layer.lockfiles.pip.failures import explained
@@ -126,24 +126,28 @@ def test_an_index_that_does_not_answer_for_a_name_is_a_warning(
 
 
 @pytest.mark.fault(59)
-@pytest.mark.parametrize("hashed", [True, False])
+@pytest.mark.parametrize(
+    ("digest", "error", "said"),
+    [
+        ("", LockfileError, r"^pip could not read .* of the private index `acme`: 401"),
+        (f" --hash=sha256:{spec('alpha').sha256}", DownloadError, "answers 401: index `acme`"),
+    ],
+    ids=["without hashes", "with hashes"],
+)
 def test_a_private_index_that_does_not_answer_for_a_name_is_an_error(
-    project: PipProject, *, hashed: bool
+    project: PipProject, digest: str, error: type[LambdaLayerError], said: str
 ) -> None:
-    digest = f" --hash=sha256:{spec('alpha').sha256}" if hashed else ""
     project.write(f"alpha==1.0{digest}\n")
     with IndexServer(hostname="localhost", user="user", password=CANARY) as private:
         access = IndexAccess([PrivateIndex(name="acme", url=private.simple_url)])
         request = project.request(access=access)
         (path,) = PipLockfile().find(request)
-        with pytest.raises(
-            LockfileError, match=r"^pip could not read .* of the private index `acme`: 401"
-        ) as caught:
+        with pytest.raises(error, match=said) as caught:
             PipLockfile().read(path, request, X86_64)
         assert "HATCH_LAMBDA_LAYER_INDEX_ACME_PASSWORD" in str(caught.value.hint)
         # That it does not have the name is an answer.
         private.credentials = None
-        assert PipLockfile().read(path, request, X86_64).resolved is not hashed
+        assert PipLockfile().read(path, request, X86_64).resolved is not bool(digest)
 
 
 @pytest.mark.fault(57)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +13,8 @@ import packaging.utils  # noqa: F401
 import platformdirs  # noqa: F401
 import pytest
 
-from hatch_lambda_layer.lockfiles.pip.lockfile import PipLockfile
-from tests.support.pip_project import X86_64, PipProject, hashed
-
 if TYPE_CHECKING:
-    from tests.support.index_server import IndexServer
-
+    from tests.support.pip_project import PipProject
 
 FAKE_PIP = {
     "old": {"__init__": '__version__ = "21.3.1"'},
@@ -158,19 +153,6 @@ def test_a_pip_that_does_not_tell_its_interpreter_is_an_error(
     program.chmod(0o755)
     project.write("alpha\n")
     assert str(project.failure()).startswith(f"`{program} debug` does not name its interpreter")
-
-
-def test_another_pip_on_the_path_makes_another_key(
-    project: PipProject, index: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    without_pip(monkeypatch, tmp_path / "bin")
-    program = tmp_path / "bin" / "pip"
-    program.touch(0o755)
-    project.write(hashed(index, "alpha-1.0-py3-none-any.whl"))
-    first = PipLockfile().key(project.root, project.request(), X86_64)
-    assert PipLockfile().key(project.root, project.request(), X86_64) == first
-    os.utime(program, (0, 0))
-    assert PipLockfile().key(project.root, project.request(), X86_64) not in (None, first)
 
 
 def test_an_interpreter_without_pip_is_an_error(
