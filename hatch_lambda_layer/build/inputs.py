@@ -190,5 +190,11 @@ def _direct_requirements(context: BuildContext, member: Member) -> Sequence[Requ
     if not config.exclude:
         return ()
     from ..config.project import direct_requirements
+    from ..lockfiles.tools import read_pyproject
 
-    return direct_requirements(context.pyproject, config.groups, config.extras)
+    pyproject = context.pyproject
+    # A lockfile that is named can be that of another project.
+    path = context.resolver.find(config).request.layout.path_pyproject_toml
+    if path != context.layout.path_pyproject_toml:
+        pyproject = read_pyproject(path)
+    return direct_requirements(pyproject, config.groups, config.extras)

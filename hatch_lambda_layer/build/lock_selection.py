@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..index.auth import IndexAccess
     from ..index.pages import Link
     from ..layout import LayerPathLayout
+    from ..lockfiles import FoundLockfile
     from ..lockfiles.protocol import Lockfile
     from ..targets.target import Target
 
@@ -64,8 +65,7 @@ class Resolver:
 
         Raises `LockfileError`, `ToolError` and `SelectionError`.
         """
-        request = self._request(config)
-        lockfile, path = find_lockfile(config.tool, request)
+        lockfile, path, request = self.find(config)
         key = (path, request, target if lockfile.per_target else None)
         if key not in self._locks:
             self._locks[key] = self._read(lockfile, path, request, target)
@@ -73,13 +73,16 @@ class Resolver:
             self._console.warn_once(warning)
         return self._locks[key]
 
+    def find(self, config: LayerConfig) -> FoundLockfile:
+        """Return the lockfile of a layer; raise `LockfileError` where it can't be told which."""
+        return find_lockfile(config.tool, self._request(config))
+
     def default_indexes(self, config: LayerConfig) -> Sequence[str]:
         """Return the URLs of the indexes of packages for which the lockfile names none.
 
         They may contain credentials. Raises `LockfileError` and `ToolError`.
         """
-        request = self._request(config)
-        lockfile, path = find_lockfile(config.tool, request)
+        lockfile, path, request = self.find(config)
         return lockfile.default_indexes(path, request)
 
     def _request(self, config: LayerConfig) -> LockRequest:
@@ -87,6 +90,7 @@ class Resolver:
             layout=self._layout,
             groups=config.groups,
             extras=config.extras,
+            lockfile=config.lockfile,
             requirements=config.requirements,
             build=config.build != "never",
             access=self._access,

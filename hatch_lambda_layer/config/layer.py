@@ -29,6 +29,8 @@ TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
 DEFAULT_BUILD_TIMEOUT = 600
 BUILD_POLICIES = ("local", "container", "auto", "never")
 _OF_THE_PROJECT = ("layers", "indexes")
+# Keys that say the same thing in two ways: who writes one has replaced what is inherited.
+_ALTERNATIVES = (("lockfile", ("requirements",)),)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +38,7 @@ class LayerConfig:
     """The configuration of one layer, as `[tool.lambda-layer]` has it.
 
     `name` is `None` for the layer of the table itself, `tool` is `None` when the lockfile decides.
+    `lockfile` is a path relative to the project, `None` where a lockfile is looked for.
     `python_full_version` are patch releases, which the `runtimes` have already.
     `prune` holds presets and patterns in their order. `force_include` pairs a path on disk,
     relative to the project, with its path in the layer; with `force_include_outside` it may lie
@@ -45,6 +48,7 @@ class LayerConfig:
 
     name: str | None
     tool: str | None
+    lockfile: str | None
     requirements: tuple[str, ...]
     runtimes: tuple[Runtime, ...]
     python_full_version: tuple[str, ...]
@@ -132,7 +136,7 @@ def _read_layers(
 ) -> tuple[LayerConfig, ...]:
     shared = {key: value for key, value in table.items() if key not in _OF_THE_PROJECT}
     named = table.get("layers", {})
-    layers = [_LayerReader(None, {**shared, **overrides}, shared, problems).read()]
+    layers = [_LayerReader(None, _overridden(shared, overrides), shared, problems).read()]
     if not isinstance(named, dict):
         problems.append(f"Field `{TABLE}.layers` must be a table of tables")
         named = {}
@@ -151,7 +155,7 @@ def _read_layers(
                     "indexes are those of the whole project"
                 )
             own = {key: value for key, value in own.items() if key != "indexes"}  # noqa: PLW2901
-            table_of_layer = {**shared, **own, **overrides}
+            table_of_layer = _overridden(_overridden(shared, own), overrides)
             written = own.keys() - overrides.keys()
             layers.append(_LayerReader(name, table_of_layer, written, problems).read())
     # On a file system that ignores case, two such layers would be one file.
@@ -160,6 +164,16 @@ def _read_layers(
             names = " and ".join(f"`{each}`" for each in alike)
             problems.append(f"Field `{TABLE}.layers` has {names}, which differ only in case")
     return tuple(layers)
+
+
+def _overridden(table: Mapping[str, object], own: Mapping[str, object]) -> dict[str, object]:
+    """Return a table with the keys of `own`, without what these are alternatives to."""
+    replaced = {
+        key
+        for one, others in _ALTERNATIVES
+        for key in [*(others if one in own else ()), *([one] if own.keys() & {*others} else ())]
+    }
+    return {key: value for key, value in table.items() if key not in replaced} | {**own}
 
 
 class _LayerReader(TableReader):
@@ -186,10 +200,12 @@ class _LayerReader(TableReader):
         self.check_known(
             ["publish", *(field.replace("_", "-") for field in fields if field != "name")]
         )
+        self._check_alternatives()
         patches = self._patches()
         return LayerConfig(
             name=self._name,
             tool=self.choice("tool", TOOLS),
+            lockfile=self.text("lockfile", r"(?s).*\S.*", "the path of a lockfile"),
             requirements=self.strings("requirements"),
             runtimes=self._runtimes(patches),
             python_full_version=patches,
@@ -207,6 +223,12 @@ class _LayerReader(TableReader):
             force_include_outside=self.flag("force-include-outside"),
             max_size=self.size("max-size", LAMBDA_UNPACKED_LIMIT),
         )
+
+    def _check_alternatives(self) -> None:
+        for one, others in _ALTERNATIVES:
+            for other in others:
+                if self.value(one) is not None and self.value(other) is not None:
+                    self.say(one, f"can't be combined with `{other}`")
 
     def _runtimes(self, patches: Collection[str]) -> tuple[Runtime, ...]:
         known = runtimes()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..exceptions import LockfileError, MissingLockfileError, backticked
+from .foreign import find_foreign, foreign
+from .named import named_path, request_for, tool_of
 from .pdm.lockfile import PdmLockfile
 from .pip.lockfile import PipLockfile
 from .poetry.lockfile import PoetryLockfile
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from .protocol import Lockfile
 
-__all__ = ["LOCKFILES", "Lock", "LockRequest", "find_lockfile"]
+__all__ = ["LOCKFILES", "FoundLockfile", "Lock", "LockRequest", "find_lockfile"]
 
 LOCKFILES: Mapping[str, Lockfile] = {
     lockfile.tool: lockfile
@@ -26,36 +28,70 @@ LOCKFILES: Mapping[str, Lockfile] = {
 }
 
 
-def find_lockfile(tool: str | None, request: LockRequest) -> tuple[Lockfile, Path]:
-    """Return the lockfile of `tool` and its path; with `None`, the only lockfile of the project.
+class FoundLockfile(NamedTuple):
+    """The lockfile of a project, and the request with which it is to be read."""
 
-    Raises `MissingLockfileError` where there is none, `LockfileError` where there are several.
+    lockfile: Lockfile
+    path: Path
+    request: LockRequest
+
+
+def find_lockfile(tool: str | None, request: LockRequest) -> FoundLockfile:
+    """Return the lockfile that `request` names, else that of `tool`, else the only one there is.
+
+    Raises `MissingLockfileError` where there is none, `LockfileError` where there are several, or
+    where it is one that is not read here.
     """
+    if request.lockfile is not None:
+        return _named(tool, request, request.lockfile)
     candidates = LOCKFILES.values() if tool is None else [LOCKFILES[tool]]
     found = [(lockfile, path) for lockfile in candidates for path in lockfile.find(request)]
-    if len(found) == 1:
-        return found[0]
     root = request.layout.dir_project_root
-    if found:
-        names = ", ".join(f"`{path.name}` ({lockfile.tool})" for lockfile, path in found)
-        tools = {lockfile.tool for lockfile, _ in found}
-        raise LockfileError(
-            f"{root} has more than one lockfile: {names}",
-            hint="keep one of them"
-            + ", or name its tool with `tool` in `[tool.lambda-layer]`" * (len(tools) > 1),
-        )
-    raise _missing(root, list(candidates))
+    if not found:
+        raise _missing(root, list(candidates))
+    if len(found) > 1:
+        raise _ambiguous(root, found)
+    lockfile, path = found[0]
+    if error := foreign(path):
+        raise error
+    return FoundLockfile(lockfile, path, request)
+
+
+def _named(tool: str | None, request: LockRequest, name: str) -> FoundLockfile:
+    path = named_path(request, name)
+    lockfile = LOCKFILES[tool_of(path, tool)]
+    if lockfile.tool == "uv" and lockfile.find(request) == [path]:
+        # The lockfile of the workspace that the project is a member of.
+        return FoundLockfile(lockfile, path, request)
+    return FoundLockfile(lockfile, path, request_for(path, lockfile.tool, request))
+
+
+def _ambiguous(root: Path, found: Sequence[tuple[Lockfile, Path]]) -> LockfileError:
+    names = ", ".join(f"`{path.name}` ({lockfile.tool})" for lockfile, path in found)
+    tools = {lockfile.tool for lockfile, _ in found}
+    return LockfileError(
+        f"{root} has more than one lockfile: {names}",
+        hint="keep one of them, or name it with `lockfile`"
+        + ", or its tool with `tool`" * (len(tools) > 1)
+        + " in `[tool.lambda-layer]`",
+    )
 
 
 def _missing(root: Path, candidates: Sequence[Lockfile]) -> MissingLockfileError:
+    elsewhere = "one that is elsewhere can be named with `lockfile` in `[tool.lambda-layer]`"
     if len(candidates) == 1:
         (lockfile,) = candidates
         return MissingLockfileError(
             f"No lockfile: `{lockfile.filename}` is missing in {root}",
-            hint=f"make it with `{lockfile.command}`",
+            hint=f"make it with `{lockfile.command}`; {elsewhere}",
         )
     names = backticked(lockfile.filename for lockfile in candidates)
+    said = f"No lockfile: {root} has none of {names}"
+    hint = "make one with your tool, such as `uv lock`, `poetry lock` or `pdm lock`"
+    others = find_foreign(root)
+    if others and (error := foreign(others[0])):
+        said, hint = f"{said}, and {error.message}", error.hint or hint
     return MissingLockfileError(
-        f"No lockfile: {root} has none of {names}",
-        hint="make one with your tool, such as `uv lock`, `poetry lock` or `pdm lock`",
+        said,
+        hint=f"{hint}; {elsewhere}, and requirements files with another name with `requirements`",
     )

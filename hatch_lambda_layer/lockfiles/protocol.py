@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class LockRequest:
     """The parts of a lockfile that are wanted beside the project's own dependencies.
 
-    `requirements` are the files that `pip` reads, relative to the project; empty means
+    `lockfile` is the path of the lockfile, relative to the project, where it is not to be looked
+    for. `requirements` are the files that `pip` reads, relative to the project; empty means
     `requirements.txt`. With `build`, the tool may run build backends to read what a source
     requires. `access` is for tools that ask indexes; equal requests may differ in it.
     """
@@ -34,6 +35,7 @@ class LockRequest:
     layout: LayerPathLayout
     groups: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
+    lockfile: str | None = None
     requirements: tuple[str, ...] = ()
     build: bool = False
     access: IndexAccess = field(default_factory=IndexAccess, compare=False, repr=False)

@@ -82,6 +82,14 @@ def test_option_tool_decides_between_two_lockfiles(project: Project) -> None:
     assert packages(project) == ["alpha", "beta"]
 
 
+def test_option_lockfile_names_a_lockfile_that_is_elsewhere(project: Project) -> None:
+    project.lockfile.rename(project.root.parent / "pylock.orders.toml")
+    with pytest.raises(LockfileError, match="No lockfile"):
+        project.build()
+    project.configure(lockfile="../pylock.orders.toml")
+    assert packages(project) == ["alpha", "beta"]
+
+
 def test_option_requirements_names_the_files_that_pip_reads(
     project: Project, index: IndexServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

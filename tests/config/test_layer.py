@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 RUNTIME = 'runtimes = ["python3.13"]\n'
 KEYS = {
     "tool",
+    "lockfile",
     "requirements",
     "runtimes",
     "python-full-version",
@@ -70,6 +71,7 @@ def test_only_the_runtime_has_to_be_named() -> None:
     assert config == LayerConfig(
         name=None,
         tool=None,
+        lockfile=None,
         requirements=(),
         runtimes=(runtimes()["python3.13"],),
         python_full_version=(),
@@ -125,6 +127,26 @@ def test_every_key_is_read() -> None:
 def test_the_keys_are_those_that_the_documentation_names() -> None:
     fields = {field.name.replace("_", "-") for field in dataclasses.fields(LayerConfig)}
     assert fields == {*KEYS, "name"}
+
+
+def test_lockfile_takes_the_place_of_requirements_and_the_other_way_round() -> None:
+    table = RUNTIME + 'lockfile = "../uv.lock"\n'
+    assert read(table).lockfile == "../uv.lock"
+    (problem,) = problems(table + 'requirements = ["a.txt"]\n')
+    assert problem == ("Field `tool.lambda-layer.lockfile` can't be combined with `requirements`")
+    assert len(problems(RUNTIME + "lockfile = 5")) == 1
+    assert len(problems(RUNTIME + 'lockfile = " "')) == 1
+    layers = matrix(
+        f'{table}[tool.lambda-layer.layers]\na.requirements = ["a.txt"]\nb.groups = ["b"]\n'
+    ).layers
+    assert [(each.lockfile, each.requirements) for each in layers] == [
+        ("../uv.lock", ()),
+        (None, ("a.txt",)),
+        ("../uv.lock", ()),
+    ]
+    overrides = {"requirements": ["b.txt"]}
+    pyproject = tomllib.loads(f"[tool.lambda-layer]\n{table}")
+    assert Matrix.from_pyproject(pyproject, overrides).layers[0].lockfile is None
 
 
 def test_the_matrix_is_each_runtime_on_each_architecture_in_their_order() -> None:

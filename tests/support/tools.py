@@ -1,4 +1,4 @@
-"""poetry, pdm and the oldest uv as tests run them, and projects that they lock.
+"""poetry, pdm, pipenv and the oldest uv as tests run them, and projects that they lock.
 
 A tool is the one beside the interpreter, else the one on the search path, else one that is fetched
 into the tests' cache, in an environment of its own: pdm does not get along with other packages.
@@ -27,13 +27,14 @@ if TYPE_CHECKING:
 _REQUIREMENTS = {
     "poetry": ("poetry==2.5.1", "poetry-plugin-export==1.10.1"),
     "pdm": ("pdm==2.29.3", "hishel<2", "unearth<0.18"),
+    "pipenv": ("pipenv==2026.10.3",),
 }
 # Port 9 (discard) answers nobody: a request to another host fails at once.
 _REFUSED = "http://127.0.0.1:9"
 
 
 def tool_path(name: str) -> Path:
-    """Give the program `poetry` or `pdm`; raise MissingPart where it can't be had."""
+    """Give the program `poetry`, `pdm` or `pipenv`; raise MissingPart where it can't be had."""
     beside = Path(sys.executable).with_name(name)
     if beside.is_file():
         return beside
