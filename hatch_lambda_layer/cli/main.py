@@ -24,8 +24,10 @@ from .options import (
     Terminal,
     architecture_option,
     layer_option,
+    lockfile_option,
     member_option,
     overridden,
+    path_argument,
     quiet_option,
     runtime_option,
     tool_option,
@@ -64,7 +66,7 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("path", type=click.Path(path_type=Path), default=Path())
+@path_argument
 @click.option(
     "-o",
     "--output",
@@ -76,6 +78,7 @@ def main() -> None:
 @runtime_option
 @architecture_option
 @tool_option
+@lockfile_option
 @click.option(
     "--format",
     "form",
@@ -87,13 +90,14 @@ def main() -> None:
 @verbose_option
 @quiet_option
 def build(
-    path: Path,
+    path: Path | None,
     output: Path | None,
     layers: tuple[str, ...],
     members: tuple[str, ...],
     runtimes: tuple[str, ...],
     architectures: tuple[str, ...],
     tool: str | None,
+    lockfile: Path | None,
     form: str,
     *,
     clean: bool,
@@ -101,6 +105,9 @@ def build(
     quiet: int,
 ) -> None:
     """Build the layers of the project in PATH, and print the path of each.
+
+    Without PATH, that is the current folder, or else the nearest one around it with a
+    pyproject.toml, a lockfile or a requirements.txt, in the same git repository.
 
     With `--format json` they are printed at the end, and only if all of them were built.
     """
@@ -110,7 +117,7 @@ def build(
             path,
             Console(terminal),
             output=output,
-            overrides=overridden(runtimes, architectures, tool),
+            overrides=overridden(runtimes, architectures, tool, lockfile),
         )
         project.anew = clean
         wanted = choose_members(project.matrix, layers, members)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -67,11 +68,24 @@ architecture_option = click.option(
     help="Instead of `architectures`; may be repeated.",
 )
 tool_option = click.option("--tool", help="Instead of `tool`.")
+lockfile_option = click.option(
+    "--lockfile", type=click.Path(path_type=Path), help="Instead of `lockfile`."
+)
+path_argument = click.argument("path", type=click.Path(path_type=Path), required=False)
 
 
 def overridden(
-    runtimes: tuple[str, ...], architectures: tuple[str, ...], tool: str | None
+    runtimes: tuple[str, ...],
+    architectures: tuple[str, ...],
+    tool: str | None,
+    lockfile: Path | None,
 ) -> dict[str, object]:
     """Return the keys of `[tool.lambda-layer]` that these options replace."""
-    given = {"runtimes": list(runtimes), "architectures": list(architectures), "tool": tool}
+    given = {
+        "runtimes": list(runtimes),
+        "architectures": list(architectures),
+        "tool": tool,
+        # As every path of a command, it starts from the current folder.
+        "lockfile": lockfile and str(lockfile.absolute()),
+    }
     return {key: value for key, value in given.items() if value}

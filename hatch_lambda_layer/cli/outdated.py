@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,25 +16,31 @@ from .options import (
     Terminal,
     architecture_option,
     layer_option,
+    lockfile_option,
     member_option,
     overridden,
+    path_argument,
     quiet_option,
     runtime_option,
     tool_option,
     verbose_option,
 )
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 # Neither 1, a failure, nor 2, a wrong command line.
 _OUTDATED = 3
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path), default=Path())
+@path_argument
 @layer_option
 @member_option
 @runtime_option
 @architecture_option
 @tool_option
+@lockfile_option
 @click.option(
     "--format",
     "form",
@@ -50,12 +56,13 @@ _OUTDATED = 3
 @verbose_option
 @quiet_option
 def outdated(
-    path: Path,
+    path: Path | None,
     layers: tuple[str, ...],
     members: tuple[str, ...],
     runtimes: tuple[str, ...],
     architectures: tuple[str, ...],
     tool: str | None,
+    lockfile: Path | None,
     form: str,
     *,
     exit_code: bool,
@@ -70,7 +77,7 @@ def outdated(
 
     terminal = Terminal(verbose - quiet)
     with reported(terminal):
-        overrides = overridden(runtimes, architectures, tool)
+        overrides = overridden(runtimes, architectures, tool, lockfile)
         project = open_project(path, Console(terminal), overrides=overrides)
         wanted = choose_members(project.matrix, layers, members)
         statuses = check_layers(project.context, wanted, terminal.display_failure)

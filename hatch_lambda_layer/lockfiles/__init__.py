@@ -87,7 +87,11 @@ def _missing(root: Path, candidates: Sequence[Lockfile]) -> MissingLockfileError
         )
     names = backticked(lockfile.filename for lockfile in candidates)
     said = f"No lockfile: {root} has none of {names}"
+    if near := sorted({*root.glob("*requirements*.txt"), *root.glob("requirements/*.txt")}):
+        said += f", but {backticked(path.relative_to(root).as_posix() for path in near)}"
     hint = "make one with your tool, such as `uv lock`, `poetry lock` or `pdm lock`"
+    if (root / "setup.py").is_file() and not (root / "pyproject.toml").is_file():
+        hint = f"make one with `{LOCKFILES['pip'].command.replace('pyproject.toml', 'setup.py')}`"
     others = find_foreign(root)
     if others and (error := foreign(others[0])):
         said, hint = f"{said}, and {error.message}", error.hint or hint

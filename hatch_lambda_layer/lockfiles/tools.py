@@ -85,6 +85,11 @@ def read_pyproject(path: Path) -> dict[str, Any]:
     """Read the project's `pyproject.toml`; raise `LockfileError` where that is not possible."""
     try:
         return parse_toml(path.read_bytes())
+    except FileNotFoundError as error:
+        raise LockfileError(
+            f"`{path}` is missing: the lockfile is read together with it",
+            hint="requirements.txt and pylock.toml are read alone: export one of them",
+        ) from error
     except (OSError, ValueError) as error:
         raise LockfileError(f"`{path}` can't be read: {error}") from error
 
