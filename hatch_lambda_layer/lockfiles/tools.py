@@ -55,17 +55,16 @@ def find_in_project(filename: str, request: LockRequest) -> list[Path]:
     return [path] if path.is_file() else []
 
 
-def read_toml(path: Path, command: str) -> dict[str, Any]:
-    """Read a lockfile; raise `LockfileError` where it can't be read or is not valid TOML.
-
-    `command` is the tool's, with which the hint tells to lock again.
-    """
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a lockfile; raise `LockfileError` where it can't be read or is not valid TOML."""
     text = read_text(path)
     try:
         return parse_toml(text)
     except ValueError as error:
         raise LockfileError(
-            f"Lockfile `{path}` is not valid TOML: {error}", hint=f"lock again with `{command}`"
+            f"Lockfile `{path}` is not valid TOML: {error}",
+            # Locked anew, other packages would get other versions.
+            hint="restore the file from version control, then lock again",
         ) from error
 
 

@@ -59,6 +59,7 @@ def check_out(url: str, commit: str, folder: Path, title: str, deadline: Deadlin
     url, environment = _without_credentials(url.removeprefix("git+"))
     _check_transport(url, title)
     git = _Git(folder, environment, deadline)
+    check = f"git ls-remote {redact(url)}"
     try:
         git.run("init", "--quiet", "--template=")
         git.run("remote", "add", "--", "origin", url)
@@ -73,12 +74,15 @@ def check_out(url: str, commit: str, folder: Path, title: str, deadline: Deadlin
         # It has the URL as the user's configuration changes it, which can add credentials.
         (folder / ".git" / "FETCH_HEAD").unlink(missing_ok=True)
     except ToolTimeoutError as error:
-        raise deadline.missed_by(title, error) from error
+        slow = (
+            f"check that `{check}` answers, or set `build-timeout` in [tool.lambda-layer] to more"
+        )
+        raise deadline.missed_by(title, error, f"{slow} seconds") from error
     except ToolError as error:
         raise BuildError(
-            f"The source of {title} can't be fetched with git\n\n{error.message}",
+            f"The repository {redact(url)} of {title} can't be fetched with git\n\n{error.message}",
             hint="git can't ask for a password here: check that "
-            f"`git ls-remote {redact(url)}` works without asking for one",
+            f"`{check}` works without asking for one",
         ) from error
 
 

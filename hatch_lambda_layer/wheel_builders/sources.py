@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..exceptions import DownloadError
+from ..exceptions import BuildError, DownloadError
 from ..wheels.digest import check_sha256
 from ..wheels.location import local_path
 from . import folders
@@ -37,7 +37,13 @@ def source_digest(source: LockedSource) -> str:
     a folder that can't be read.
     """
     if source.kind in _FOLDERS:
-        digest = _folder_digest(Path(source.location) / (source.subdirectory or ""))
+        folder = Path(source.location) / (source.subdirectory or "")
+        if not folder.is_dir():
+            raise BuildError(
+                f"The folder `{folder}` of {title(source)} can't be read: there is no such folder",
+                hint="lock again if the folder has moved",
+            )
+        digest = _folder_digest(folder)
     else:
         digest = (source.commit if source.kind == "vcs" else source.sha256) or ""
     return f"{digest}#{source.subdirectory}" if source.subdirectory else digest

@@ -13,7 +13,7 @@ import pytest
 from hatch_lambda_layer.exceptions import LockfileError
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, find_lockfile
-from hatch_lambda_layer.lockfiles.pdm.document import PdmLock
+from hatch_lambda_layer.lockfiles.pdm.document import PdmLock, target_markers
 from hatch_lambda_layer.lockfiles.pdm.requirements import parse_need
 from hatch_lambda_layer.lockfiles.pdm.sources import PdmSources
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
@@ -227,8 +227,7 @@ def test_the_targets_of_a_lock_become_markers() -> None:
         {"requires_python": "<3.9,>=3.8", "platform": "linux"},
         {"requires_python": "", "platform": "macos_14_0_arm64", "implementation": "cpython"},
     ]
-    lock = PdmLock({"metadata": {"targets": targets}}, ["default"])
-    any_python, linux, macos = lock.environments()
+    any_python, linux, macos = target_markers({"targets": targets})
     assert any_python == 'python_full_version ~= "3.11"'
     python = '(python_full_version < "3.9" and python_full_version >= "3.8")'
     system = '(sys_platform == "linux") and (platform_machine == "x86_64")'
@@ -470,6 +469,24 @@ def test_sources_and_mirror_of_the_user_count_as_they_do_for_pdm(
     (tmp_path / "pdm.toml").write_text('[pypi]\nurl = "https://p.test/simple"\n', encoding="utf-8")
     monkeypatch.delenv("PDM_PYPI_URL")
     assert indexes(tmp_path, "lib") == ["https://p.test/simple"]
+
+
+def test_a_lock_is_read_anew_when_the_sources_of_the_user_change(
+    locked: ToolProject, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = LayerPathLayout(path_pyproject_toml=locked.pyproject, dir_output=locked.directory)
+
+    def key() -> str | None:
+        return PDM.key(locked.lockfile, LockRequest(layout=layout), TARGET)
+
+    first = key()
+    assert first is not None
+    assert key() == first
+    monkeypatch.setenv("PDM_PYPI_URL", "https://env.test/simple")
+    second = key()
+    config = home / "config" / "pdm" / "config.toml"
+    config.write_text('[pypi]\nurl = "https://mirror.test/simple"\n', encoding="utf-8")
+    assert len({first, second, key()}) == 3
 
 
 @pytest.mark.usefixtures("home")

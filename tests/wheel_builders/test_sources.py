@@ -183,7 +183,10 @@ def test_every_file_of_a_folder_is_read_once(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(workshop: Workshop) -> None:
     missing = workshop.root / "gone"
     workshop.refusal(
-        locked_source("directory", missing), str(missing), "no such folder", "lock again"
+        locked_source("directory", missing),
+        f"The folder `{missing}` of package `teller` (from its folder)",
+        "no such folder",
+        "lock again",
     )
 
 
@@ -419,6 +422,7 @@ def test_a_git_server_that_says_nothing_is_left_after_the_time_of_a_build(
             "`teller`",
             "not done after 3 seconds (`build-timeout`)",
             "`git fetch",
+            f"check that `git ls-remote {url}` answers",
         )
         assert time.monotonic() - start < 15
 

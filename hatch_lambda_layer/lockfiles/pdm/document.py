@@ -60,11 +60,6 @@ class PdmLock:
         """Whether it has the groups of each package."""
         return "inherit_metadata" in self._metadata.get("strategy", ())
 
-    def environments(self) -> list[str]:
-        """Return the markers of the locked targets; empty where any target is locked."""
-        markers = [_target_marker(each) for each in self._metadata.get("targets", [])]
-        return [marker for marker in markers if marker] if all(markers) else []
-
     def reached_from(
         self, needs: Sequence[Need], environment: Mapping[str, str]
     ) -> Iterator[tuple[PdmPackage, str | None]]:
@@ -171,6 +166,12 @@ class PdmPackage:
             return {"directory": {**place, "editable": editable, "subdirectory": subdirectory}}
         hashes = _text.hashes(files)
         return {"archive": {**place, "hashes": hashes, "subdirectory": subdirectory}}
+
+
+def target_markers(metadata: Mapping[str, Any]) -> list[str]:
+    """Return the markers of the targets of a lock; empty where it is for all."""
+    markers = [_target_marker(each) for each in metadata.get("targets", [])]
+    return [marker for marker in markers if marker] if all(markers) else []
 
 
 def _kind(entry: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..._internal.scratch import scratch_folder
 from ..._internal.tables import strings_at, table_at
-from ...exceptions import LockfileError, backticked
+from ...exceptions import LockfileError
 from ..protocol import Lock
 from ..tools import (
     find_in_project,
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from ..walk import Need
     from .document import PdmLock, PdmPackage
 
-# It keeps the versions of what is locked already.
-_AGAIN = "pdm lock --update-reuse"
 _FORMAT = 4
 # Settings that would make pdm read another project or lockfile.
 _CONTRADICTING = ("PDM_PROJECT", "PDM_LOCKFILE")
@@ -60,22 +58,27 @@ class PdmLockfile:
             return None  # reading the lock says what is wrong
         if "workspace" in table_at(project, "tool", "pdm"):
             return None
-        return key_of_files(path, request, target.marker_environment())
+        from .sources import facts_of_user
+
+        facts = facts_of_user(path.parent)
+        return key_of_files(path, request, target.marker_environment(), facts)
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:
         """Read the lock; raise `LockfileError` for one that is stale, incomplete or not valid."""
-        content = read_toml(path, self.command)
+        from .scope import AGAIN, check_scope
+
+        content = read_toml(path)
         project = read_pyproject(request.layout.path_pyproject_toml)
-        with written_by(self.tool, path, self.command):
+        with written_by(self.tool, path, AGAIN):
             from .requirements import extras_of, groups_of
 
             _check_format(path, table_at(content, "metadata"))
         groups, extras = match_request(request, path, groups_of(project), extras_of(project))
-        with written_by(self.tool, path, self.command):
-            warnings = _judged(path, content, project)
-            _check_complete(path, content["metadata"], project, [*groups, *extras])
+        with written_by(self.tool, path, AGAIN):
+            warnings = _judged(path, content, project, target)
+            check_scope(path, content["metadata"], project, [*groups, *extras], target)
             text = _as_pylock(path, content, project, (groups, extras), target)
-        return Lock(path=path, command=_AGAIN, text=text, warnings=warnings)
+        return Lock(path=path, command=AGAIN, text=text, warnings=warnings)
 
     def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
         """Return the URL of uv's default index, where packages without an index come from."""
@@ -94,20 +97,24 @@ def _check_format(path: Path, metadata: Mapping[str, Any]) -> None:
         )
 
 
-def _judged(path: Path, content: Mapping[str, Any], project: Mapping[str, Any]) -> tuple[str, ...]:
+def _judged(
+    path: Path, content: Mapping[str, Any], project: Mapping[str, Any], target: Target
+) -> tuple[str, ...]:
     """Raise `LockfileError` for a lock that is stale; return what the user has to know."""
     from packaging.specifiers import SpecifierSet
 
     from ..staleness import compared, stale
     from .document import PdmLock
     from .freshness import is_fresh
+    from .requirements import says_what_it_needs
+    from .scope import relocking
 
-    hint = f"lock again with `{_AGAIN}`"
+    hint = relocking(content["metadata"], project, target)
     fresh = is_fresh(content["metadata"], project, path.parent)
     if fresh is None:
         fresh = _asked(path)
     if fresh is None:
-        needs = _all_needs(content["metadata"], project) if _says_what_it_needs(project) else None
+        needs = _all_needs(content["metadata"], project) if says_what_it_needs(project) else None
         pythons = SpecifierSet(str(table_at(project, "project").get("requires-python", "")))
         packages = PdmLock(content, None).packages
         return (compared(path, hint, needs, packages, pythons),)
@@ -153,34 +160,6 @@ def _asked(path: Path) -> bool | None:
         return is_accepted(argv, _STALE, path.parent, env)
 
 
-def _check_complete(
-    path: Path, metadata: Mapping[str, Any], project: Mapping[str, Any], wanted: Sequence[str]
-) -> None:
-    """Raise `LockfileError` for a lock that does not have what is wanted, for every platform."""
-    from packaging.utils import canonicalize_name
-
-    # Before pdm 2.10, a key said so, and the default was the strategy.
-    strategy = metadata.get("strategy", ["cross_platform"])
-    if "inherit_metadata" not in strategy and not _says_what_it_needs(project):
-        raise LockfileError(
-            f"Lockfile `{path}` does not say which groups need a package, nor does pyproject.toml",
-            hint=f"lock again with `{_AGAIN} --strategy inherit_metadata` (pdm 2.11 or newer)",
-        )
-    is_for_all = "cross_platform" in strategy and metadata.get("cross_platform", True)
-    if "targets" not in metadata and not is_for_all:
-        raise LockfileError(
-            f"Lockfile `{path}` is for the one platform that it was made on",
-            hint=f"lock again with `{_AGAIN} --strategy cross_platform`",
-        )
-    locked = {canonicalize_name(group) for group in metadata.get("groups", wanted)}
-    if missing := [name for name in wanted if canonicalize_name(name) not in locked]:
-        options = "".join(f" --group {name}" for name in missing)
-        raise LockfileError(
-            f"Lockfile `{path}` leaves out {backticked(missing)} of the project",
-            hint=f"lock again with `{_AGAIN}{options}`",
-        )
-
-
 def _as_pylock(
     path: Path,
     content: Mapping[str, Any],
@@ -192,7 +171,7 @@ def _as_pylock(
 
     from .. import pylock_text as _text
     from ..default_index import default_index
-    from .document import PdmLock
+    from .document import PdmLock, target_markers
     from .sources import PdmSources
 
     groups, extras = chosen
@@ -204,7 +183,7 @@ def _as_pylock(
     return _text.render(
         (package.table(marker, indexes) for package, marker in found),
         created_by="pdm",
-        environments=lock.environments(),
+        environments=target_markers(content["metadata"]),
     )
 
 
@@ -216,24 +195,13 @@ def _needed(
 ) -> list[tuple[PdmPackage, str | None]]:
     from packaging.requirements import InvalidRequirement
 
-    from .requirements import needs_of_project
+    from .requirements import needs_of_project, says_what_it_needs
 
     environment = {key: str(value) for key, value in target.marker_environment().items()}
     try:
-        if _says_what_it_needs(project):
+        if says_what_it_needs(project):
             return list(lock.reached_from(list(needs_of_project(project, *chosen)), environment))
     except InvalidRequirement:
         if not lock.has_groups:
             raise
     return [(package, package.marker) for package in lock.packages]
-
-
-def _says_what_it_needs(project: Mapping[str, Any]) -> bool:
-    """Return whether `pyproject.toml` itself lists all the dependencies that were locked."""
-    dynamic = set(strings_at(project, "project", "dynamic"))
-    computed = dynamic.intersection(("dependencies", "optional-dependencies"))
-    return (
-        "project" in project
-        and not computed
-        and "workspace" not in table_at(project, "tool", "pdm")
-    )

@@ -57,6 +57,17 @@ def needs_of_project(
                 yield parse_need(line)
 
 
+def says_what_it_needs(project: Mapping[str, Any]) -> bool:
+    """Return whether `pyproject.toml` itself lists all the dependencies that were locked."""
+    dynamic = set(strings_at(project, "project", "dynamic"))
+    computed = dynamic.intersection(("dependencies", "optional-dependencies"))
+    return (
+        "project" in project
+        and not computed
+        and "workspace" not in table_at(project, "tool", "pdm")
+    )
+
+
 def parse_need(line: str) -> Need:
     """Parse a requirement; raise `InvalidRequirement` for one that is not valid."""
     from packaging.requirements import Requirement

@@ -57,18 +57,19 @@ class PoetryLockfile:
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:
         """Read the lock; raise `LockfileError` for one that is stale or not valid."""
-        content = read_toml(path, self.command)
+        from .freshness import writer
+
+        content = read_toml(path)
         project = read_pyproject(request.layout.path_pyproject_toml)
-        with written_by(self.tool, path, self.command):
+        command, hint = _relocking(writer(read_text(path)))
+        with written_by(self.tool, path, command):
             from .document import PoetryLock
-            from .freshness import writer
             from .requirements import extras_of, groups_of
 
             _check_format(path, table_at(content, "metadata"))
             lock = PoetryLock(path, content)
-            command, hint = _relocking(writer(read_text(path)))
         groups, extras = match_request(request, path, groups_of(project), extras_of(project))
-        with written_by(self.tool, path, self.command):
+        with written_by(self.tool, path, command):
             warnings = _judged(path, content, project, lock, hint)
             text = _as_pylock(path, lock, project, (groups, extras), target, hint)
         return Lock(path=path, command=command, text=text, warnings=warnings)
