@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..layer.archive import archive_time
 from ..layer.manifest import input_digest
 from ..wheels.unavailable import no_wheels
+from .source_metadata import build_requirements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,16 +127,8 @@ def build_sources(sources: LayerSources | None, context: BuildContext) -> Sequen
     """
     if sources is None:
         return ()
-    from ..wheel_builders import Requirements
-
-    with context.access.environment("uv") as environment:
-        return sources.wheels(
-            Requirements(
-                folder=context.layout.dir_project_root,
-                environment=environment,
-                access=context.access,
-            )
-        )
+    with build_requirements(context.layout, context.access) as requirements:
+        return sources.wheels(requirements)
 
 
 def _refused(selection: Selection, member: Member) -> SelectionError:

@@ -38,14 +38,15 @@ def open_project(
     overrides = overrides or {}
     has_lockfile = not overrides.keys().isdisjoint(("lockfile", "requirements"))
     project = locate_project(path, has_lockfile=has_lockfile)
-    if not project.is_evident:
-        console.info(str(project))
     root = project.path
     pyproject = _with_tables(_read(root / "pyproject.toml", overrides), overrides)
     of_layers = {key: value for key, value in overrides.items() if key not in _TABLES}
+    matrix = Matrix.from_pyproject(pyproject, of_layers)
+    if not project.is_evident:
+        console.info(str(project))
     dir_output = output.absolute() if output else hatch_output(root, pyproject)
     return ProjectBuild(
-        matrix=Matrix.from_pyproject(pyproject, of_layers),
+        matrix=matrix,
         layout=LayerPathLayout(root / "pyproject.toml", dir_output),
         pyproject=pyproject,
         console=console,

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .._internal.ownership import owned, sweep, unique_name
+from .._internal.ownership import sweep, unique_name
 from .._internal.parallel import begin
-from ..exceptions import OutputError
 from ..layer import archive
 from ..layer import manifest as manifests
 from ..layer.findings import UNLISTED
 from ..layer.manifest import LayerManifest
 from ..layer.size import NEARLY_FULL, nearly_full
 from .inputs import build_sources, find_inputs, needs_work_folder
+from .work_folder import work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,16 +23,8 @@ if TYPE_CHECKING:
 
     from ..config.layer import Member
     from ..layer.findings import Finding
-    from ..layout import LayerPathLayout
     from ..wheels.wheel import Wheel
     from .inputs import BuildContext, BuildInputs
-
-# Of the work folder: git leaves it alone, and so does whoever copies or archives a folder around
-# it (https://bford.info/cachedir).
-_MARKS = {
-    ".gitignore": "*\n",
-    "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n",
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +99,7 @@ def _find_inputs(context: BuildContext, member: Member, stack: ExitStack) -> Bui
     """Return the inputs; what is made for them on the way is there until `stack` is left."""
     selection = context.resolver.selection(member.config, member.target)
     if needs_work_folder(selection, member):
-        stack.enter_context(_work_folder(context.layout))
+        stack.enter_context(work_folder(context.layout))
     return find_inputs(context, member, selection)
 
 
@@ -189,37 +181,6 @@ def _current(built: LayerManifest, inputs: BuildInputs) -> LayerManifest | None:
         return None
     others = tuple(each for each in built.findings if each.code != NEARLY_FULL)
     return replace(built, findings=(*others, *nearly_full(built.unpacked_size, largest)))
-
-
-@contextmanager
-def _work_folder(layout: LayerPathLayout) -> Iterator[None]:
-    """Make an empty folder for what is made on the way, and remove it at the end."""
-    with ExitStack() as stack:
-        try:
-            _make_work_folder(layout, stack)
-        except OSError as error:
-            raise OutputError(f"{layout.dir_artifacts} can't be made: {error.strerror}") from error
-        yield
-
-
-def _make_work_folder(layout: LayerPathLayout, stack: ExitStack) -> None:
-    stack.callback(_remove_empty, layout.dir_artifacts)
-    layout.dir_build_lambda.mkdir(parents=True, exist_ok=True)
-    for name, text in _MARKS.items():
-        mark = layout.dir_build_lambda / name
-        if not mark.exists() or mark.read_text(encoding="utf-8") != text:
-            mark.write_text(text, encoding="utf-8")
-    while not layout.dir_work.exists():
-        layout.dir_artifacts.mkdir(parents=True, exist_ok=True)
-        # Another build that ends may remove the folder as long as it is empty.
-        with suppress(FileNotFoundError):
-            stack.enter_context(owned(layout.dir_work))
-            layout.dir_work.mkdir()
-
-
-def _remove_empty(folder: Path) -> None:
-    with suppress(OSError):
-        folder.rmdir()
 
 
 class _Clock:

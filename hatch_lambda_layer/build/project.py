@@ -73,7 +73,7 @@ class ProjectBuild:
             console=self.console,
             cache=self.cache,
             access=access,
-            resolver=Resolver(self.layout, self.cache.store, self.console, access),
+            resolver=Resolver(self.layout, self.cache, self.console, access),
             project_wheel=self.project_wheel,
         )
 

@@ -1,7 +1,7 @@
 """Credentials for private indexes: where they are looked for, and in which order.
 
 Environment variables, netrc, a keyring, AWS CodeArtifact: the first that has them counts. They are
-written nowhere but to the environment or the netrc of a child process, see `index_access`.
+written nowhere but to the environment of a child process, see `auth`.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 # A wheel requires what the lockfile does not have.
 UNLISTED = "unlisted"
+# The release of the kernel, which is unknown, decides whether a wheel requires something.
+UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

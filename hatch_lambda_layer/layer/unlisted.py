@@ -11,7 +11,7 @@ from ..exceptions import LockfileError
 from ..lockfiles.markers import is_undecided
 from ..targets.families import families
 from .dependency_graph import canonical
-from .findings import UNLISTED, Finding
+from .findings import UNDECIDED, UNLISTED, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -32,6 +32,8 @@ def check_listed(
 ) -> list[Finding]:
     """Return a finding for each requirement that `lock` does not have, in that version.
 
+    And for each of which only the kernel decides.
+
     `own` are wheels that the lock is not about, `allowed` names and families that may be missing.
     Raises `LockfileError` where such requirements are an error to `lock`.
     """
@@ -48,6 +50,7 @@ def check_listed(
         elif name not in allowed:
             lines.append(f"{needs}, and `{name}` is not listed")
     lines = sorted(dict.fromkeys(lines))
+    undecided = sorted(dict.fromkeys(_undecided(by_name, own, allowed, target)))
     if lines and lock.unlisted == "error":
         raise LockfileError(
             f"Lockfile `{lock.path}` lacks what its packages require on {target.id}:\n"
@@ -55,7 +58,33 @@ def check_listed(
             hint=f"lock all of it, as with `{lock.command}`; what the layer need not have can be "
             "named in `allow-missing`, and PIP_NO_DEPS=1 takes the files as they are",
         )
-    return [Finding(code=UNLISTED, message=line) for line in lines]
+    return [
+        *(Finding(code=UNLISTED, message=line) for line in lines),
+        *(Finding(code=UNDECIDED, message=line) for line in undecided),
+    ]
+
+
+def _undecided(
+    by_name: Mapping[str, Wheel], own: Collection[str], allowed: Collection[str], target: Target
+) -> Iterator[str]:
+    """Yield a sentence for each requirement that only the kernel decides, and that is left out."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    environment = {key: str(value) for key, value in target.marker_environment().items()}
+    environment["extra"] = ""
+    for wheel in (wheel for name, wheel in by_name.items() if name not in own):
+        for text in (each for each in wheel.requires_dist if "platform_" in each):
+            try:
+                requirement = Requirement(text)
+                is_open = is_undecided(str(requirement.marker or ""), environment)
+            except (InvalidRequirement, ValueError, LookupError):
+                continue
+            (name,) = canonical([requirement.name])
+            if is_open and name not in by_name and name not in allowed:
+                yield (
+                    f"{wheel.name} {wheel.version} requires `{text}`, and the kernel decides that, "
+                    f"which AWS chooses and changes: `{name}` is left out"
+                )
 
 
 def _needed(

@@ -13,7 +13,7 @@ from ..exceptions import LockfileError
 from ..index.auth import IndexAccess
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from packaging.pylock import Pylock
@@ -22,14 +22,19 @@ if TYPE_CHECKING:
     from ..targets.target import Target
 
 
+# The name in a lock of a source whose own name is not known before it is built.
+UNNAMED = "unnamed-source"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LockRequest:
     """The parts of a lockfile that are wanted beside the project's own dependencies.
 
     `lockfile` is the path of the lockfile, relative to the project, where it is not to be looked
     for. `requirements` are the files that `pip` reads, relative to the project; empty means
-    `requirements.txt`. With `build`, the tool may run build backends to read what a source
-    requires. `access` is for tools that ask indexes; equal requests may differ in it.
+    `requirements.txt`. `build` is whether sources may be built to read what they require:
+    `read_source` does it, and returns the METADATA of the one source that a lock has. `access` is
+    for asking indexes; equal requests may differ in these two.
     """
 
     layout: LayerPathLayout
@@ -38,6 +43,7 @@ class LockRequest:
     lockfile: str | None = None
     requirements: tuple[str, ...] = ()
     build: bool = False
+    read_source: Callable[[Lock], bytes] | None = field(default=None, compare=False, repr=False)
     access: IndexAccess = field(default_factory=IndexAccess, compare=False, repr=False)
 
 

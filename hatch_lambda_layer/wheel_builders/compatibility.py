@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..exceptions import BuildError
+from ..lockfiles.protocol import UNNAMED
 from ..targets.elf import MAGIC, ElfError, ElfFile, misfits, read_elf
 from ..wheels.wheel import read_member
 from .sources import title
@@ -40,9 +41,9 @@ def fits_by_tag(wheel: Wheel, target: Target) -> bool:
 def check_identity(wheel: Wheel, source: LockedSource) -> None:
     """Raise `BuildError` unless the wheel has the name and the version that are locked.
 
-    No lockfile names those of the project itself.
+    No lockfile names those of the project itself, nor those of a source that nobody has read yet.
     """
-    if source.kind == "project":
+    if source.kind == "project" or source.name == UNNAMED:
         return
     from packaging.utils import canonicalize_name
     from packaging.version import Version

@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._internal.process import redact
 from ..exceptions import BuildError, DownloadError
+from ..lockfiles.protocol import UNNAMED
 from ..wheels.digest import check_sha256
 from ..wheels.location import local_path
 from . import folders
@@ -25,6 +27,8 @@ def title(source: LockedSource) -> str:
     """Return the words for a source: its package and its kind."""
     if source.kind == "project":
         return f"the project `{source.name}`"
+    if source.name == UNNAMED:
+        return f"the {_KINDS[source.kind]} {redact(source.location)}"
     package = f"{source.name} {source.version or ''}".rstrip()
     return f"package `{package}` (from its {_KINDS[source.kind]})"
 
@@ -78,7 +82,8 @@ def obtain(
     if source.kind in _FOLDERS:
         return _copied(Path(source.location) / (source.subdirectory or ""), tree, deadline)
     if source.kind == "vcs":
-        git.check_out(source.location, source.commit or "", tree, named, deadline)
+        url = access.url_with_credentials(source.location) if access else source.location
+        git.check_out(url, source.commit or "", tree, named, deadline)
         return inside(tree, source.subdirectory, named)
     archive = folder / "archive"
     _fetch(source, archive, access)

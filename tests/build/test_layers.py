@@ -31,6 +31,7 @@ RUNTIME = 'runtimes = ["python3.13"]\n'
 # For each key two values, of which one is the table's and the other a layer's.
 VALUES = {
     "tool": ('"uv"', '"pylock"'),
+    "lockfile": ('"../uv.lock"', '"../pylock.toml"'),
     "requirements": ('["a.txt"]', '["b.txt", "c.txt"]'),
     "runtimes": ('["python3.13", "python3.12"]', '["python3.11"]'),
     "python-full-version": ('["3.13.11"]', '["3.12.12", "3.13.12"]'),
@@ -50,6 +51,7 @@ VALUES = {
 }
 WRONG = {
     "tool": '"npm"',
+    "lockfile": "5",
     "requirements": '"a.txt"',
     "runtimes": '"python3.13"',
     "python-full-version": '"3.13.1"',

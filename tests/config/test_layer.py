@@ -455,7 +455,7 @@ TABLE = b"[tool.lambda-layer]\n"
         (b"# \xff\n" + TABLE, ["pyproject.toml is not UTF-8", "position 2"]),
         (b"[project]", ["`tool.lambda-layer` is missing", 'runtimes = ["python']),
         (TABLE + EVERYTHING_WRONG.encode(), ["'npm'", "'ruby3.3'", "'vax'", "'1 TB'", "bytecode"]),
-        (None, ["pyproject.toml can't be read", "No such file"]),
+        (None, ["has no pyproject.toml", "`--runtime python3."]),
     ],
     ids=["malformed", "no text", "no table", "everything wrong", "no file"],
 )

@@ -6,19 +6,18 @@ for those that have one of the hashes.
 
 from __future__ import annotations
 
-import hashlib
-import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..._internal.scratch import scratch_folder
 from ...exceptions import LockfileError, SelectionError
 from ..pylock_text import SDIST_SUFFIXES, render, without_credentials
-from .pins import local_path, read_pins
+from .files import digests
+from .lines import name_and_version, relative_place
+from .pins import read_pins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from packaging.version import Version
 
@@ -27,10 +26,6 @@ if TYPE_CHECKING:
     from .pins import Pin
     from .places import Found, Listed, Places
     from .requirements import RequirementsFiles
-
-# More than any wheel or source that Lambda could use.
-_LARGEST = 2 << 30
-_CHUNK = 1 << 20
 
 
 class HashedLock(NamedTuple):
@@ -139,7 +134,7 @@ class HashedRequirements:
             # Most files of a page are of other releases; to read their names takes long.
             if sha256 and not is_listed and all(h.startswith("sha256:") for h in pin.hashes):
                 continue
-            read = _name_and_version(each.link.filename, pin.name)
+            read = name_and_version(each.link.filename, pin.name)
             if read is None or each.link.filename in seen:
                 continue
             version, is_wheel = read
@@ -200,7 +195,7 @@ class HashedRequirements:
         )
 
     def _is_of(self, pin: Pin, listed: Listed) -> bool:
-        read = _name_and_version(listed.link.filename, pin.name)
+        read = name_and_version(listed.link.filename, pin.name)
         if read is None or pin.specifier is None:
             return False
         return pin.specifier.contains(read[0], prereleases=True)
@@ -235,11 +230,11 @@ class HashedRequirements:
                 f"{', '.join(sorted(pin.hashes))}"
             )
         filename = place.rpartition("/")[2]
-        read = _name_and_version(filename, pin.name)
+        read = name_and_version(filename, pin.name)
         return {
             "version": str(read[0]) if read else None,
             "archive": {
-                **_place(place, self.files.root),
+                **relative_place(place, self.files.root),
                 "hashes": {"sha256": sha256},
                 "subdirectory": pin.subdirectory,
             },
@@ -247,21 +242,12 @@ class HashedRequirements:
 
     def _measured(self, place: str, pin: Pin) -> str | None:
         """Return the sha256 of a file that has one of the hashes, `None` for another one."""
-        with scratch_folder() as folder, (folder / "file").open("w+b") as file:
-            if place.startswith(("http://", "https://")):
-                self.places.downloader().fetch(
-                    place, file, largest=_LARGEST, index=None, moved=lambda _: None
-                )
-                found = _digests(file)
-            else:
-                path = Path(local_path(place) if place.startswith("file:") else place)
-                try:
-                    with path.open("rb") as local:
-                        found = _digests(local)
-                except OSError as error:
-                    raise _NoFileError(
-                        f"`{pin.text}` ({pin.where}): {path} can't be read: {error.strerror}"
-                    ) from error
+        try:
+            found = digests(place, self.places)
+        except OSError as error:
+            raise _NoFileError(
+                f"`{pin.text}` ({pin.where}): {place} can't be read: {error.strerror}"
+            ) from error
         return found["sha256"] if pin.hashes & {f"{k}:{v}" for k, v in found.items()} else None
 
 
@@ -280,45 +266,4 @@ def _required(pin: Pin) -> str:
 
 def _entry(file: _File, root: Path) -> dict[str, Any]:
     place = without_credentials(file.listed.link.url)
-    return {"name": file.name, **_place(place, root), "hashes": {"sha256": file.sha256}}
-
-
-def _place(place: str, root: Path) -> dict[str, str]:
-    """Return the key `url`, or `path` relative to the project, the same wherever that is."""
-    if place.startswith(("http://", "https://")):
-        return {"url": place}
-    path = local_path(place) if place.startswith("file:") else place
-    try:
-        path = os.path.relpath(path, root)
-    except ValueError:  # another drive of Windows
-        return {"path": path}
-    return {"path": path.replace(os.sep, "/")}
-
-
-def _name_and_version(filename: str, name: str) -> tuple[Version, bool] | None:
-    """Return the version of a file of the package `name`, and whether it is a wheel."""
-    from packaging.utils import canonicalize_name, parse_wheel_filename
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        if filename.endswith(".whl"):
-            found, version, *_ = parse_wheel_filename(filename)
-            return (version, True) if found == name else None
-        suffix = next((each for each in SDIST_SUFFIXES if filename.endswith(each)), None)
-        stem = filename.removesuffix(suffix or "")
-        # Old sources have names with dashes, so the name itself says where the version begins.
-        for end in (n for n, character in enumerate(stem) if character == "-"):
-            if suffix and canonicalize_name(stem[:end]) == name:
-                return Version(stem[end + 1 :]), False
-    except (ValueError, InvalidVersion):
-        return None
-    return None
-
-
-def _digests(file: BinaryIO) -> dict[str, str]:
-    found = {name: hashlib.new(name) for name in ("sha256", "sha384", "sha512")}
-    file.seek(0)
-    while chunk := file.read(_CHUNK):
-        for each in found.values():
-            each.update(chunk)
-    return {name: each.hexdigest() for name, each in found.items()}
+    return {"name": file.name, **relative_place(place, root), "hashes": {"sha256": file.sha256}}

@@ -1,4 +1,4 @@
-"""`requirements.txt`: read here where it has hashes, else through pip's installation report."""
+"""`requirements.txt`: read here where it has hashes, else resolved by uv."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..._internal.process import redact
-from ..._internal.scratch import scratch_folder
 from ...exceptions import LockfileError, backticked
-from ..default_index import default_index
 from ..protocol import Lock
 
 if TYPE_CHECKING:
@@ -27,11 +25,9 @@ _SCHEMA = 2
 
 
 class PipLockfile:
-    """Requirements files: with hashes they are a lock, without they are resolved by pip.
+    """Requirements files: with hashes they are a lock, without they are resolved by uv.
 
-    pip resolves as if it ran on the target. To read what a source requires, pip runs its build
-    backend, in an environment without secrets, where the request allows it; else a source is an
-    error.
+    Where a source has to be built for what it requires, the request says whether that is allowed.
     """
 
     tool = "pip"
@@ -66,28 +62,19 @@ class PipLockfile:
         return [path] if path.is_file() else []
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:
-        """Read files with hashes here; run pip to resolve others, which takes seconds.
+        """Read files with hashes here; have uv resolve others, for which it asks the indexes.
 
-        pip asks the index, which decides what is locked: the lock has a warning. Raises
-        `LockfileError`, `SelectionError`, `DownloadError` and `ToolError`.
+        These decide then what is locked: the lock has a warning. Raises `LambdaLayerError`.
         """
         self._refuse_selection(path, request)
         settings, files = self._settings_and_files(request)
         if _is_read_here(files):
             return self._read_hashed(path, request, target, settings, files)
-        from .call import PipCall
+        from .resolution import resolve
 
+        settings.check(resolving=True)
         names = self._names(request)
-        with scratch_folder() as folder:
-            call = PipCall(
-                root=request.layout.dir_project_root,
-                names=names,
-                target=target,
-                folder=folder,
-                sources=request.build,
-                access=request.access,
-            )
-            text, warnings = call.lock(path.parent)
+        found = resolve(path, request, target, settings, files)
         unfixed = (
             f"There are no hashes in {backticked(names)}: the layer can change although the "
             f"project does not; lock with hashes, as with `{self.command}`"
@@ -95,9 +82,12 @@ class PipLockfile:
         return Lock(
             path=path,
             command=self.command,
-            text=text,
-            warnings=(unfixed, *warnings),
+            text=found.text,
+            folder=files.root,
+            warnings=(unfixed, *found.warnings),
             resolved=True,
+            required=found.required,
+            unlisted="finding",
         )
 
     def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
@@ -126,7 +116,9 @@ class PipLockfile:
     def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:
         """Return the URLs that pip searches, by its settings and the requirements files."""
         settings, files = self._settings_and_files(request)
-        return _indexes(settings, files, path.parent)
+        from .searched import indexes
+
+        return indexes(settings, files, path.parent)
 
     def _read_hashed(
         self,
@@ -136,26 +128,24 @@ class PipLockfile:
         settings: PipSettings,
         files: RequirementsFiles,
     ) -> Lock:
-        from .formats import Formats
         from .hashed import HashedRequirements
         from .places import Places
+        from .searched import find_links, formats, indexes, unreached
 
-        settings.check()
+        settings.check(resolving=False)
         root = request.layout.dir_project_root
-        formats = ("--only-binary", "--no-binary")
-        configured = zip(formats, (settings.only_binary, settings.no_binary), strict=True)
         own = tuple(index.url for index in request.access.own)
-        indexes = tuple(_indexes(settings, files, root)) if files.lines else ()
+        found = tuple(indexes(settings, files, root)) if files.lines else ()
         requirements = HashedRequirements(
             files=files,
             places=Places(
                 root=root,
                 access=request.access,
-                indexes=(*indexes, *own) if indexes else (),
-                pages=tuple(_find_links(settings, files)),
-                unreached=_unreached(settings, files),
+                indexes=(*found, *own) if found else (),
+                pages=tuple(find_links(settings, files)),
+                unreached=unreached(settings, files),
             ),
-            formats=Formats([*configured, *(e[:2] for e in files.options if e[0] in formats)]),
+            formats=formats(settings, files),
             target=target,
             any_python=settings.ignore_requires_python,
         )
@@ -175,6 +165,7 @@ class PipLockfile:
 
     def _settings_and_files(self, request: LockRequest) -> tuple[PipSettings, RequirementsFiles]:
         """Read both; the indexes' credentials and certificates in them count from now on."""
+        from .lines import url_with_credentials
         from .requirements import RequirementsFiles
         from .settings import read_settings
 
@@ -186,8 +177,12 @@ class PipLockfile:
         files.has_hashes |= settings.require_hashes
         urls = [settings.index_url or "", *settings.extra_index_urls, *settings.find_links]
         urls += [value for _, value, _ in files.options]
+        urls += filter(None, (url_with_credentials(each.text) for each in files.lines))
         certificates = {"pip's setting `cert`": settings.cert} if settings.cert else {}
         request.access.learn([each for each in urls if "://" in each], certificates)
+        # What sources need to be built comes from there as well.
+        if settings.index_url and not settings.no_index:
+            request.access.search([settings.index_url, *settings.extra_index_urls])
         return settings, files
 
     def _selects(self, request: LockRequest) -> bool:
@@ -211,34 +206,12 @@ def _is_read_here(files: RequirementsFiles) -> bool:
     return files.has_hashes or not (files.lines or files.problems)
 
 
-def _indexes(settings: PipSettings, files: RequirementsFiles, folder: Path) -> Sequence[str]:
-    """Return the URLs of the indexes that pip searches; empty where it searches none."""
-    if settings.no_index:
-        return []
-    replaced = any(option == "--index-url" for option, *_ in files.options)
-    first = settings.index_url or ("-" if replaced else default_index(folder))
-    return files.indexes([first, *settings.extra_index_urls])
-
-
-def _find_links(settings: PipSettings, files: RequirementsFiles) -> Iterator[str]:
-    """Yield the places of `--find-links`: a URL, or a path, below its file if it is there."""
-    yield from settings.find_links
-    for option, value, folder in files.options:
-        if option == "--find-links":
-            is_here = "://" not in value and os.path.exists(folder / value)  # noqa: PTH110
-            yield str(folder / value) if is_here else value
-
-
-def _unreached(settings: PipSettings, files: RequirementsFiles) -> tuple[str, ...]:
-    named = ("trusted-host" for option, *_ in files.options if option == "--trusted-host")
-    return tuple(dict.fromkeys((*settings.unreached, *named)))
-
-
 def _local_files(settings: PipSettings, files: RequirementsFiles) -> Iterator[list[object]]:
     """Yield what changes when a local file does that the requirements or a page could name."""
-    from .pins import local_path
+    from .lines import local_path
+    from .searched import find_links
 
-    places = [*_find_links(settings, files), *(line.text.partition(";")[0] for line in files.lines)]
+    places = [*find_links(settings, files), *(line.text.partition(";")[0] for line in files.lines)]
     for place in places:
         text = local_path(place) if place.startswith("file:") else place.strip()
         path = files.root / text

@@ -15,7 +15,7 @@ from ..._internal.process import redact
 from ...exceptions import DownloadError
 from ...index.pages import read_links
 from ..pylock_text import without_credentials
-from .pins import local_path
+from .lines import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -87,6 +87,18 @@ class Places:
             self._downloader.append(Downloader(self.access))
         return self._downloader[0]
 
+    def explained(self, error: DownloadError, url: str) -> DownloadError:
+        """Return the error for a URL, with the settings that are not followed and may be why."""
+        if not self.unreached:
+            return error
+        names = ", ".join(f"`{each}`" for each in self.unreached)
+        instead = (
+            f"pip's setting {names} is not followed here: certificates are always checked "
+            "(`cert` and SSL_CERT_FILE name more of them), HTTPS_PROXY names a proxy"
+        )
+        host = urlsplit(url).hostname
+        return DownloadError(error.message, hint=f"{error.hint}; {instead} (for {host})")
+
     def _pages(self, name: str) -> list[_Page]:
         claiming = [each.url for each in self.access.own if self.indexes and each.claims(name)]
         own = {index.url for index in self.access.own}
@@ -114,7 +126,7 @@ class Places:
             try:
                 return downloader.listed(page.url, page.index_url)
             except DownloadError as error:
-                explained = self._explained(error, page.url)
+                explained = self.explained(error, page.url)
                 if page.must:
                     raise explained from error
                 return explained
@@ -146,17 +158,6 @@ class Places:
             return None
         body = path.read_bytes()
         return read_links(path.as_uri(), {"Content-Type": "text/html"}, body)
-
-    def _explained(self, error: DownloadError, url: str) -> DownloadError:
-        if not self.unreached:
-            return error
-        names = ", ".join(f"`{each}`" for each in self.unreached)
-        instead = (
-            f"pip's setting {names} is not followed here: certificates are always checked "
-            "(`cert` and SSL_CERT_FILE name more of them), HTTPS_PROXY names a proxy"
-        )
-        host = urlsplit(url).hostname
-        return DownloadError(error.message, hint=f"{error.hint}; {instead} (for {host})")
 
 
 def _is_remote(url: str) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..._internal.process import redact
 from ..protocol import read_text
+from .lines import needs_no_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -83,7 +84,8 @@ class RequirementsFiles:
         for name in constraints:
             self._read(root, name, name, constraint=True)
         self.is_settled = not self.problems and all(
-            each.hashes or each.constraint for each in self.lines
+            each.hashes or each.constraint or needs_no_hash(each.text, root, editable=each.editable)
+            for each in self.lines
         )
         named = {option for option, *_ in self.options}
         self.has_hashes = "--require-hashes" in named or any(each.hashes for each in self.lines)

@@ -1,8 +1,7 @@
 """pip's settings, read as pip reads them: its configuration files and its variables.
 
-pip's documentation, "Configuration", has the files and their order. With a lock that has hashes,
-few settings can change which file is chosen or whom we trust: those are honoured, or refused by
-name. The rest is ignored.
+pip's documentation, "Configuration", has the files and their order. A setting that can change which
+file is chosen or whom we trust is honoured, or refused by name. The rest is ignored.
 """
 
 from __future__ import annotations
@@ -23,54 +22,43 @@ HONOURED = frozenset(
     {
         *("cert", "constraint", "extra-index-url", "find-links", "ignore-requires-python"),
         *("index-url", "pypi-url", "no-binary", "no-deps", "no-dependencies", "no-index"),
-        *("no-require-hashes", "only-binary", "require-hashes"),
+        *("no-require-hashes", "only-binary", "pre", "prefer-binary", "require-hashes"),
     }
 )
 # They could change which file is chosen, in a way that is not followed here.
 REFUSED = frozenset({"only-dependencies", "only-deps", "uploaded-prior-to"})
-# Where there are hashes, these settings change neither the files nor whom we trust: they are about
-# how pip installs, prints and waits, or about what a pin and a hash have decided already. Files,
-# Python and platform are those of the layer. A host of `trusted-host` is not trusted.
+# The same, but only where there are no hashes and versions are still to be chosen.
+UNRESOLVABLE = frozenset({"all-releases", "ignore-requires-python", "only-final"})
+# These settings change neither the files nor whom we trust: they are about how pip installs, prints
+# and waits. Files, Python and platform are those of the layer. A host of `trusted-host` is not
+# trusted. Wheels go before sources, as with `prefer-binary`, in any case.
 IGNORED = frozenset(
     {
-        *("abi", "all-releases", "break-system-packages", "build-constraint", "cache-dir"),
-        *(
-            "check-build-dependencies",
-            "client-cert",
-            "compile",
-            "config-settings",
-            "config-setting",
-        ),
-        *("debug", "disable-pip-version-check", "dry-run", "editable", "exists-action"),
-        *("force-reinstall", "global-option", "group", "help", "ignore-installed"),
-        *("implementation", "isolated", "isolated-mode", "keyring-provider", "log", "log-file"),
-        *("local-log", "no-build-isolation", "build-isolation", "no-cache-dir", "no-clean"),
-        *("no-color", "no-compile", "no-input", "no-python-version-warning", "no-use-pep517"),
-        *(
-            "no-proxy-env",
-            "refresh-package",
-            "no-user",
-            "no-warn-conflicts",
-            "no-warn-script-location",
-            "only-final",
-            "path",
-        ),
-        *("platform", "pre", "prefer-binary", "prefix", "progress-bar", "proxy", "python"),
-        *("python-version", "quiet", "report", "require-virtualenv", "require-venv"),
-        *("requirement", "requirements-from-script", "resume-retries", "retries", "root"),
-        *("root-user-action", "source", "source-dir", "source-directory", "src", "target"),
-        *("timeout", "default-timeout", "trusted-host", "upgrade", "upgrade-strategy"),
-        *("use-deprecated", "use-feature", "use-pep517", "user", "verbose", "version"),
+        *("abi", "break-system-packages", "build-constraint", "build-isolation", "cache-dir"),
+        *("check-build-dependencies", "client-cert", "compile", "config-setting"),
+        *("config-settings", "debug", "default-timeout", "disable-pip-version-check", "dry-run"),
+        *("editable", "exists-action", "force-reinstall", "global-option", "group", "help"),
+        *("ignore-installed", "implementation", "isolated", "isolated-mode", "keyring-provider"),
+        *("local-log", "log", "log-file", "no-build-isolation", "no-cache-dir", "no-clean"),
+        *("no-color", "no-compile", "no-input", "no-proxy-env", "no-python-version-warning"),
+        *("no-use-pep517", "no-user", "no-warn-conflicts", "no-warn-script-location", "path"),
+        *("platform", "prefix", "progress-bar", "proxy", "python", "python-version", "quiet"),
+        *("refresh-package", "report", "require-venv", "require-virtualenv", "requirement"),
+        *("requirements-from-script", "resume-retries", "retries", "root", "root-user-action"),
+        *("source", "source-dir", "source-directory", "src", "target", "timeout"),
+        *("trusted-host", "upgrade", "upgrade-strategy", "use-deprecated", "use-feature"),
+        *("use-pep517", "user", "verbose", "version"),
     }
 )
 # Those of an ignored setting that can keep us from reaching an index.
 _REACHING = ("client-cert", "proxy", "trusted-host")
+_OFF = (None, "0", "false", "no", "off", "n", "f")
 _TRUE = ("1", "true", "yes", "on", "y", "t")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PipSettings:
-    """The settings that count where requirements have hashes; URLs may have credentials.
+    """The settings that count; URLs may have credentials.
 
     `index_url` is `None` where none is configured. `unreached` are settings that are not followed
     and can keep an index from being reached.
@@ -87,15 +75,23 @@ class PipSettings:
     require_hashes: bool = False
     no_require_hashes: bool = False
     no_deps: bool = False
+    pre: bool = False
     ignore_requires_python: bool = False
     unreached: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    unresolvable: tuple[str, ...] = ()
 
-    def check(self) -> None:
-        """Raise `LockfileError` for settings that would have to be followed, and are not."""
-        if self.refused:
+    def check(self, *, resolving: bool) -> None:
+        """Raise `LockfileError` for settings that would have to be followed, and are not.
+
+        `resolving` is whether versions are still to be chosen.
+        """
+        refused = [*self.refused, *(self.unresolvable if resolving else ())]
+        if resolving and ":all:" in self.no_binary.split(","):
+            refused.append("no-binary :all:")
+        if refused:
             raise LockfileError(
-                f"pip's setting {backticked(self.refused)} is not followed here, and could change "
+                f"pip's setting {backticked(refused)} is not followed here, and could change "
                 "which files are chosen",
                 hint="unset it, or remove it from pip's configuration, for the build of the layer",
             )
@@ -136,9 +132,11 @@ def read_settings(environment: Mapping[str, str]) -> PipSettings:
         require_hashes=is_on("require-hashes"),
         no_require_hashes=is_on("no-require-hashes"),
         no_deps=is_on("no-deps", "no-dependencies"),
+        pre=is_on("pre"),
         ignore_requires_python=is_on("ignore-requires-python"),
         unreached=tuple(key for key in _REACHING if key in found),
         refused=tuple(sorted(REFUSED & found.keys())),
+        unresolvable=tuple(sorted(each for each in UNRESOLVABLE if found.get(each) not in _OFF)),
     )
 
 

@@ -252,6 +252,26 @@ def test_a_wheel_that_requires_what_the_files_lack_is_an_error_with_its_name(
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("kind", ["with hashes", "without hashes"])
+def test_a_requirement_that_the_kernel_decides_is_a_finding_that_names_it(
+    project: PipProject, index: IndexServer, tmp_path: Path, kind: str
+) -> None:
+    marker = "platform_release >= '5'"
+    if "kernel-1.0-py3-none-any.whl" not in index.files:
+        index.add(spec("kernel", requires_dist=[f"gamma ; {marker}"]))
+    project.write(TABLE, "pyproject.toml")
+    lines = hashed(index, "kernel-1.0-py3-none-any.whl")
+    project.write(lines if kind == "with hashes" else "kernel\n")
+    done = build(project, HATCH_LAMBDA_LAYER_CACHE_DIR=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((project.root / "dist" / "layer.json").read_text())
+    (finding,) = manifest["findings"]
+    assert finding["code"] == "undecided"
+    assert f"kernel 1.0 requires `gamma ; {marker}`" in finding["message"]
+    assert "`gamma` is left out" in finding["message"]
+    assert "`gamma` is left out" in " ".join(done.stderr.split())
+
+
 def test_the_extra_that_a_line_asks_for_must_be_listed_as_well(
     project: PipProject, index: IndexServer, tmp_path: Path
 ) -> None:

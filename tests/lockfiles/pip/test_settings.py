@@ -15,7 +15,13 @@ from hatch_lambda_layer.index.auth import IndexAccess
 from hatch_lambda_layer.index.download import Downloader
 from hatch_lambda_layer.lockfiles.pip.formats import Formats
 from hatch_lambda_layer.lockfiles.pip.lockfile import PipLockfile
-from hatch_lambda_layer.lockfiles.pip.settings import HONOURED, IGNORED, REFUSED, read_settings
+from hatch_lambda_layer.lockfiles.pip.settings import (
+    HONOURED,
+    IGNORED,
+    REFUSED,
+    UNRESOLVABLE,
+    read_settings,
+)
 from hatch_lambda_layer.wheels.selection import select
 from tests.support.certificates import make_ca
 from tests.support.index_server import IndexServer
@@ -106,9 +112,10 @@ def test_every_option_of_pip_is_followed_refused_or_known_to_make_no_difference(
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     options = {name.removeprefix("--") for name in said.stdout.split()}
     assert len(options) > 60
-    assert options - HONOURED - REFUSED - IGNORED == set()
+    assert options - HONOURED - REFUSED - UNRESOLVABLE - IGNORED == set()
     assert not HONOURED & IGNORED
-    assert not REFUSED & (HONOURED | IGNORED)
+    assert not (REFUSED | UNRESOLVABLE) & IGNORED
+    assert not REFUSED & HONOURED
 
 
 def test_a_setting_that_could_change_the_file_and_is_not_followed_is_an_error_that_names_it(
