@@ -44,6 +44,7 @@ class Resolver:
         self._console = console
         self._access = access
         self._locks: dict[tuple[object, ...], Lock] = {}
+        self._told: set[str] = set()
 
     def selection(self, config: LayerConfig, target: Target) -> Selection:
         """Return what the lockfile selects for a layer on a target.
@@ -72,7 +73,7 @@ class Resolver:
         request = replace(
             self._request(config), read_source=partial(self._sources.metadata, config, target)
         )
-        lockfile, path, request = find_lockfile(config.tool, request)
+        lockfile, path, request = find_lockfile(config.tool, request, self._tell_once)
         key = (path, request, target if lockfile.per_target else None)
         if key not in self._locks:
             self._locks[key] = self._read(lockfile, path, request, target)
@@ -82,7 +83,7 @@ class Resolver:
 
     def find(self, config: LayerConfig) -> FoundLockfile:
         """Return the lockfile of a layer; raise `LockfileError` where it can't be told which."""
-        return find_lockfile(config.tool, self._request(config))
+        return find_lockfile(config.tool, self._request(config), self._tell_once)
 
     def default_indexes(self, config: LayerConfig) -> Sequence[str]:
         """Return the URLs of the indexes of packages for which the lockfile names none.
@@ -91,6 +92,11 @@ class Resolver:
         """
         lockfile, path, request = self.find(config)
         return lockfile.default_indexes(path, request)
+
+    def _tell_once(self, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            self._console.info(message)
 
     def _request(self, config: LayerConfig) -> LockRequest:
         return LockRequest(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..exceptions import LockfileError, MissingLockfileError, backticked
+from .exports import chosen_by_project, without_exports
 from .foreign import find_foreign, foreign
 from .named import named_path, request_for, tool_of
 from .pdm.lockfile import PdmLockfile
@@ -15,7 +16,7 @@ from .pylock import PylockFile
 from .uv.lockfile import UvLockfile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from .protocol import Lockfile
@@ -36,25 +37,43 @@ class FoundLockfile(NamedTuple):
     request: LockRequest
 
 
-def find_lockfile(tool: str | None, request: LockRequest) -> FoundLockfile:
-    """Return the lockfile that `request` names, else that of `tool`, else the only one there is.
+def find_lockfile(
+    tool: str | None, request: LockRequest, tell: Callable[[str], None] | None = None
+) -> FoundLockfile:
+    """Return the lockfile that `request` names, else that of `tool`, else the project's.
 
-    Raises `MissingLockfileError` where there is none, `LockfileError` where there are several, or
-    where it is one that is not read here.
+    Of several, that is the one of the tool with a table in `pyproject.toml`, or that of which the
+    others are exports; `tell` is called with a sentence on these. Raises `MissingLockfileError`
+    where there is none, `LockfileError` where it can't be told which, or it is not read here.
     """
     if request.lockfile is not None:
         return _named(tool, request, request.lockfile)
+    if tool is None and request.requirements:
+        tool = PipLockfile.tool
     candidates = LOCKFILES.values() if tool is None else [LOCKFILES[tool]]
     found = [(lockfile, path) for lockfile in candidates for path in lockfile.find(request)]
-    root = request.layout.dir_project_root
     if not found:
-        raise _missing(root, list(candidates))
-    if len(found) > 1:
-        raise _ambiguous(root, found)
-    lockfile, path = found[0]
+        raise _missing(request.layout.dir_project_root, list(candidates))
+    lockfile, path = found[0] if len(found) == 1 else _of_several(found, request, tell)
     if error := foreign(path):
         raise error
     return FoundLockfile(lockfile, path, request)
+
+
+def _of_several(
+    found: Sequence[tuple[Lockfile, Path]],
+    request: LockRequest,
+    tell: Callable[[str], None] | None,
+) -> tuple[Lockfile, Path]:
+    if said := chosen_by_project(found, request):
+        return said
+    sources = without_exports(found)
+    if len(sources) != 1:
+        raise _ambiguous(request.layout.dir_project_root, found)
+    if tell:
+        names = backticked(path.name for _, path in found if (_, path) != sources[0])
+        tell(f"Of the lockfiles, `{sources[0][1].name}` is read: all in {names} is in it, too")
+    return sources[0]
 
 
 def _named(tool: str | None, request: LockRequest, name: str) -> FoundLockfile:
