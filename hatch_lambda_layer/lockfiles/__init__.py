@@ -53,7 +53,7 @@ def find_lockfile(
     candidates = LOCKFILES.values() if tool is None else [LOCKFILES[tool]]
     found = [(lockfile, path) for lockfile in candidates for path in lockfile.find(request)]
     if not found:
-        raise _missing(request.layout.dir_project_root, list(candidates))
+        raise _missing(request, list(candidates))
     lockfile, path = found[0] if len(found) == 1 else _of_several(found, request, tell)
     if error := foreign(path):
         raise error
@@ -96,7 +96,22 @@ def _ambiguous(root: Path, found: Sequence[tuple[Lockfile, Path]]) -> LockfileEr
     )
 
 
-def _missing(root: Path, candidates: Sequence[Lockfile]) -> MissingLockfileError:
+def _of_environment(path: Path, name: str) -> LockfileError:
+    return LockfileError(
+        f"`{path}` is the lock of Hatch's environment `{name}`: what the environment has beside "
+        "the project's own dependencies would be in the layer, too",
+        hint=f"if that is right, name it with `lockfile = '{path.name}'` in `[tool.lambda-layer]`; "
+        "`template` in `[tool.hatch.envs.NAME]` with its own name keeps out what the default "
+        "environment has, and `python` names the runtime's",
+    )
+
+
+def _missing(request: LockRequest, candidates: Sequence[Lockfile]) -> LockfileError:
+    pylock = LOCKFILES["pylock"]
+    if isinstance(pylock, PylockFile) and pylock in candidates:
+        for path, name in pylock.of_environments(request):
+            return _of_environment(path, name)
+    root = request.layout.dir_project_root
     elsewhere = "one that is elsewhere can be named with `lockfile` in `[tool.lambda-layer]`"
     if len(candidates) == 1:
         (lockfile,) = candidates
