@@ -187,7 +187,8 @@ def _direct_requirements(context: BuildContext, member: Member) -> Sequence[Requ
 
     pyproject = context.pyproject
     # A lockfile that is named can be that of another project.
-    path = context.resolver.find(config).request.layout.path_pyproject_toml
+    request = context.resolver.find(config).request
+    path = request.layout.path_pyproject_toml
     if path != context.layout.path_pyproject_toml:
         pyproject = read_pyproject(path)
-    return direct_requirements(pyproject, config.groups, config.extras)
+    return direct_requirements(pyproject, request.groups, request.extras, main=request.main)

@@ -101,8 +101,9 @@ class Resolver:
     def _request(self, config: LayerConfig) -> LockRequest:
         return LockRequest(
             layout=self._layout,
-            groups=config.groups,
+            groups=config.only_groups or config.groups,
             extras=config.extras,
+            main=not config.only_groups,
             lockfile=config.lockfile,
             requirements=config.requirements,
             build=config.build != "never",

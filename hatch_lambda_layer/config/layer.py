@@ -30,7 +30,7 @@ DEFAULT_BUILD_TIMEOUT = 600
 BUILD_POLICIES = ("local", "container", "auto", "never")
 _OF_THE_PROJECT = ("layers", "indexes")
 # Keys that say the same thing in two ways: who writes one has replaced what is inherited.
-_ALTERNATIVES = (("lockfile", ("requirements",)),)
+_ALTERNATIVES = (("lockfile", ("requirements",)), ("only-groups", ("groups", "extras")))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +38,8 @@ class LayerConfig:
     """The configuration of one layer, as `[tool.lambda-layer]` has it.
 
     `name` is `None` for the layer of the table itself, `tool` is `None` when the lockfile decides.
-    `lockfile` is a path relative to the project, `None` where a lockfile is looked for.
+    `lockfile` is a path relative to the project, `None` where a lockfile is looked for. With
+    `only_groups`, the layer has these groups alone, not the project's own dependencies.
     `python_full_version` are patch releases, which the `runtimes` have already.
     `prune` holds presets and patterns in their order. `force_include` pairs a path on disk,
     relative to the project, with its path in the layer; with `force_include_outside` it may lie
@@ -55,6 +56,7 @@ class LayerConfig:
     architectures: tuple[Architecture, ...]
     groups: tuple[str, ...]
     extras: tuple[str, ...]
+    only_groups: tuple[str, ...]
     include_project: bool
     exclude: tuple[str, ...]
     allow_missing: tuple[str, ...]
@@ -212,6 +214,7 @@ class _LayerReader(TableReader):
             architectures=self._architectures(),
             groups=self.strings("groups"),
             extras=self.strings("extras"),
+            only_groups=self.strings("only-groups"),
             include_project=self.flag("include-project"),
             exclude=self.strings("exclude"),
             allow_missing=self.strings("allow-missing"),
@@ -227,7 +230,7 @@ class _LayerReader(TableReader):
     def _check_alternatives(self) -> None:
         for one, others in _ALTERNATIVES:
             for other in others:
-                if self.value(one) is not None and self.value(other) is not None:
+                if self.value(one) and self.value(other):
                     self.say(one, f"can't be combined with `{other}`")
 
     def _runtimes(self, patches: Collection[str]) -> tuple[Runtime, ...]:

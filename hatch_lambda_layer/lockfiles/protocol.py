@@ -28,8 +28,9 @@ UNNAMED = "unnamed-source"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LockRequest:
-    """The parts of a lockfile that are wanted beside the project's own dependencies.
+    """The parts of a lockfile that are wanted.
 
+    `main` is whether the project's own dependencies are wanted, beside the groups and extras.
     `lockfile` is the path of the lockfile, relative to the project, where it is not to be looked
     for. `requirements` are the files that `pip` reads, relative to the project; empty means
     `requirements.txt`. `build` is whether sources may be built to read what they require:
@@ -40,6 +41,7 @@ class LockRequest:
     layout: LayerPathLayout
     groups: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
+    main: bool = True
     lockfile: str | None = None
     requirements: tuple[str, ...] = ()
     build: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..exceptions import LockfileError
 from .hatch_environments import environment_of
 from .one_machine import resolved_for
 from .protocol import Lock, read_text
@@ -65,13 +66,22 @@ class PylockFile:
                     "`uv export` lock for all machines"
                 )
                 lock = replace(lock, warnings=(warning,))
-        if not request.groups and not request.extras:
+        if request.main and not request.groups and not request.extras:
             return lock
         pylock = lock.parse()
         where = f"Lockfile `{path}`"
         groups = match_names("group", request.groups, pylock.dependency_groups or (), where)
         extras = match_names("extra", request.extras, pylock.extras or (), where)
         defaults = pylock.default_groups or ()
+        if not request.main:
+            if not defaults:
+                raise LockfileError(
+                    f"{where} has no default groups: nothing in it tells the project's own "
+                    "dependencies from those of groups, so `only-groups` can't leave them out",
+                    hint="lock the groups alone, as with `uv export --only-group NAME --format "
+                    "pylock.toml -o pylock.NAME.toml`, and name that with `lockfile`",
+                )
+            return replace(lock, groups=groups)
         return replace(lock, groups=tuple(dict.fromkeys((*defaults, *groups))), extras=extras)
 
     def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002

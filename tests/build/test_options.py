@@ -114,6 +114,23 @@ def test_option_extras_adds_an_extra(project: Project) -> None:
     assert packages(project) == ["alpha", "beta"]
 
 
+def test_option_only_groups_leaves_out_the_dependencies_of_the_project(project: Project) -> None:
+    lock_choices(project, "'more' in dependency_groups")
+    project.configure(only_groups=["more"])
+    with pytest.raises(LockfileError, match="has no default groups"):
+        project.build()
+    text = project.lockfile.read_text(encoding="utf-8")
+    text = text.replace(
+        'name = "alpha"', 'name = "alpha"\nmarker = "\'own\' in dependency_groups"', 1
+    )
+    text = text.replace('dependency-groups = ["more"]', 'dependency-groups = ["more", "own"]')
+    text = text.replace("created-by", 'default-groups = ["own"]\ncreated-by', 1)
+    project.lockfile.write_text(text, encoding="utf-8")
+    assert packages(project) == ["beta"]
+    project.configure(only_groups=[], groups=["more"])
+    assert packages(project) == ["alpha", "beta"]
+
+
 def lock_choices(project: Project, marker: str) -> None:
     """Lock `beta` for a group or an extra only."""
     project.index.add(BETA)

@@ -32,6 +32,7 @@ KEYS = {
     "architectures",
     "groups",
     "extras",
+    "only-groups",
     "include-project",
     "exclude",
     "allow-missing",
@@ -78,6 +79,7 @@ def test_only_the_runtime_has_to_be_named() -> None:
         architectures=(Architecture.X86_64,),
         groups=(),
         extras=(),
+        only_groups=(),
         include_project=False,
         exclude=(),
         allow_missing=(),
@@ -147,6 +149,26 @@ def test_lockfile_takes_the_place_of_requirements_and_the_other_way_round() -> N
     overrides = {"requirements": ["b.txt"]}
     pyproject = tomllib.loads(f"[tool.lambda-layer]\n{table}")
     assert Matrix.from_pyproject(pyproject, overrides).layers[0].lockfile is None
+
+
+def test_only_groups_takes_the_place_of_groups_and_extras() -> None:
+    table = RUNTIME + 'only-groups = ["reports"]\n'
+    assert read(table).only_groups == ("reports",)
+    assert problems(table + 'groups = ["a"]\nextras = ["b"]\n') == (
+        "Field `tool.lambda-layer.only-groups` can't be combined with `groups`",
+        "Field `tool.lambda-layer.only-groups` can't be combined with `extras`",
+    )
+    layers = matrix(
+        f'{RUNTIME}groups = ["a"]\nextras = ["b"]\n[tool.lambda-layer.layers]\n'
+        'reports.only-groups = ["reports"]\nother.extras = ["c"]\n'
+    ).layers
+    assert [(each.groups, each.extras, each.only_groups) for each in layers] == [
+        (("a",), ("b",), ()),
+        ((), (), ("reports",)),
+        (("a",), ("c",), ()),
+    ]
+    (_, layer) = matrix(f'{table}[tool.lambda-layer.layers]\na.groups = ["a"]\n').layers
+    assert (layer.groups, layer.only_groups) == (("a",), ())
 
 
 def test_the_matrix_is_each_runtime_on_each_architecture_in_their_order() -> None:

@@ -66,7 +66,7 @@ class UvLockfile:
         except (OSError, LockfileError):
             return None  # reading the lock says what is wrong
         root = normal(path.parent)
-        facts = [_SCHEMA, _uv(), _hash(text), request.groups, request.extras]
+        facts = [_SCHEMA, _uv(), _hash(text), request.groups, request.extras, request.main]
         facts += [_relative(normal(project), root)]
         facts += sorted([_relative(each, root), _digest(each)] for each in paths)
         return _hash(json.dumps(facts).encode())
