@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from .._internal.ownership import owned, sweep, unique_name
 from .._internal.parallel import begin
 from ..exceptions import OutputError
+from ..findings.codes import NEARLY_FULL
 from ..layer import archive
 from ..layer import manifest as manifests
 from ..layer.manifest import LayerManifest
-from ..layer.size import NEARLY_FULL, nearly_full
+from ..layer.size import nearly_full
 from .inputs import build_sources, find_inputs, needs_work_folder
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..config.layer import Member
-    from ..layer.findings import Finding
+    from ..findings import Finding
     from ..layout import LayerPathLayout
     from ..wheels.wheel import Wheel
     from .inputs import BuildContext, BuildInputs
@@ -126,8 +127,9 @@ def _rebuild(
         wheels, excluded = _exclude(wheels, inputs)
     with clock.stage("compose"):
         pack = context.layout.path_included_pack
-        tree, findings = compose(wheels, inputs.included, pack, target, config.prune)
-        findings = [*excluded, *findings, *check_size(tree, wheels, config.max_size)]
+        tree, composed = compose(wheels, inputs.included, pack, target, config.prune)
+        sizes = check_size(tree, wheels, config.max_size, config.function_size)
+        findings = config.findings.checked([*excluded, *composed, *sizes])
     with clock.stage("write"):
         written = archive.write_archive(tree, zip_path, inputs.date)
     return manifests.describe(inputs.member, inputs.digest, tree, wheels, written, findings)
@@ -162,13 +164,14 @@ def _exclude(
 def _current(built: LayerManifest, inputs: BuildInputs) -> LayerManifest | None:
     """Return the manifest of a layer that is up to date, or `None`.
 
-    The limit of the size is not an input: it changes what is said of the layer, not the layer.
+    The limits of the size are not an input: they change what is said of the layer, not the layer.
     """
-    largest = inputs.member.config.max_size
-    if built.input_digest != inputs.digest or built.unpacked_size > largest:
+    config = inputs.member.config
+    if built.input_digest != inputs.digest or built.unpacked_size > config.max_size:
         return None
-    others = tuple(each for each in built.findings if each.code != NEARLY_FULL)
-    return replace(built, findings=(*others, *nearly_full(built.unpacked_size, largest)))
+    others = (each for each in built.findings if each.code != NEARLY_FULL.id)
+    sizes = nearly_full(built.unpacked_size, config.max_size, config.function_size)
+    return replace(built, findings=config.findings.checked([*others, *sizes]))
 
 
 @contextmanager

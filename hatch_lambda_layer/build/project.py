@@ -102,7 +102,10 @@ class ProjectBuild:
             self.console.info(report.layer_table(built.manifest))
         self.console.info(report.layer_totals(built.manifest))
         for finding in built.manifest.findings:
-            self.console.warning(finding.message)
+            if finding.is_note:
+                self.console.detail(str(finding))
+            else:
+                self.console.warning(finding.text)
         self.console.info(
             report.stage_times(built.seconds)
             if built.rebuilt

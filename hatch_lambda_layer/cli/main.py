@@ -139,7 +139,7 @@ def show(layer: Path) -> None:
         click.echo(f"content digest: {manifest.content_digest}")
         click.echo(f"code sha256: {manifest.code_sha256}")
         for finding in manifest.findings:
-            click.echo(safe(f"warning: {finding.message}"))
+            click.echo(safe(str(finding)))
         if not manifest.describes(layer):
             raise LambdaLayerError(
                 f"{layer} is not the zip that {manifest_path.name} was written for",

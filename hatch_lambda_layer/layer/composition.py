@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .findings import Finding
+from ..findings import codes
 from .placement import place
 from .tree import LayerTree
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ..findings import Finding
     from ..targets.target import Target
     from ..wheels.wheel import Wheel
     from .inclusion import IncludedFile
@@ -36,7 +37,7 @@ def compose(
     for wheel in wheels:
         placed, left_out = place(wheel, target)
         entries += placed
-        findings += [Finding(code="left-out", message=note) for note in left_out]
+        findings += left_out
     if included:
         from .inclusion import pack
 
@@ -46,8 +47,8 @@ def compose(
     if patterns:
         from .pruning import prune
 
-        tree, warnings = prune(tree, patterns, _stub_readers(wheels))
-        findings += [Finding(code="prune", message=warning) for warning in warnings]
+        tree, useless = prune(tree, patterns, _stub_readers(wheels))
+        findings += [codes.UNUSED_PATTERN.finding("prune", warning) for warning in useless]
     return tree.settled(), findings
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hatch_lambda_layer.layer.findings import Finding
+    from hatch_lambda_layer.findings import Finding
     from hatch_lambda_layer.layer.tree import LayerTree
 
 TARGET = Target(runtimes()["python3.13"], Architecture.X86_64)
@@ -54,7 +54,7 @@ def test_what_stays_out_and_what_matches_nothing_is_told(tmp_path: Path) -> None
     spec = WheelSpec(name="demo").with_files(Member("demo-1.0.data/headers/demo.h", b"\n"))
     tree, findings = composed(tmp_path, spec, prune=["*.md", "__init__.py", "stub"])
     assert [entry.path.rpartition("/")[2] for entry in tree] == ["METADATA", "RECORD", "WHEEL"]
-    assert [each.code for each in findings] == ["left-out", "prune", "prune"]
+    assert [each.code for each in findings] == ["HLL017", "HLL030", "HLL030"]
     assert "demo 1.0: its headers" in findings[0].message
     assert "'*.md' matches nothing" in findings[1].message
     assert "did you mean the preset `stubs`?" in findings[2].message
