@@ -95,6 +95,12 @@ class BuildInputs:
         wheels = [(locked.name, locked.sha256) for locked in self.selection.wheels]
         return frozenset([*wheels, *(self.sources.digests() if self.sources else ())])
 
+    @property
+    def built_names(self) -> frozenset[str]:
+        """The names of the distributions that are built here, not fetched as wheels."""
+        names = [str(each.name) for each in self.selection.sources]
+        return frozenset([*names, *([self.project.name] if self.project else [])])
+
 
 def needs_work_folder(selection: Selection, member: Member) -> bool:
     """Return whether something is made on the way to the layer."""

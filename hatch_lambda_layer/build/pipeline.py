@@ -115,6 +115,8 @@ def _rebuild(
     context: BuildContext, inputs: BuildInputs, zip_path: Path, clock: _Clock
 ) -> LayerManifest:
     # Imported here: a build that has nothing to do must not wait for them.
+    from ..layer.audit import audit
+    from ..layer.audit.subject import layer_subject
     from ..layer.composition import compose
     from ..layer.size import check_size
 
@@ -127,9 +129,12 @@ def _rebuild(
         wheels, excluded = _exclude(wheels, inputs)
     with clock.stage("compose"):
         pack = context.layout.path_included_pack
-        tree, composed = compose(wheels, inputs.included, pack, target, config.prune)
+        made = compose(wheels, inputs.included, pack, target, config.prune)
+        tree = made.tree
         sizes = check_size(tree, wheels, config.max_size, config.function_size)
-        findings = config.findings.checked([*excluded, *composed, *sizes])
+    with clock.stage("audit"):
+        audited = audit(layer_subject(inputs.member, made, wheels, inputs.built_names))
+        findings = config.findings.checked([*excluded, *made.findings, *sizes, *audited])
     with clock.stage("write"):
         written = archive.write_archive(tree, zip_path, inputs.date)
     return manifests.describe(inputs.member, inputs.digest, tree, wheels, written, findings)

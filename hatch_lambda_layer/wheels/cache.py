@@ -104,7 +104,7 @@ class WheelCache:
             return None
         try:
             schema, filename, status, fields = json.loads(verification)
-            name, version, dist_info, requires_dist, native, rows = fields
+            name, version, dist_info, requires_dist, native, launchers, rows = fields
             members = tuple(map(WheelMember._make, rows))
             facts = tuple((sha256, ElfFile.from_row(row)) for sha256, row in native)
             if [schema, filename] != [_SCHEMA, locked.filename] or not _are_safe(
@@ -123,6 +123,7 @@ class WheelCache:
             requires_dist=tuple(requires_dist),
             members=members,
             native=facts,
+            launchers=tuple((each, entry_point) for each, entry_point in launchers),
         )
 
 
@@ -136,14 +137,8 @@ def _status(status: os.stat_result) -> list[int]:
 
 def _encode(wheel: Wheel, status: os.stat_result) -> bytes:
     native = [(sha256, elf.to_row()) for sha256, elf in wheel.native]
-    fields = (
-        wheel.name,
-        wheel.version,
-        wheel.dist_info,
-        wheel.requires_dist,
-        native,
-        wheel.members,
-    )
+    metadata = (wheel.name, wheel.version, wheel.dist_info, wheel.requires_dist)
+    fields = (*metadata, native, wheel.launchers, wheel.members)
     facts = [_SCHEMA, wheel.filename, _status(status), fields]
     return json.dumps(facts, separators=(",", ":")).encode()
 

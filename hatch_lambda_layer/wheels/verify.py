@@ -19,6 +19,7 @@ from .._internal.zip_format import DEFLATED
 from .._internal.zip_reader import ArchiveError, ZipEntry, read_directory
 from ..exceptions import WheelError
 from ..targets.elf import MAGIC, ElfFile, examine
+from .entry_points import console_scripts
 from .members import unsafe_mode, unsafe_name
 from .wheel import MAX_MEMBERS, Wheel, WheelMember, fold
 
@@ -107,6 +108,7 @@ class _Verification:
             requires_dist=requires_dist,
             members=members,
             native=tuple(self._native.items()),
+            launchers=self._launchers(dist_info),
         )
 
     def _fault(self, reason: str, member: str | None = None) -> WheelError:
@@ -172,6 +174,12 @@ class _Verification:
         if canonicalize_name(name) != self._name or not _equal(version, self._version):
             raise self._fault(f"it describes {name!r} {version!r}, another distribution", path)
         return tuple(each.strip() for each in metadata.get_all("Requires-Dist", ()))
+
+    def _launchers(self, dist_info: str) -> tuple[tuple[str, str], ...]:
+        path = f"{dist_info}/entry_points.txt"
+        if path not in self._files:
+            return ()
+        return console_scripts(self._metadata(path).decode("utf-8", "replace"))
 
     def _headers(self, path: str) -> Message:
         """Read the headers of a metadata file. `packaging` takes a minute for 30,000 of them."""

@@ -47,7 +47,8 @@ class Wheel:
 
     `sha256` (hexadecimal) is that of the wheel file, `dist_info` the name of its metadata folder.
     `requires_dist` are the requirements in its METADATA, as they are written. `native` has the
-    facts about each ELF file in it, by the sha256 (hexadecimal) of its content.
+    facts about each ELF file in it, by the sha256 (hexadecimal) of its content, `launchers` the
+    console scripts that installers make for it, each with its entry point (`module:function`).
     """
 
     file: Path
@@ -59,6 +60,7 @@ class Wheel:
     requires_dist: tuple[str, ...]
     members: tuple[WheelMember, ...]
     native: tuple[tuple[str, ElfFile], ...] = ()
+    launchers: tuple[tuple[str, str], ...] = ()
 
 
 def read_member(wheel: Wheel, member: WheelMember) -> bytes:

@@ -107,7 +107,7 @@ def test_build_shows_packages_totals_and_times(project: Path) -> None:
     assert lines[header + 2].split()[:2] == ["beta", "2.1"]
     assert lines[header + 3].startswith("python3.13-x86_64: ")
     stages = [part.split()[0] for part in lines[-1].split(", ")]
-    assert stages == ["lock", "wheels", "compose", "write"]
+    assert stages == ["lock", "wheels", "compose", "audit", "write"]
 
 
 def test_findings_are_shown_and_kept_in_the_manifest(project: Path) -> None:

@@ -313,7 +313,7 @@ def test_a_verification_that_can_not_be_read_counts_as_absent(
     assert insert(cache) == cache.wheel(LOCKED)
 
 
-@pytest.mark.parametrize("index", range(6))
+@pytest.mark.parametrize("index", range(7))
 def test_a_verification_that_lacks_something_counts_as_absent(
     cache: WheelCache, index: int
 ) -> None:
