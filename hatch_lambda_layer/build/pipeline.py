@@ -114,6 +114,7 @@ def _rebuild(
     context: BuildContext, inputs: BuildInputs, zip_path: Path, clock: _Clock
 ) -> LayerManifest:
     # Imported here: a build that has nothing to do must not wait for them.
+    from ..import_proof.provenance import remember
     from ..layer.composition import compose
     from ..layer.size import check_size
 
@@ -130,6 +131,7 @@ def _rebuild(
         findings = [*excluded, *findings, *check_size(tree, wheels, config.max_size)]
     with clock.stage("write"):
         written = archive.write_archive(tree, zip_path, inputs.date)
+        remember(context.cache.store, written.sha256)
     return manifests.describe(inputs.member, inputs.digest, tree, wheels, written, findings)
 
 

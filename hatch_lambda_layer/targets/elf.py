@@ -132,7 +132,7 @@ def misfits(elf: ElfFile, target: Target, beside: Collection[str] = ()) -> list[
         *(
             f"needs the library `{name}`, which neither the wheel nor the runtime has"
             for name in elf.libraries
-            if name not in beside and name not in _provided(target)
+            if name not in beside and name not in provided_libraries(target)
         ),
     ]
 
@@ -277,7 +277,8 @@ def _ceilings(target: Target) -> Mapping[str, str]:
 
 
 @cache
-def _provided(target: Target) -> frozenset[str]:
+def provided_libraries(target: Target) -> frozenset[str]:
+    """Return the names of the shared libraries that the runtime's image has."""
     major, minor = target.runtime.python_version
     lists = _facts()["libraries"].values()
     own = f"libpython{major}.{minor}.so.1.0"

@@ -104,7 +104,8 @@ class _Writer:
         parts[".dynamic"] = dynamic
         body += dynamic
         sections = self._sections(parts, offsets, body) if spec.section_headers else (0, 0)
-        load = struct.pack("<IIQQQQQQ", _PT_LOAD, 5, 0, 0, 0, len(body), len(body), 0x1000)
+        # Writable, too: glibc's loader notes addresses in the dynamic segment.
+        load = struct.pack("<IIQQQQQQ", _PT_LOAD, 7, 0, 0, 0, len(body), len(body), 0x1000)
         at, size = offsets[".dynamic"], len(dynamic)
         segment = struct.pack("<IIQQQQQQ", _PT_DYNAMIC, 6, at, at, at, size, size, 8)
         body[: 64 + 2 * 56] = self._header(*sections) + load + segment
