@@ -213,7 +213,7 @@ def _memory(pid: int) -> int:
     """Return the memory of a process in bytes; 0 if it has ended."""
     try:
         with open(f"/proc/{pid}/statm", "rb") as file:
-            return int(file.read().split()[1]) * _PAGE
+            return int(file.read().split()[1]) * int(_PAGE)
     except (OSError, IndexError):
         return 0
 

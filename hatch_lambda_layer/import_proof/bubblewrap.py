@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 NAMESPACES = ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts")
 # Lambda's own default for `/tmp`.
 _TEMPORARY = 512 << 20
+# Others may list a folder, and enter it.
+_ENTERED = 0o5
 
 
 def sandbox() -> str | None:
@@ -73,7 +75,7 @@ class Bubblewrap:
         except ToolTimeoutError:
             return b""
         except ToolError as error:
-            if error.output.startswith("bwrap: "):
+            if error.output.startswith("bwrap: ") and "execvp" not in error.output:
                 raise PlaceError(f"The sandbox can't be made: {error.output.strip()}") from error
             return b""
 
@@ -107,13 +109,26 @@ def _options(root: Root, folder: Path, contents: Contents, target: Target) -> li
     for place in root.hidden:
         options += ["--tmpfs", place, "--remount-ro", place]
     options += ["--perms", "1777", "--size", str(_TEMPORARY), "--tmpfs", "/tmp"]  # noqa: S108
-    options += ["--ro-bind", str(folder), MOUNTS[contents.kind], "--chdir", "/var/task"]
+    options += [*_mounted(folder, MOUNTS[contents.kind]), "--chdir", "/var/task"]
     for name, value in variables(target).items():
         options += ["--setenv", name, value]
     if _is_root():
         # The importer gives up root's rights itself: bubblewrap maps users, but becomes none.
         return [*options, "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     return [*options, "--unshare-user", "--uid", str(USER[0]), "--gid", str(USER[1])]
+
+
+def _mounted(folder: Path, place: str) -> list[str]:
+    """Return the options that put a folder in a place; its own mode is nothing that a zip has."""
+    if folder.stat().st_mode & _ENTERED == _ENTERED:
+        return ["--ro-bind", str(folder), place]
+    options = ["--tmpfs", place]
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink():
+            options += ["--symlink", str(path.readlink()), f"{place}/{path.name}"]
+        else:
+            options += ["--ro-bind", str(path), f"{place}/{path.name}"]
+    return [*options, "--remount-ro", place]
 
 
 def _notes(root: Root, target: Target) -> list[str]:

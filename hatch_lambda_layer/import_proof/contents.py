@@ -55,6 +55,13 @@ def read_contents(folder: Path, target: Target) -> Contents:
 
     A folder that has `python/` is a layer. Raises `LambdaLayerError` where there is nothing.
     """
+    inner = sorted(path.parent.name for path in folder.glob("*/python"))
+    # `sam build` leaves this file beside the folders of all layers and functions.
+    if inner and (folder / "template.yaml").exists():
+        raise LambdaLayerError(
+            f"{folder} is not a layer, but has some in it: {', '.join(inner)}",
+            hint="verify one of them",
+        )
     major, minor = target.runtime.python_version
     kind: Kind = "layer" if (folder / "python").is_dir() else "function"
     site = f"python/lib/python{major}.{minor}/site-packages"
@@ -68,7 +75,7 @@ def read_contents(folder: Path, target: Target) -> Contents:
             # Of two, Python takes the one that it finds first.
             modules.setdefault(module.name, module)
     if not modules:
-        raise _nothing(folder, target, notes)
+        raise _nothing(target, notes)
     return Contents(kind, roots, tuple(modules.values()), (*notes, *finder.notes))
 
 
@@ -86,12 +93,9 @@ def _nested(folder: Path, roots: tuple[str, ...]) -> Iterator[str]:
             yield f"{name} is a zip in it, which Python does not read"
 
 
-def _nothing(folder: Path, target: Target, notes: list[str]) -> LambdaLayerError:
+def _nothing(target: Target, notes: list[str]) -> LambdaLayerError:
     found = "".join(f"\n- {note}" for note in notes)
-    inner = sorted(path.parent.name for path in folder.glob("*/python"))
-    if inner:
-        hint = "it has layers in it: verify one of them: " + ", ".join(inner)
-    elif any("is a zip" in note for note in notes):
+    if any("is a zip" in note for note in notes):
         hint = "unpack it, and verify the zip in it"
     else:
         hint = "a layer has its modules in `python/`, a function at the top"

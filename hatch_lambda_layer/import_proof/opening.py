@@ -64,8 +64,8 @@ def choose(target: Target, wishes: Wishes, work: Path, console: Console) -> Plac
     a place like the layer's. Raises `PlaceError` and `InterpreterError`.
     """
     if wishes.root is not None:
-        root = existing_root(wishes.root, target)
-        opening = partial(_bubblewrap, _working_sandbox(), root, target, work)
+        bwrap = _working_sandbox()
+        opening = partial(_bubblewrap, bwrap, existing_root(wishes.root, target), target, work)
         return Places(layer=opening, plain=opening)
     if wishes.place == "container":
         return _containers(target, work, console)
