@@ -78,6 +78,10 @@ class Console:
         """Show a warning."""
         self._display.display_warning(safe(f"warning: {message}"))
 
+    def detail(self, message: str) -> None:
+        """Show a message where details are wanted."""
+        self._display.display_debug(safe(message))
+
     def warn_once(self, message: str) -> None:
         """Show a warning that several members of a matrix share, the first time only."""
         if message not in self._warned:

@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING
 from .._internal.ownership import owned, sweep, unique_name
 from .._internal.parallel import begin
 from ..exceptions import OutputError
+from ..findings.codes import NEARLY_FULL
 from ..layer import archive
 from ..layer import manifest as manifests
 from ..layer.manifest import LayerManifest
-from ..layer.size import NEARLY_FULL, nearly_full
+from ..layer.size import nearly_full
 from .inputs import build_sources, find_inputs, needs_work_folder
+from .verification import is_to_be_proved, prove_current, prove_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ..config.layer import Member
-    from ..layer.findings import Finding
+    from ..findings import Finding
+    from ..layer.archive import WrittenArchive
+    from ..layer.composition import Composition
     from ..layout import LayerPathLayout
     from ..wheels.wheel import Wheel
     from .inputs import BuildContext, BuildInputs
@@ -80,6 +84,9 @@ def build_layer(
             inputs = _find_inputs(context, member, stack)
             built = intact()
         current = _current(built, inputs) if built and not anew else None
+        if current and is_to_be_proved(member, zip_path, current.code_sha256):
+            with clock.stage("import"):
+                prove_current(member, current, zip_path, context)
         manifest = current or _rebuild(context, inputs, zip_path, clock)
         if manifest != built:
             archive.write_text(manifest_path, manifest.to_json())
@@ -127,11 +134,20 @@ def _rebuild(
         wheels, excluded = _exclude(wheels, inputs)
     with clock.stage("compose"):
         pack = context.layout.path_included_pack
-        tree, findings = compose(wheels, inputs.included, pack, target, config.prune)
-        findings = [*excluded, *findings, *check_size(tree, wheels, config.max_size)]
-    with clock.stage("write"):
-        written = archive.write_archive(tree, zip_path, inputs.date)
+        made = compose(wheels, inputs.included, pack, target, config.prune)
+        tree = made.tree
+        sizes = check_size(tree, wheels, config.max_size, config.function_size)
+    with clock.stage("audit"):
+        audited = _audit(inputs, made, wheels)
+        findings = config.findings.checked([*excluded, *made.findings, *sizes, *audited])
+
+    def check(new: Path, written: WrittenArchive) -> None:
         remember(context.cache.store, written.sha256)
+        if config.verify == "import":
+            prove_new(inputs.member, new, zip_path, context, wheels)
+
+    with clock.stage("write"):
+        written = archive.write_archive(tree, zip_path, inputs.date, check)
     return manifests.describe(inputs.member, inputs.digest, tree, wheels, written, findings)
 
 
@@ -144,6 +160,15 @@ def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
         *build_sources(inputs.sources, context),
         *filter(None, [inputs.project]),
     ]
+
+
+def _audit(inputs: BuildInputs, made: Composition, wheels: Sequence[Wheel]) -> Sequence[Finding]:
+    if inputs.member.config.verify == "none":
+        return ()
+    from ..layer.audit import audit
+    from ..layer.audit.subject import layer_subject
+
+    return audit(layer_subject(inputs.member, made, wheels, inputs.built_names))
 
 
 def _exclude(
@@ -164,13 +189,14 @@ def _exclude(
 def _current(built: LayerManifest, inputs: BuildInputs) -> LayerManifest | None:
     """Return the manifest of a layer that is up to date, or `None`.
 
-    The limit of the size is not an input: it changes what is said of the layer, not the layer.
+    The limits of the size are not an input: they change what is said of the layer, not the layer.
     """
-    largest = inputs.member.config.max_size
-    if built.input_digest != inputs.digest or built.unpacked_size > largest:
+    config = inputs.member.config
+    if built.input_digest != inputs.digest or built.unpacked_size > config.max_size:
         return None
-    others = tuple(each for each in built.findings if each.code != NEARLY_FULL)
-    return replace(built, findings=(*others, *nearly_full(built.unpacked_size, largest)))
+    others = (each for each in built.findings if each.code != NEARLY_FULL.id)
+    sizes = nearly_full(built.unpacked_size, config.max_size, config.function_size)
+    return replace(built, findings=config.findings.checked([*others, *sizes]))
 
 
 @contextmanager

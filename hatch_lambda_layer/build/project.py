@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from ..layout import LayerPathLayout
     from .pipeline import BuildPlan, BuiltLayer
 
+# Of the files of one layer.
+_SUFFIXES = (".zip", ".json", ".verify.json")
+
 
 class BuildFailures(LambdaLayerError):  # noqa: N818  # they are several
     """Some of several layers could not be built.
@@ -102,7 +105,10 @@ class ProjectBuild:
             self.console.info(report.layer_table(built.manifest))
         self.console.info(report.layer_totals(built.manifest))
         for finding in built.manifest.findings:
-            self.console.warning(finding.message)
+            if finding.is_note:
+                self.console.detail(str(finding))
+            else:
+                self.console.warning(finding.text)
         self.console.info(
             report.stage_times(built.seconds)
             if built.rebuilt
@@ -161,7 +167,7 @@ class ProjectBuild:
 
     def clean_except(self, zip_paths: Iterable[Path]) -> None:
         """Do the same, but leave the layers at `zip_paths`: those that have just been built."""
-        kept = {path.with_suffix(suffix) for path in zip_paths for suffix in (".zip", ".json")}
+        kept = {path.with_suffix(suffix) for path in zip_paths for suffix in _SUFFIXES}
         with self._locked(self.layout.dir_output):
             for path in self.layout.built_paths():
                 if path not in kept:

@@ -53,8 +53,9 @@ class _Commands(click.Group):
     def _others(self) -> Mapping[str, click.Command]:
         from .outdated import outdated
         from .publish import COMMANDS
+        from .verify import verify
 
-        return {**COMMANDS, "outdated": outdated}
+        return {**COMMANDS, "outdated": outdated, "verify": verify}
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -139,7 +140,7 @@ def show(layer: Path) -> None:
         click.echo(f"content digest: {manifest.content_digest}")
         click.echo(f"code sha256: {manifest.code_sha256}")
         for finding in manifest.findings:
-            click.echo(safe(f"warning: {finding.message}"))
+            click.echo(safe(str(finding)))
         if not manifest.describes(layer):
             raise LambdaLayerError(
                 f"{layer} is not the zip that {manifest_path.name} was written for",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .._internal.tables import value_at
 from ..exceptions import ConfigError, backticked
+from ..findings import FindingPolicy
 from ..targets.target import Architecture, Runtime, Target, runtimes
 from .container import ContainerConfig, read_container
 from .indexes import TABLE as INDEXES
@@ -27,6 +28,8 @@ LAMBDA_DIRECT_UPLOAD_LIMIT = 52_428_800
 TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
 # For all that is done for one source, which may be compiled for minutes.
 DEFAULT_BUILD_TIMEOUT = 600
+# What is done to see that a layer works, the default first.
+VERIFICATIONS = ("audit", "import", "none")
 BUILD_POLICIES = ("local", "container", "auto", "never")
 _OF_THE_PROJECT = ("layers", "indexes")
 
@@ -39,8 +42,9 @@ class LayerConfig:
     `python_full_version` are patch releases, which the `runtimes` have already.
     `prune` holds presets and patterns in their order. `force_include` pairs a path on disk,
     relative to the project, with its path in the layer; with `force_include_outside` it may lie
-    outside of the project's repository. `max_size` is in bytes, unpacked,
-    `build_timeout` in seconds, for each source.
+    outside of the project's repository. `max_size` and `function_size` are in bytes, unpacked,
+    `build_timeout` is in seconds, for each source. `ignore` and `error` are codes of findings;
+    `verify` is one of `VERIFICATIONS`.
     """
 
     name: str | None
@@ -61,6 +65,16 @@ class LayerConfig:
     force_include: tuple[tuple[str, str], ...]
     force_include_outside: bool
     max_size: int
+    function_size: int
+    strict: bool
+    ignore: tuple[str, ...]
+    error: tuple[str, ...]
+    verify: str
+
+    @property
+    def findings(self) -> FindingPolicy:
+        """The findings that the layer is not told of, and those that are errors for it."""
+        return FindingPolicy(self.strict, self.ignore, self.error)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -206,6 +220,11 @@ class _LayerReader(TableReader):
             force_include=self._force_include(),
             force_include_outside=self.flag("force-include-outside"),
             max_size=self.size("max-size", LAMBDA_UNPACKED_LIMIT),
+            function_size=self.size("function-size", LAMBDA_UNPACKED_LIMIT, 0),
+            strict=self.flag("strict"),
+            ignore=self._codes("ignore"),
+            error=self._codes("error"),
+            verify=self.choice("verify", VERIFICATIONS) or VERIFICATIONS[0],
         )
 
     def _runtimes(self, patches: Collection[str]) -> tuple[Runtime, ...]:
@@ -244,6 +263,20 @@ class _LayerReader(TableReader):
         if len(set(found)) < len(found) and len(set(items.values())) == len(items):
             self.say("architectures", "names one architecture twice")
         return found
+
+    def _codes(self, key: str) -> tuple[str, ...]:
+        items = self.items(key)
+        if not items:
+            return ()
+        from ..findings.codes import CODES
+
+        for number, code in items.items():
+            if code not in CODES:
+                must = f"the code of a finding, such as {next(iter(CODES))!r}"
+                self.wrong(f"{key}[{number}]", must, code, near=CODES)
+        if key == "error" and (both := {*items.values()} & {*self.items("ignore").values()}):
+            self.say(key, f"has {backticked(sorted(both))}, which `ignore` has as well")
+        return tuple(items.values())
 
     def _container(self) -> ContainerConfig:
         # The errors of an inherited table are reported once, for the table that has them.

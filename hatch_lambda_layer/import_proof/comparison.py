@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..layer.manifest import LayerManifest
     from ..targets.target import Target
     from ..wheels.cache import WheelCache
+    from ..wheels.wheel import Wheel
 
 # The versions of glibc that uv knows a platform for, as the minor version of `2.X`.
 _GLIBC_OF_UV = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
@@ -33,6 +34,11 @@ class Wheels:
 
     files: tuple[tuple[Path, str], ...] = ()
     pins: tuple[str, ...] = ()
+
+
+def of_wheels(wheels: Iterable[Wheel]) -> Wheels:
+    """Return verified wheels."""
+    return Wheels(files=tuple((each.file, each.filename) for each in wheels))
 
 
 def of_manifest(manifest: LayerManifest, cache: WheelCache) -> Wheels:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .._internal.ownership import unique_name
 from ..config.container import ENGINES
-from ..targets.elf import provided_libraries
+from ..targets.loading import provided
 from .bubblewrap import Bubblewrap, sandbox
 from .container import container
 from .folder import PlainFolder
@@ -80,7 +80,7 @@ def choose(target: Target, wishes: Wishes, work: Path, console: Console) -> Plac
     if wishes.place == "bubblewrap" or (wishes.place is None and sandbox() is not None):
         sites = [*interpreter.sites, Path(sysconfig.get_path("purelib"))]
         folder = work / "root"
-        made = make_root(folder, interpreter, provided_libraries(target), sites)
+        made = make_root(folder, interpreter, provided(target), sites)
         layer: Opening = partial(_bubblewrap, _working_sandbox(), made, target, work)
     elif wishes.place is None and any(map(shutil.which, ENGINES)):
         layer = _containers(target, work, console).layer
@@ -96,7 +96,7 @@ def _interpreter(target: Target, wishes: Wishes) -> Interpreter:
             hint="with emulation (qemu-user-static, binfmt_misc), a container engine does; so does "
             "bubblewrap, with `--root` and the unpacked image of the runtime",
         )
-    return find_interpreter(target, wishes.python, provided_libraries(target))
+    return find_interpreter(target, wishes.python, provided(target))
 
 
 def _working_sandbox() -> str:
@@ -137,8 +137,8 @@ def _folder(
     place = PlainFolder(folder, contents, interpreter, target, home, guarded=guarded)
     if not place.is_guarded and not trusted:
         raise PlaceError(
-            "There is neither bubblewrap nor a container engine here, so that what is imported "
-            "could do whatever you can",
-            hint="`--unsafe` imports what was not made here all the same",
+            "It was not made here, and without a sandbox, what is imported could do whatever "
+            "you can",
+            hint="install bubblewrap or a container engine; `--unsafe` imports it all the same",
         )
     return nullcontext(place)

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from .._internal.parallel import run_parallel
 from .._internal.scratch import scratch_folder
-from .._internal.store import Store, default_cache_dir
 from ..exceptions import LambdaLayerError
 from ..targets.families import families
-from ..wheels.cache import WheelCache
-from . import comparison
+from .comparison import install, of_distributions
 from .contents import read_contents
 from .interpreter import is_native
 from .judgement import has_failed, judged
@@ -29,8 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .._internal.console import Console
-    from ..layer.manifest import LayerManifest
     from ..targets.target import Target
+    from .comparison import Wheels
     from .contents import Contents, Module
     from .opening import Places
     from .places import Place
@@ -53,11 +51,12 @@ def prove_imports(
     *,
     wishes: Wishes = Wishes(),  # noqa: B008  # a frozen value
     limits: Limits = Limits(),  # noqa: B008
-    manifest: LayerManifest | None = None,
+    wheels: Wheels | None = None,
 ) -> ImportReport:
     """Import every module of a layer (a zip or a folder) on a target, and return what came of it.
 
-    `manifest` is that of a layer that was built here. Raises `LambdaLayerError` where nothing can
+    `wheels` are those of a layer that was built here; for others, uv is asked for the distributions
+    that it names. Raises `LambdaLayerError` where nothing can
     be imported at all: the file can't be unpacked, holds no module, or there is no place for it.
     """
     start = time.monotonic()
@@ -67,7 +66,7 @@ def prove_imports(
         contents = read_contents(folder, target)
         set_modes(modes)
         places = choose(target, wishes, work, console)
-        proof = _Proof(target, limits, contents, places, work, console, manifest)
+        proof = _Proof(target, limits, contents, places, work, console, wheels)
         place = stack.enter_context(places.layer(folder, contents))
         distributions, client = proof.read_metadata(place)
         console.info(f"Importing {len(contents.modules)} modules in {_phrase(place)}")
@@ -111,7 +110,7 @@ class _Proof:
         places: Places,
         work: Path,
         console: Console,
-        manifest: LayerManifest | None,
+        wheels: Wheels | None,
     ) -> None:
         self._target = target
         self._limits = limits
@@ -119,7 +118,7 @@ class _Proof:
         self._places = places
         self._work = work
         self._console = console
-        self._manifest = manifest
+        self._wheels = wheels
 
     def read_metadata(self, place: Place) -> tuple[list[DistributionVerdict], bool]:
         """Return what can be read of each distribution, and whether the client has read it."""
@@ -164,14 +163,11 @@ class _Proof:
         failed = [each for each in self._contents.modules if has_failed(each, lines[each.name])]
         if not failed:
             return {}
-        if self._manifest is not None:
-            wheels = comparison.of_manifest(self._manifest, WheelCache(Store(default_cache_dir())))
-        else:
-            known = [(each.name, each.version) for each in distributions if not each.error]
-            wheels = comparison.of_distributions(known)
+        known = [(each.name, each.version) for each in distributions if not each.error]
+        wheels = self._wheels or of_distributions(known)
         folder = self._work / "plain"
         self._console.info(f"{len(failed)} imports failed: trying them without the layer")
-        if not comparison.install(wheels, self._target, folder):
+        if not install(wheels, self._target, folder):
             self._console.info("None of its wheels can be installed to compare it with")
             return {}
         try:

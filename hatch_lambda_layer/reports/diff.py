@@ -15,7 +15,7 @@ from ..layer.manifest import LayerManifest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..layer.findings import Finding
+    from ..findings import Finding
     from ..layer.manifest import LayerPackage
 
     # Returns the manifest of a published version, named as in `orders-api:3` or by its ARN.
@@ -203,8 +203,8 @@ def _lines(difference: LayerDifference) -> Iterator[str]:
         yield "the content is the same"
     yield from _totals(difference)
     gone, come = difference.findings
-    yield from (f"- warning: {finding.message}" for finding in gone)
-    yield from (f"+ warning: {finding.message}" for finding in come)
+    yield from (f"- {finding}" for finding in gone)
+    yield from (f"+ {finding}" for finding in come)
 
 
 def _totals(difference: LayerDifference) -> Iterator[str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..exceptions import BuildError
-from ..targets.elf import MAGIC, ElfError, ElfFile, misfits, read_elf
-from ..wheels.wheel import read_member
+from ..targets.loading import misfits
 from .sources import title
 
 if TYPE_CHECKING:
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 
     from packaging.tags import Tag
 
+    from ..targets.elf import ElfFile
     from ..targets.target import Target
     from ..wheels.selection import LockedSource
     from ..wheels.wheel import Wheel
@@ -107,17 +107,14 @@ def _unfitting_tags(wheel: Wheel, target: Target, python: tuple[int, int]) -> st
 
 def _unfitting_files(wheel: Wheel, target: Target) -> Iterator[str]:
     pure = is_pure(wheel)
+    native = dict(wheel.native)
     files: dict[str, ElfFile] = {}
     for member in wheel.members:
-        data = read_member(wheel, member)
-        is_elf = data.startswith(MAGIC)
+        is_elf = member.sha256 in native
         if pure and (is_elf or member.path.endswith(".so")):
             yield f"`{member.path}` is native code, and the wheel's tag says that it has none"
         elif is_elf:
-            try:
-                files[member.path] = read_elf(data)
-            except ElfError as error:
-                yield f"`{member.path}` is a broken ELF file ({error})"
+            files[member.path] = native[member.sha256]
     beside = _libraries(files)
     for path, elf in files.items():
         for reason in misfits(elf, target, beside):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_lambda_layer.exceptions import (
+    AuditError,
     BuildError,
     ConfigError,
     LambdaLayerError,
@@ -16,7 +17,7 @@ from hatch_lambda_layer.exceptions import (
 )
 from tests.support.container_engine import ContainerEngine, image_name
 from tests.support.displays import Lines
-from tests.support.layer_project import ALPHA, BETA, Project, names
+from tests.support.layer_project import ALPHA, BETA, Project, names, stamps
 from tests.support.lock_factory import LockedPackage, locked, pylock
 from tests.support.source_factory import IN_TREE, copying_project, write_files
 from tests.support.wheel_factory import WheelSpec
@@ -221,6 +222,67 @@ def test_option_max_size_limits_what_is_unpacked(project: Project) -> None:
         project.build()
     project.configure(max_size="1 MiB")
     assert packages(project) == ["alpha", "beta"]
+
+
+def test_option_function_size_leaves_room_for_the_function(project: Project) -> None:
+    size = project.build().manifest.unpacked_size
+    limit = size * 5
+    project.configure(max_size=limit, function_size=limit - size - 1)
+    display = Lines()
+    again = project.build(display)
+    assert not again.rebuilt
+    assert [each.code for each in again.manifest.findings] == ["HLL020"]
+    project.configure(function_size="1 GiB")
+    with pytest.raises(ConfigError, match="function-size"):
+        project.build()
+
+
+USELESS = ["python/nothing"]
+
+
+def test_option_strict_makes_warnings_errors(project: Project) -> None:
+    project.configure(prune=USELESS)
+    project.build()
+    before = stamps(project.zip, project.json)
+    project.configure(strict=True)
+    with pytest.raises(
+        AuditError, match=r"'python/nothing' matches nothing .*\(HLL030\)"
+    ) as caught:
+        project.build()
+    assert [each.code for each in caught.value.findings] == ["HLL030"]
+    assert stamps(project.zip, project.json) == before
+
+
+def test_option_ignore_leaves_a_finding_out(project: Project) -> None:
+    project.configure(prune=USELESS, strict=True, ignore=["HLL030"])
+    display = Lines()
+    assert project.build(display).manifest.findings == ()
+    assert not [line for line in display.lines if "HLL030" in line]
+    project.configure(ignore=["HLL30"])
+    with pytest.raises(ConfigError, match=r"`tool.lambda-layer.ignore\[0\]` must .* not 'HLL30'"):
+        project.build()
+
+
+def test_option_error_makes_one_finding_an_error(project: Project) -> None:
+    project.configure(prune=USELESS, error=["HLL020"])
+    project.build()
+    project.configure(error=["HLL030"])
+    with pytest.raises(AuditError, match="HLL030"):
+        project.build()
+    project.configure(ignore=["HLL030"])
+    with pytest.raises(ConfigError, match="has `HLL030`, which `ignore` has as well"):
+        project.build()
+
+
+def test_option_verify_says_what_has_to_succeed_first(project: Project) -> None:
+    # What `import` does is in tests/import_proof.
+    project.lock(WheelSpec(name="needy", requires_dist=["absent"]))
+    assert [each.code for each in project.build().manifest.findings] == ["HLL013"]
+    project.configure(verify="none")
+    assert project.build().manifest.findings == ()
+    project.configure(verify="all")
+    with pytest.raises(ConfigError, match="must be one of `audit`, `import`, `none`"):
+        project.build()
 
 
 def test_option_indexes_gives_the_credentials_and_binds_names_to_their_index(

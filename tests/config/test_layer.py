@@ -14,6 +14,7 @@ from hatch_lambda_layer.cli.main import main
 from hatch_lambda_layer.config.container import ContainerConfig
 from hatch_lambda_layer.config.layer import LAMBDA_UNPACKED_LIMIT, TOOLS, LayerConfig, Matrix
 from hatch_lambda_layer.exceptions import ConfigError
+from hatch_lambda_layer.findings import FindingPolicy
 from hatch_lambda_layer.lockfiles import LOCKFILES
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from tests.support.lock_factory import LockedFile, LockedPackage, pylock
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 RUNTIME = 'runtimes = ["python3.13"]\n'
 KEYS = {
+    "verify",
     "tool",
     "requirements",
     "runtimes",
@@ -41,6 +43,10 @@ KEYS = {
     "force-include",
     "force-include-outside",
     "max-size",
+    "function-size",
+    "strict",
+    "ignore",
+    "error",
 }
 
 
@@ -86,6 +92,11 @@ def test_only_the_runtime_has_to_be_named() -> None:
         force_include=(),
         force_include_outside=False,
         max_size=262_144_000,
+        function_size=0,
+        strict=False,
+        ignore=(),
+        error=(),
+        verify="audit",
     )
     assert members(RUNTIME) == ["python3.13-x86_64"]
 
@@ -106,6 +117,11 @@ def test_every_key_is_read() -> None:
         build-timeout = 60
         prune = ["tests", "python/*/data/"]
         max-size = "100 MiB"
+        function-size = "20 MB"
+        strict = true
+        ignore = ["HLL012"]
+        error = ["HLL013"]
+        verify = "import"
         force-include = { "config" = "python/config", "a.txt" = "/etc/a.txt" }
         """
     )
@@ -118,7 +134,9 @@ def test_every_key_is_read() -> None:
     assert (config.exclude, config.allow_missing) == (("boto3", "six"), ("six",))
     assert (config.build, config.build_timeout) == ("never", 60)
     assert config.prune == ("tests", "python/*/data/")
-    assert config.max_size == 104_857_600
+    assert (config.max_size, config.function_size) == (104_857_600, 20_000_000)
+    assert config.verify == "import"
+    assert config.findings == FindingPolicy(strict=True, ignore=("HLL012",), error=("HLL013",))
     assert config.force_include == (("a.txt", "etc/a.txt"), ("config", "python/config"))
 
 

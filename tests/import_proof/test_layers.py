@@ -185,6 +185,7 @@ def test_metadata_that_is_not_valid_is_said(
     assert not report.is_proof
 
 
+@pytest.mark.fault(125)
 @pytest.mark.parametrize(
     ("members", "words"),
     [

@@ -63,6 +63,7 @@ def missing_runtime() -> Target:
     return Target(runtimes()[names[0]], TARGET.architecture)
 
 
+@pytest.mark.fault(123)
 @pytest.mark.usefixtures("alone")
 def test_no_interpreter_is_a_clear_error() -> None:
     target = missing_runtime()
@@ -80,6 +81,7 @@ def test_no_interpreter_is_an_error_where_there_is_no_engine(
         prove(layer, missing_runtime())
 
 
+@pytest.mark.fault(123)
 def test_an_interpreter_that_is_another_version_than_its_name_is_refused(tmp_path: Path) -> None:
     others = {name: path for name, path in find_interpreters().items() if name != RUNTIME}
     name, path = others.popitem()
@@ -114,6 +116,7 @@ def test_what_is_no_python_is_refused(tmp_path: Path, script: str, words: str) -
         find_interpreter(TARGET, stand_in(tmp_path, "python", script))
 
 
+@pytest.mark.fault(124)
 @pytest.mark.usefixtures("alone")
 def test_without_a_sandbox_only_what_was_made_here_is_imported(
     layer: Path, prove: Callable[..., ImportReport], monkeypatch: pytest.MonkeyPatch

@@ -14,7 +14,7 @@ from hatch_lambda_layer.import_proof.opening import Wishes
 from hatch_lambda_layer.import_proof.proof import prove_imports
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from tests.support.displays import Lines
-from tests.support.lambda_sandbox import runtime_client, arm64_root
+from tests.support.lambda_sandbox import arm64_root, runtime_client
 from tests.support.source_factory import write_files
 from tests.support.system_parts import find_interpreters, require
 
