@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # Layers, manifests, and the temporary files of both that a killed build leaves behind.
-_BUILT = r"layer(-.*python3\.\d+-(x86_64|arm64))?\.(zip|json)|\.layer.*\.(zip|json)\.\w+\.tmp"
+_MADE = r"(zip|json|verify\.json)"
+_BUILT = rf"layer(-.*python3\.\d+-(x86_64|arm64))?\.{_MADE}|\.layer.*\.{_MADE}\.\w+\.tmp"
 
 _REQUIREMENTS, _POETRY, _PDM = "requirements.txt", "poetry.lock", "pdm.lock"
 _UV, _PYLOCK = "uv.lock", "pylock.toml"

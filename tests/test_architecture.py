@@ -37,6 +37,7 @@ ORDER = """
     wheels
     wheel_builders
     layer
+    import_proof
     reports
     build
     publishing
@@ -79,6 +80,9 @@ LIBRARIES = ("requests", "rich", "boto3", "botocore", "urllib3", "truststore", "
 # Scripts that other interpreters run: nobody imports them, and they go through no door of ours.
 SCRIPTS = {
     "_internal._supervisor",
+    "import_proof._importer",
+    "import_proof._metadata",
+    "import_proof._probe",
     "lockfiles.pip._runner",
     "wheel_builders.container._driver",
     "wheel_builders._logged",

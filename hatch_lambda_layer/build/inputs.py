@@ -80,6 +80,7 @@ class BuildInputs:
             "allow_missing": sorted(config.allow_missing),
             "direct": sorted(map(str, self.direct)),
             "findings": astuple(config.findings),
+            "audited": config.verify != "none",
             "wheels": [(each.name, each.version, each.sha256) for each in self.selection.wheels],
             "sources": self.sources.inputs() if self.sources else [],
             "included": [(each.path, each.executable, each.sha256) for each in self.included],

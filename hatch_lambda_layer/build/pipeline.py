@@ -16,6 +16,7 @@ from ..layer import manifest as manifests
 from ..layer.manifest import LayerManifest
 from ..layer.size import nearly_full
 from .inputs import build_sources, find_inputs, needs_work_folder
+from .verification import is_to_be_proved, prove_current, prove_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from ..config.layer import Member
     from ..findings import Finding
+    from ..layer.archive import WrittenArchive
+    from ..layer.composition import Composition
     from ..layout import LayerPathLayout
     from ..wheels.wheel import Wheel
     from .inputs import BuildContext, BuildInputs
@@ -81,6 +84,9 @@ def build_layer(
             inputs = _find_inputs(context, member, stack)
             built = intact()
         current = _current(built, inputs) if built and not anew else None
+        if current and is_to_be_proved(member, zip_path, current.code_sha256):
+            with clock.stage("import"):
+                prove_current(member, current, zip_path, context)
         manifest = current or _rebuild(context, inputs, zip_path, clock)
         if manifest != built:
             archive.write_text(manifest_path, manifest.to_json())
@@ -115,8 +121,7 @@ def _rebuild(
     context: BuildContext, inputs: BuildInputs, zip_path: Path, clock: _Clock
 ) -> LayerManifest:
     # Imported here: a build that has nothing to do must not wait for them.
-    from ..layer.audit import audit
-    from ..layer.audit.subject import layer_subject
+    from ..import_proof.provenance import remember
     from ..layer.composition import compose
     from ..layer.size import check_size
 
@@ -133,10 +138,16 @@ def _rebuild(
         tree = made.tree
         sizes = check_size(tree, wheels, config.max_size, config.function_size)
     with clock.stage("audit"):
-        audited = audit(layer_subject(inputs.member, made, wheels, inputs.built_names))
+        audited = _audit(inputs, made, wheels)
         findings = config.findings.checked([*excluded, *made.findings, *sizes, *audited])
+
+    def check(new: Path, written: WrittenArchive) -> None:
+        remember(context.cache.store, written.sha256)
+        if config.verify == "import":
+            prove_new(inputs.member, new, zip_path, context, wheels)
+
     with clock.stage("write"):
-        written = archive.write_archive(tree, zip_path, inputs.date)
+        written = archive.write_archive(tree, zip_path, inputs.date, check)
     return manifests.describe(inputs.member, inputs.digest, tree, wheels, written, findings)
 
 
@@ -149,6 +160,15 @@ def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
         *build_sources(inputs.sources, context),
         *filter(None, [inputs.project]),
     ]
+
+
+def _audit(inputs: BuildInputs, made: Composition, wheels: Sequence[Wheel]) -> Sequence[Finding]:
+    if inputs.member.config.verify == "none":
+        return ()
+    from ..layer.audit import audit
+    from ..layer.audit.subject import layer_subject
+
+    return audit(layer_subject(inputs.member, made, wheels, inputs.built_names))
 
 
 def _exclude(

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from ..layout import LayerPathLayout
     from .pipeline import BuildPlan, BuiltLayer
 
+# Of the files of one layer.
+_SUFFIXES = (".zip", ".json", ".verify.json")
+
 
 class BuildFailures(LambdaLayerError):  # noqa: N818  # they are several
     """Some of several layers could not be built.
@@ -164,7 +167,7 @@ class ProjectBuild:
 
     def clean_except(self, zip_paths: Iterable[Path]) -> None:
         """Do the same, but leave the layers at `zip_paths`: those that have just been built."""
-        kept = {path.with_suffix(suffix) for path in zip_paths for suffix in (".zip", ".json")}
+        kept = {path.with_suffix(suffix) for path in zip_paths for suffix in _SUFFIXES}
         with self._locked(self.layout.dir_output):
             for path in self.layout.built_paths():
                 if path not in kept:

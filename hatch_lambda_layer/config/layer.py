@@ -28,6 +28,8 @@ LAMBDA_DIRECT_UPLOAD_LIMIT = 52_428_800
 TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
 # For all that is done for one source, which may be compiled for minutes.
 DEFAULT_BUILD_TIMEOUT = 600
+# What is done to see that a layer works, the default first.
+VERIFICATIONS = ("audit", "import", "none")
 BUILD_POLICIES = ("local", "container", "auto", "never")
 _OF_THE_PROJECT = ("layers", "indexes")
 
@@ -41,7 +43,8 @@ class LayerConfig:
     `prune` holds presets and patterns in their order. `force_include` pairs a path on disk,
     relative to the project, with its path in the layer; with `force_include_outside` it may lie
     outside of the project's repository. `max_size` and `function_size` are in bytes, unpacked,
-    `build_timeout` is in seconds, for each source. `ignore` and `error` are codes of findings.
+    `build_timeout` is in seconds, for each source. `ignore` and `error` are codes of findings;
+    `verify` is one of `VERIFICATIONS`.
     """
 
     name: str | None
@@ -66,6 +69,7 @@ class LayerConfig:
     strict: bool
     ignore: tuple[str, ...]
     error: tuple[str, ...]
+    verify: str
 
     @property
     def findings(self) -> FindingPolicy:
@@ -220,6 +224,7 @@ class _LayerReader(TableReader):
             strict=self.flag("strict"),
             ignore=self._codes("ignore"),
             error=self._codes("error"),
+            verify=self.choice("verify", VERIFICATIONS) or VERIFICATIONS[0],
         )
 
     def _runtimes(self, patches: Collection[str]) -> tuple[Runtime, ...]:

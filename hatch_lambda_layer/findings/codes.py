@@ -221,6 +221,29 @@ LEFT_OUT_TOO = Code(
     was="left-out-too",
 )
 
+NOT_IMPORTED = Code(
+    id="HLL040",
+    severity="error",
+    title="a module that can't be imported",
+    explanation='Found by importing it where Lambda would (`verify = "import"`, `verify '
+    "--import`): the same import works with the wheels alone, or fails for want of a library that "
+    "the runtime's image lacks. A library that is opened at run time (with dlopen or ctypes) is "
+    "found only so. Put it into the layer, or take back what the layer leaves out.",
+)
+NOWHERE_IMPORTED = Code(
+    id="HLL041",
+    severity="note",
+    title="a module that can't be imported anywhere",
+    explanation="The same import fails with the wheels alone: it needs a package that is optional, "
+    "another system, a display or a network. Nothing that the layer does is to blame.",
+)
+UNREADABLE_METADATA = Code(
+    id="HLL042",
+    severity="error",
+    title="metadata that can't be read",
+    explanation="`importlib.metadata`, called by the runtime's own client where that is there, "
+    "does not find name, version, requirements or entry points of a distribution.",
+)
 CODES = {each.id: each for each in tuple(vars().values()) if isinstance(each, Code)}
 # The words of schema 1 of `layer.json`.
 FORMER = {each.was: each for each in CODES.values() if each.was}

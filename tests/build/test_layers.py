@@ -51,6 +51,7 @@ VALUES = {
     "strict": ("true", "false"),
     "ignore": ('["HLL012"]', '["HLL013"]'),
     "error": ('["HLL020"]', '["HLL021", "HLL030"]'),
+    "verify": ('"import"', '"none"'),
 }
 WRONG = {
     "tool": '"npm"',
@@ -74,6 +75,7 @@ WRONG = {
     "strict": "1",
     "ignore": '"HLL012"',
     "error": "3",
+    "verify": "3",
     "bytecode": "true",
 }
 

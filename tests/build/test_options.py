@@ -274,6 +274,17 @@ def test_option_error_makes_one_finding_an_error(project: Project) -> None:
         project.build()
 
 
+def test_option_verify_says_what_has_to_succeed_first(project: Project) -> None:
+    # What `import` does is in tests/import_proof.
+    project.lock(WheelSpec(name="needy", requires_dist=["absent"]))
+    assert [each.code for each in project.build().manifest.findings] == ["HLL013"]
+    project.configure(verify="none")
+    assert project.build().manifest.findings == ()
+    project.configure(verify="all")
+    with pytest.raises(ConfigError, match="must be one of `audit`, `import`, `none`"):
+        project.build()
+
+
 def test_option_indexes_gives_the_credentials_and_binds_names_to_their_index(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

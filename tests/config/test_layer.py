@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 RUNTIME = 'runtimes = ["python3.13"]\n'
 KEYS = {
+    "verify",
     "tool",
     "requirements",
     "runtimes",
@@ -95,6 +96,7 @@ def test_only_the_runtime_has_to_be_named() -> None:
         strict=False,
         ignore=(),
         error=(),
+        verify="audit",
     )
     assert members(RUNTIME) == ["python3.13-x86_64"]
 
@@ -119,6 +121,7 @@ def test_every_key_is_read() -> None:
         strict = true
         ignore = ["HLL012"]
         error = ["HLL013"]
+        verify = "import"
         force-include = { "config" = "python/config", "a.txt" = "/etc/a.txt" }
         """
     )
@@ -132,6 +135,7 @@ def test_every_key_is_read() -> None:
     assert (config.build, config.build_timeout) == ("never", 60)
     assert config.prune == ("tests", "python/*/data/")
     assert (config.max_size, config.function_size) == (104_857_600, 20_000_000)
+    assert config.verify == "import"
     assert config.findings == FindingPolicy(strict=True, ignore=("HLL012",), error=("HLL013",))
     assert config.force_include == (("a.txt", "etc/a.txt"), ("config", "python/config"))
 

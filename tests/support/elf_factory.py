@@ -123,7 +123,8 @@ class _Writer:
         parts[".dynamic"] = dynamic
         body += dynamic
         sections = self._sections(parts, offsets, body) if spec.section_headers else (0, 0)
-        load = struct.pack("<IIQQQQQQ", _PT_LOAD, 5, 0, 0, 0, len(body), len(body), spec.align)
+        # Writable, too: the loader notes addresses in the dynamic segment.
+        load = struct.pack("<IIQQQQQQ", _PT_LOAD, 7, 0, 0, 0, len(body), len(body), spec.align)
         at, size = offsets[".dynamic"], len(dynamic)
         segment = struct.pack("<IIQQQQQQ", _PT_DYNAMIC, 6, at, at, at, size, size, 8)
         body[:headers] = self._header(*sections) + load + segment + self._others(body)

@@ -243,7 +243,7 @@ def invoke(
         [*driver, *emulator, *function],
         json.dumps(event),
         files={"/var/task/app.py": handler_source},
-        mounts={"/var/rie": _emulator(), "/var/runtime": _runtime_client(interpreter)},
+        mounts={"/var/rie": _emulator(), "/var/runtime": runtime_client(interpreter)},
         timeout=timeout + 10,
     )
     try:
@@ -395,7 +395,7 @@ def _emulator() -> Path:
     return cached(f"{EMULATOR}-{machine}", build) / "aws-lambda-rie"
 
 
-def _runtime_client(interpreter: Path) -> Path:
+def runtime_client(interpreter: Path) -> Path:
     """AWS's runtime client with its C extension, for this interpreter's own ABI."""
     name = interpreter.resolve().name
     return cached(
