@@ -16,7 +16,7 @@ from ..layer import manifest as manifests
 from ..layer.manifest import LayerManifest
 from ..layer.size import nearly_full
 from .inputs import build_sources, find_inputs, needs_work_folder
-from .verification import is_to_be_proved, prove_current, prove_new
+from .verification import audited_layer, is_to_be_proved, prove_current, prove_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from ..config.layer import Member
     from ..findings import Finding
     from ..layer.archive import WrittenArchive
-    from ..layer.composition import Composition
     from ..layout import LayerPathLayout
     from ..wheels.wheel import Wheel
     from .inputs import BuildContext, BuildInputs
@@ -138,7 +137,7 @@ def _rebuild(
         tree = made.tree
         sizes = check_size(tree, wheels, config.max_size, config.function_size)
     with clock.stage("audit"):
-        audited = _audit(inputs, made, wheels)
+        audited = audited_layer(context.cache.store, inputs, made, wheels)
         findings = config.findings.checked([*excluded, *made.findings, *sizes, *audited])
 
     def check(new: Path, written: WrittenArchive) -> None:
@@ -160,15 +159,6 @@ def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
         *build_sources(inputs.sources, context),
         *filter(None, [inputs.project]),
     ]
-
-
-def _audit(inputs: BuildInputs, made: Composition, wheels: Sequence[Wheel]) -> Sequence[Finding]:
-    if inputs.member.config.verify == "none":
-        return ()
-    from ..layer.audit import audit
-    from ..layer.audit.subject import layer_subject
-
-    return audit(layer_subject(inputs.member, made, wheels, inputs.built_names))
 
 
 def _exclude(

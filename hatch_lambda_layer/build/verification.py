@@ -1,4 +1,4 @@
-"""The import proof as a part of a build: of a layer before it is there, or of one that is current.
+"""Audit and import proof as parts of a build, of a layer before it is there, or of a current one.
 
 What was measured goes into `layer.verify.json`, never into `layer.json`: equal layers have equal
 manifests.
@@ -6,20 +6,56 @@ manifests.
 
 from __future__ import annotations
 
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from .. import __version__
+from .._internal.store import UNREADABLE
+from ..findings import Finding
 from ..import_proof.report import proof_path, record, recorded
 from ..layer import archive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from .._internal.store import Store
     from ..config.layer import Member
     from ..import_proof.comparison import Wheels
+    from ..layer.composition import Composition
     from ..layer.manifest import LayerManifest
     from ..wheels.wheel import Wheel
-    from .inputs import BuildContext
+    from .inputs import BuildContext, BuildInputs
+
+# Of what the store keeps.
+_KIND = "audits"
+
+
+def audited_layer(
+    store: Store, inputs: BuildInputs, made: Composition, wheels: Sequence[Wheel]
+) -> Sequence[Finding]:
+    """Return the findings of the audit of a layer; those of equal inputs are kept.
+
+    To read requirements takes longer than all the rest, and needs modules that no warm build has.
+    """
+    if inputs.member.config.verify == "none":
+        return ()
+    # What was built here may come out differently from the same source.
+    facts = [__version__, inputs.digest, sorted(inputs.built_names), [w.sha256 for w in wheels]]
+    key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    kept = store.get(_KIND, key)
+    if kept is not None:
+        with suppress(*UNREADABLE):
+            return [Finding(**each) for each in json.loads(kept)]
+    from ..layer.audit import audit
+    from ..layer.audit.subject import layer_subject
+
+    found = audit(layer_subject(inputs.member, made, wheels, inputs.built_names))
+    store.put(_KIND, key, json.dumps([asdict(each) for each in found]).encode())
+    return found
 
 
 def is_to_be_proved(member: Member, zip_path: Path, code_sha256: str) -> bool:

@@ -10,7 +10,9 @@ import click
 from .._internal.console import Console
 from .._internal.errors import reported
 from .._internal.text import safe
+from ..import_proof.opening import Wishes
 from ..import_proof.places import PLACES, Limits
+from ..reports import audit as audits
 from ..reports import imports
 from .options import Terminal, quiet_option, verbose_option
 
@@ -24,7 +26,6 @@ _DEFAULT = Limits()
     "--import",
     "importing",
     is_flag=True,
-    required=True,
     help="Import every module where Lambda would, each in a process of its own.",
 )
 @click.option("--runtime", help="Runtime [that of the manifest, or what the files tell].")
@@ -71,33 +72,64 @@ def verify(
     memory: int,
     form: str,
     *,
-    importing: bool,  # noqa: ARG001  # it is required, and says what is done
+    importing: bool,
     unsafe: bool,
     verbose: int,
     quiet: int,
 ) -> None:
-    """Import every module of the layer or function ZIP|FOLDER; exit with 1 if one is broken.
+    """Check the layer or function ZIP|FOLDER, whoever has made it; exit with 1 on an error.
 
-    A FOLDER is what `sam build` leaves, for example. The measurements of a ZIP are kept beside it.
+    It is audited: nothing of it is run. With `--import`, every module is imported instead, and the
+    measurements of a ZIP are kept beside it. A FOLDER is what `sam build` leaves, for example.
     """
-    from ..api.imports import prove_layer
-    from ..import_proof.opening import Wishes
-    from ..import_proof.outcome import import_findings
-
     terminal = Terminal(verbose - quiet)
     with reported(terminal):
-        report = prove_layer(
-            layer,
-            Console(terminal),
-            runtime=runtime,
-            architecture=architecture,
-            wishes=Wishes(place=place, python=python, root=root, trusted=unsafe),
-            limits=Limits(seconds=timeout, memory=memory * _MEGABYTE),
-        )
-        click.echo(safe(imports.FORMATS[form](report)), nl=False)
-        findings = import_findings(report)
-        if form == "text":
-            for finding in findings:
-                click.echo(safe(str(finding)))
-        if any(finding.severity == "error" for finding in findings):
+        if importing:
+            wishes = Wishes(place=place, python=python, root=root, trusted=unsafe)
+            limits = Limits(seconds=timeout, memory=memory * _MEGABYTE)
+            sound = _import(layer, terminal, runtime, architecture, wishes, limits, form)
+        elif place or python or root or unsafe:
+            raise click.UsageError("--in, --python, --root and --unsafe need --import")
+        else:
+            sound = _audit(layer, terminal, runtime, architecture, form)
+        if not sound:
             sys.exit(1)
+
+
+def _audit(
+    layer: Path, terminal: Terminal, runtime: str | None, architecture: str | None, form: str
+) -> bool:
+    from ..api.audit import audit_layer
+
+    report = audit_layer(layer, runtime=runtime, architecture=architecture)
+    text = audits.FORMATS[form](report, verbose=terminal.verbosity > 0)
+    click.echo(safe(text), nl=False)
+    return not any(each.severity == "error" for each in report.findings)
+
+
+def _import(
+    layer: Path,
+    terminal: Terminal,
+    runtime: str | None,
+    architecture: str | None,
+    wishes: Wishes,
+    limits: Limits,
+    form: str,
+) -> bool:
+    from ..api.imports import prove_layer
+    from ..import_proof.outcome import import_findings
+
+    report = prove_layer(
+        layer,
+        Console(terminal),
+        runtime=runtime,
+        architecture=architecture,
+        wishes=wishes,
+        limits=limits,
+    )
+    click.echo(safe(imports.FORMATS[form](report)), nl=False)
+    findings = import_findings(report)
+    if form == "text":
+        for finding in findings:
+            click.echo(safe(str(finding)))
+    return not any(finding.severity == "error" for finding in findings)

@@ -192,6 +192,20 @@ TOO_LARGE = Code(
     title="larger than Lambda allows",
     explanation="What was verified unpacks to more than Lambda's limit. A build stops before that.",
 )
+ARCHIVE_INSIDE = Code(
+    id="HLL022",
+    severity="note",
+    title="an archive in the layer",
+    explanation="Lambda unpacks a layer or function, and nothing in it; Python imports from a zip "
+    "only where something puts it on its path, and no native code. An error where there is nothing "
+    "else: what was zipped twice has nothing to import.",
+)
+UNREAD_FOLDER = Code(
+    id="HLL023",
+    severity="warning",
+    title="a folder that the runtime does not read",
+    explanation="Of `python/lib/`, a runtime reads the folder of its own Python alone.",
+)
 UNUSED_PATTERN = Code(
     id="HLL030",
     severity="warning",

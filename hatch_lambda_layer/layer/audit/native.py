@@ -213,7 +213,8 @@ def _second_copies(subject: Subject) -> Iterator[Finding]:
     copies: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path, elf in subject.native.items():
         match = _LIBRARY.fullmatch(path.rpartition("/")[2])
-        if match and elf.loadable and not elf.module and not elf.program:
+        is_library = elf.loadable and not elf.module and not elf.program
+        if match and is_library and path not in subject.links:
             copies[match["name"], match["major"] or ""].append(path)
     for (name, _), paths in sorted(copies.items()):
         if len(paths) > 1:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from ...config.layer import Member
+    from ...findings import Finding
     from ...targets.elf import ElfFile
     from ...targets.target import Target
     from ...wheels.wheel import Wheel
@@ -35,6 +36,15 @@ class Distribution(NamedTuple):
     def title(self) -> str:
         """Name and version, for messages."""
         return f"{self.name} {self.version}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditReport:
+    """The findings about a `layer` or `function` (`kind`) on a target."""
+
+    kind: str
+    target: Target
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
