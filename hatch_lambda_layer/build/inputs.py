@@ -79,6 +79,8 @@ class BuildInputs:
             "exclude": sorted(config.exclude),
             "allow_missing": sorted(config.allow_missing),
             "direct": sorted(map(str, self.direct)),
+            "scripts": config.scripts,
+            "libraries": sorted(config.libraries),
             "findings": astuple(config.findings),
             "audited": config.verify != "none",
             "wheels": [(each.name, each.version, each.sha256) for each in self.selection.wheels],

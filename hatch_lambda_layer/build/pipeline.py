@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..config.layer import Member
     from ..findings import Finding
     from ..layer.archive import WrittenArchive
+    from ..layer.composition import Composition
     from ..layout import LayerPathLayout
     from ..wheels.wheel import Wheel
     from .inputs import BuildContext, BuildInputs
@@ -121,19 +122,17 @@ def _rebuild(
 ) -> LayerManifest:
     # Imported here: a build that has nothing to do must not wait for them.
     from ..import_proof.provenance import remember
-    from ..layer.composition import compose
     from ..layer.size import check_size
 
-    config, target = inputs.member.config, inputs.member.target
+    config = inputs.member.config
     with clock.stage("wheels"):
         wheels = _wheels(context, inputs)
         if inputs.sources and inputs.sources.reclassified:
             # The image that one of them was built in is an input from now on.
             inputs = find_inputs(context, inputs.member, inputs.selection)
-        wheels, excluded = _exclude(wheels, inputs)
+        every, (wheels, excluded) = wheels, _exclude(wheels, inputs)
     with clock.stage("compose"):
-        pack = context.layout.path_included_pack
-        made = compose(wheels, inputs.included, pack, target, config.prune)
+        made = _compose(context, inputs, wheels, every)
         tree = made.tree
         sizes = check_size(tree, wheels, config.max_size, config.function_size)
     with clock.stage("audit"):
@@ -148,6 +147,25 @@ def _rebuild(
     with clock.stage("write"):
         written = archive.write_archive(tree, zip_path, inputs.date, check)
     return manifests.describe(inputs.member, inputs.digest, tree, wheels, written, findings)
+
+
+def _compose(
+    context: BuildContext, inputs: BuildInputs, wheels: Sequence[Wheel], every: Sequence[Wheel]
+) -> Composition:
+    """Return the layer of `wheels`; `every` are those of the lock, which may have libraries."""
+    from ..layer.composition import compose
+    from ..layer.launchers import launchers
+    from ..layer.shared_libraries import take_libraries
+
+    config, target = inputs.member.config, inputs.member.target
+    libraries = take_libraries(config.libraries, every, target)
+    added = [entry for entry, _ in libraries]
+    if config.scripts:
+        added += launchers(wheels, target)
+    pack = context.layout.path_included_pack
+    made = compose(wheels, inputs.included, pack, target, config.prune, added)
+    made.native.update({entry.sha256: elf for entry, elf in libraries})
+    return made
 
 
 def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:

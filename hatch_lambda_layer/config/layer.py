@@ -64,6 +64,8 @@ class LayerConfig:
     prune: tuple[str, ...]
     force_include: tuple[tuple[str, str], ...]
     force_include_outside: bool
+    scripts: bool
+    libraries: tuple[str, ...]
     max_size: int
     function_size: int
     strict: bool
@@ -219,6 +221,8 @@ class _LayerReader(TableReader):
             prune=self.strings("prune"),
             force_include=self._force_include(),
             force_include_outside=self.flag("force-include-outside"),
+            scripts=self.flag("scripts"),
+            libraries=self._libraries(),
             max_size=self.size("max-size", LAMBDA_UNPACKED_LIMIT),
             function_size=self.size("function-size", LAMBDA_UNPACKED_LIMIT, 0),
             strict=self.flag("strict"),
@@ -263,6 +267,14 @@ class _LayerReader(TableReader):
         if len(set(found)) < len(found) and len(set(items.values())) == len(items):
             self.say("architectures", "names one architecture twice")
         return found
+
+    def _libraries(self) -> tuple[str, ...]:
+        items = self.items("libraries")
+        for number, name in items.items():
+            if re.fullmatch(r"[\w.+-]+\.so(?:\.[\w.]+)?", name) is None:
+                must = "the file name of a shared library, such as 'libgomp.so.1'"
+                self.wrong(f"libraries[{number}]", must, name)
+        return tuple(items.values())
 
     def _codes(self, key: str) -> tuple[str, ...]:
         items = self.items(key)

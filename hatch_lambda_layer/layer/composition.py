@@ -38,13 +38,14 @@ def compose(
     pack_path: Path,
     target: Target,
     patterns: Sequence[str],
+    added: Sequence[Entry] = (),
 ) -> Composition:
-    """Return the layer of `wheels` and `included` files, pruned by `patterns`.
+    """Return the layer of `wheels`, `included` files and what is `added`, pruned by `patterns`.
 
     Included files are compressed into `pack_path` when there are any. Raises `ConflictError` where
     two owners claim one path with different content.
     """
-    entries: list[Entry] = []
+    entries: list[Entry] = [*added]
     findings: list[Finding] = []
     native = {sha256: elf for wheel in wheels for sha256, elf in wheel.native}
     for wheel in wheels:

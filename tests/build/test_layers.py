@@ -52,6 +52,8 @@ VALUES = {
     "ignore": ('["HLL012"]', '["HLL013"]'),
     "error": ('["HLL020"]', '["HLL021", "HLL030"]'),
     "verify": ('"import"', '"none"'),
+    "scripts": ("true", "false"),
+    "libraries": ('["liba.so.1"]', '["libb.so"]'),
 }
 WRONG = {
     "tool": '"npm"',
@@ -76,6 +78,8 @@ WRONG = {
     "ignore": '"HLL012"',
     "error": "3",
     "verify": "3",
+    "scripts": '"yes"',
+    "libraries": '"liba.so.1"',
     "bytecode": "true",
 }
 

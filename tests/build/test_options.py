@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zipfile import ZipFile
 
 import pytest
 
@@ -17,6 +18,7 @@ from hatch_lambda_layer.exceptions import (
 )
 from tests.support.container_engine import ContainerEngine, image_name
 from tests.support.displays import Lines
+from tests.support.elf_factory import ElfSpec
 from tests.support.layer_project import ALPHA, BETA, Project, names, stamps
 from tests.support.lock_factory import LockedPackage, locked, pylock
 from tests.support.source_factory import IN_TREE, copying_project, write_files
@@ -271,6 +273,72 @@ def test_option_error_makes_one_finding_an_error(project: Project) -> None:
         project.build()
     project.configure(ignore=["HLL030"])
     with pytest.raises(ConfigError, match="has `HLL030`, which `ignore` has as well"):
+        project.build()
+
+
+TOOL = WheelSpec(
+    name="tool",
+    files={"tool/__init__.py": b"class App:\n    @staticmethod\n    def run():\n        ...\n"},
+    entry_points="[console_scripts]\ntool-run = tool:App.run\n../evil = tool:App.run\n",
+)
+
+
+def test_option_scripts_writes_launchers(project: Project) -> None:
+    project.lock(TOOL)
+    assert [each.code for each in project.build().manifest.findings] == ["HLL018"]
+    assert "python/bin/tool-run" not in names(project.zip)
+    project.configure(scripts=True)
+    assert project.build().manifest.findings == ()
+    with ZipFile(project.zip) as archive:
+        info = archive.getinfo("python/bin/tool-run")
+        lines = archive.read(info).decode().splitlines()
+    assert info.external_attr >> 16 == 0o100755
+    assert lines[0] == "#!/var/lang/bin/python3.13"
+    assert "from tool import App" in lines
+    assert lines[-1].strip() == "sys.exit(App.run())"
+    assert not [name for name in names(project.zip) if "evil" in name]
+
+
+MANYLINUX = "cp313-cp313-manylinux_2_17_x86_64"
+OPENMP = ElfSpec(soname="libgomp-a34b3233.so.1.0.0", libraries=["libmath-0a1b2c3d.so.2"])
+BRINGS = WheelSpec(
+    name="brings",
+    tag=MANYLINUX,
+    files={
+        "brings.libs/libgomp-a34b3233.so.1.0.0": OPENMP.data,
+        "brings.libs/libmath-0a1b2c3d.so.2": ElfSpec().data,
+        "brings/__init__.py": b"",
+    },
+)
+NEEDS = WheelSpec(
+    name="needs",
+    tag=MANYLINUX,
+    files={
+        "needs/lib_needs.so": ElfSpec(libraries=["libgomp.so.1"]).data,
+        "needs/__init__.py": b"",
+    },
+)
+
+
+def test_option_libraries_takes_them_from_a_wheel_with_their_needs(project: Project) -> None:
+    project.lock(BRINGS, NEEDS)
+    built = project.build()
+    assert [each.code for each in built.manifest.findings if not each.is_note] == ["HLL007"]
+    project.configure(libraries=["libgomp.so.1"])
+    found = project.build().manifest.findings
+    assert {"HLL011"} <= {each.code for each in found}
+    assert not [each for each in found if not each.is_note]
+    with ZipFile(project.zip) as archive:
+        assert archive.read("lib/libgomp.so.1") == OPENMP.data
+    assert "lib/libmath-0a1b2c3d.so.2" in names(project.zip)
+    # Also of what is left out: then there is one copy alone.
+    project.configure(exclude=["brings"])
+    assert project.build().manifest.findings == ()
+    project.configure(libraries=["libomp.so"])
+    with pytest.raises(ConfigError, match=r"'libomp.so', which no wheel has.*libgomp-a34b3233"):
+        project.build()
+    project.configure(libraries=["../lib.so"])
+    with pytest.raises(ConfigError, match=r"libraries\[0\]"):
         project.build()
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 RUNTIME = 'runtimes = ["python3.13"]\n'
 KEYS = {
     "verify",
+    "scripts",
+    "libraries",
     "tool",
     "requirements",
     "runtimes",
@@ -97,6 +99,8 @@ def test_only_the_runtime_has_to_be_named() -> None:
         ignore=(),
         error=(),
         verify="audit",
+        scripts=False,
+        libraries=(),
     )
     assert members(RUNTIME) == ["python3.13-x86_64"]
 
@@ -122,6 +126,8 @@ def test_every_key_is_read() -> None:
         ignore = ["HLL012"]
         error = ["HLL013"]
         verify = "import"
+        scripts = true
+        libraries = ["libgomp.so.1"]
         force-include = { "config" = "python/config", "a.txt" = "/etc/a.txt" }
         """
     )
@@ -136,6 +142,7 @@ def test_every_key_is_read() -> None:
     assert config.prune == ("tests", "python/*/data/")
     assert (config.max_size, config.function_size) == (104_857_600, 20_000_000)
     assert config.verify == "import"
+    assert (config.scripts, config.libraries) == (True, ("libgomp.so.1",))
     assert config.findings == FindingPolicy(strict=True, ignore=("HLL012",), error=("HLL013",))
     assert config.force_include == (("a.txt", "etc/a.txt"), ("config", "python/config"))
 

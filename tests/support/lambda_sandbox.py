@@ -225,9 +225,18 @@ def _import_each(
 
 
 def invoke(
-    layer_dir: Path, interpreter: Path, handler_source: str, event: object, *, timeout: int = 60
+    layer_dir: Path,
+    interpreter: Path,
+    handler_source: str,
+    event: object,
+    *,
+    wrapper: str | None = None,
+    timeout: int = 60,
 ) -> object:
     """Run `app.handler` from `handler_source` under AWS's emulator; give its result as JSON has it.
+
+    `wrapper` is a program that starts it, as AWS_LAMBDA_EXEC_WRAPPER names one: Lambda runs it with
+    the command of the runtime.
 
     An error of the function is a result too: a dict with `errorType` and `errorMessage`. Raises
     SandboxError where no JSON comes back in time.
@@ -240,7 +249,7 @@ def invoke(
     outcome = _run(
         system,
         layer_dir,
-        [*driver, *emulator, *function],
+        [*driver, *emulator, *([wrapper] if wrapper else []), *function],
         json.dumps(event),
         files={"/var/task/app.py": handler_source},
         mounts={"/var/rie": _emulator(), "/var/runtime": runtime_client(interpreter)},
