@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FOLDER = "lib/"
 # `libgomp.so.1`, and how auditwheel calls its copy: `libgomp-a34b3233.so.1.0.0`.
-_NAME = re.compile(r"(?P<stem>.+?)(?:-[0-9a-f]{6,40})?\.so(?:\.(?P<major>\d+))?(?:\.\d+)*")
+_NAME = re.compile(r"(?P<stem>.+?)(?:-[0-9a-f]{6,40})*\.so(?:\.(?P<major>\d+))?(?:\.\d+)*")
 _SHOWN = 8
 
 

@@ -225,7 +225,7 @@ def test_a_libstdcxx_that_the_layer_brings_is_as_new_as_it_is() -> None:
 
 def test_a_second_copy_of_a_library_is_noted() -> None:
     files = {
-        "a.libs/libgomp-a34b3233.so.1.0.0": ElfSpec(),
+        "a.libs/libgomp-a34b3233-0352e75f.so.1.0.0": ElfSpec(),
         "b/libgomp.so.1": ElfSpec(),
         "c/libgomp.so.2": ElfSpec(),
     }

@@ -30,7 +30,7 @@ _TAG = re.compile(r"cpython-|abi3|cp3\d+-|pypy3|graalpy|darwin")
 # The programs that load others in Lambda's images.
 _INTERPRETERS = frozenset({"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"})
 # A library, with the hash that auditwheel gives its copy; the number is that of its ABI.
-_LIBRARY = re.compile(r"(?P<name>lib.+?)(?:-[0-9a-f]{8})?\.so(?:\.(?P<major>\d+))?(?:\.\d+)*")
+_LIBRARY = re.compile(r"(?P<name>lib.+?)(?:-[0-9a-f]{8})*\.so(?:\.(?P<major>\d+))?(?:\.\d+)*")
 
 
 class Fact(NamedTuple):
