@@ -14,13 +14,20 @@ from ..import_proof.opening import Wishes
 from ..import_proof.places import PLACES, Limits
 from ..reports import audit as audits
 from ..reports import imports
-from .options import Terminal, quiet_option, verbose_option
+from .options import Terminal, examples, quiet_option, verbose_option
 
 _MEGABYTE = 1 << 20
 _DEFAULT = Limits()
 
 
-@click.command()
+@click.command(
+    short_help="Check a layer or function, whoever made it.",
+    epilog=examples(
+        "verify dist/layer.zip",
+        "verify .aws-sam/build/Orders --runtime python3.13",
+        "verify dist/layer.zip --import",
+    ),
+)
 @click.argument("layer", metavar="ZIP|FOLDER", type=click.Path(path_type=Path))
 @click.option(
     "--import",

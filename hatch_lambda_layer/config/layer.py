@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 from .._internal.tables import value_at
 from ..exceptions import ConfigError, backticked
 from ..findings import FindingPolicy
+from ..layout import layer_filename
 from ..targets.target import Architecture, Runtime, Target, runtimes
 from .container import ContainerConfig, read_container
+from .fields import read_codes, read_force_include, read_libraries
+from .hatch import misplaced_keys
 from .indexes import TABLE as INDEXES
 from .indexes import PrivateIndex, read_indexes
+from .misnamed import OTHER_TOOLS, misspelled_table, suggested_runtime
 from .reader import TableReader, toml
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 TABLE = "tool.lambda-layer"
 # "250 MB" on AWS's page "Lambda quotas", 262,144,000 bytes in its error text; the layers of a
@@ -31,7 +35,10 @@ DEFAULT_BUILD_TIMEOUT = 600
 # What is done to see that a layer works, the default first.
 VERIFICATIONS = ("audit", "import", "none")
 BUILD_POLICIES = ("local", "container", "auto", "never")
-_OF_THE_PROJECT = ("layers", "indexes")
+# What no layer has for its own alone, with the tables that have it.
+_SHARED = {"indexes": f"[[{INDEXES}]]", "filename": f"[{TABLE}]"}
+_OF_THE_PROJECT = ("layers", *_SHARED)
+_OF_TARGETS = ("runtimes", "architectures")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,9 +47,10 @@ class LayerConfig:
 
     `name` is `None` for the layer of the table itself, `tool` is `None` when the lockfile decides.
     `python_full_version` are patch releases, which the `runtimes` have already.
-    `prune` holds presets and patterns in their order. `force_include` pairs a path on disk,
-    relative to the project, with its path in the layer; with `force_include_outside` it may lie
-    outside of the project's repository. `max_size` and `function_size` are in bytes, unpacked,
+    `prune` holds presets and patterns in their order, `prefer` the distributions whose files stay
+    where another has the same path, the first before the others. `force_include` pairs a path on
+    disk, relative to the project, with its path in the layer; with `force_include_outside` it may
+    lie outside of the project's repository. `max_size` and `function_size` are in bytes, unpacked,
     `build_timeout` is in seconds, for each source. `ignore` and `error` are codes of findings;
     `verify` is one of `VERIFICATIONS`.
     """
@@ -62,6 +70,7 @@ class LayerConfig:
     build_timeout: int
     container: ContainerConfig
     prune: tuple[str, ...]
+    prefer: tuple[str, ...]
     force_include: tuple[tuple[str, str], ...]
     force_include_outside: bool
     scripts: bool
@@ -77,6 +86,13 @@ class LayerConfig:
     def findings(self) -> FindingPolicy:
         """The findings that the layer is not told of, and those that are errors for it."""
         return FindingPolicy(self.strict, self.ignore, self.error)
+
+
+# The table `publish` is read only when something is published.
+_KEYS = (
+    "publish",
+    *(field.replace("_", "-") for field in LayerConfig.__dataclass_fields__ if field != "name"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,21 +113,26 @@ class Member:
 class Matrix:
     """All layers of a project: each layer on each runtime and architecture.
 
-    `indexes` are those that the project names, for all layers.
+    `indexes` are those that the project names, for all layers, and `filename` begins the names of
+    the files of all. `table_layers` are the layers as the table has them, where a caller has
+    replaced their runtimes or architectures.
     """
 
     layers: tuple[LayerConfig, ...]
     indexes: tuple[PrivateIndex, ...] = ()
+    filename: str = "layer"
+    table_layers: tuple[LayerConfig, ...] | None = None
 
     @property
     def members(self) -> tuple[Member, ...]:
         """Each layer on each runtime and architecture."""
-        return tuple(
-            Member(config=layer, target=Target(runtime, architecture))
-            for layer in self.layers
-            for runtime in layer.runtimes
-            for architecture in layer.architectures
-        )
+        return _members(self.layers)
+
+    @property
+    def table_ids(self) -> frozenset[str]:
+        """The ids of the members that the table has: the names of the files depend on them."""
+        layers = self.layers if self.table_layers is None else self.table_layers
+        return frozenset(each.id for each in _members(layers))
 
     @classmethod
     def from_pyproject(
@@ -121,26 +142,53 @@ class Matrix:
 
         `overrides` are keys of the table with the values that replace its own, for every layer.
         """
+        problems = [*misplaced_keys(pyproject, [*_KEYS, *_OF_THE_PROJECT])]
         table = value_at(pyproject, "tool", "lambda-layer")
+        if table is None and (other := misspelled_table(pyproject)):
+            raise ConfigError([*problems, f"Table `{other}` is not read: name it `[{TABLE}]`"])
         if table is None and not overrides:
             raise ConfigError(
                 [
+                    *problems,
                     (
                         f"Table `{TABLE}` is missing in pyproject.toml: it names the Lambda "
                         f"runtime, for example\n\n[{TABLE}]\n"
                         f'runtimes = ["{next(iter(runtimes()))}"]'
-                    )
+                    ),
                 ]
             )
         table = {} if table is None else table
         if not isinstance(table, dict):
-            raise ConfigError([f"Field `{TABLE}` must be a table"])
-        problems: list[str] = []
+            raise ConfigError([*problems, f"Field `{TABLE}` must be a table"])
         layers = _read_layers(table, overrides or {}, problems)
         indexes = read_indexes(pyproject, problems)
+        try:
+            filename = layer_filename(pyproject)
+        except ConfigError as error:
+            problems += error.problems
         if problems:
             raise ConfigError(problems)
-        return cls(layers, indexes)
+        return cls(layers, indexes, filename, _table_layers(table, overrides or {}))
+
+
+def _members(layers: Iterable[LayerConfig]) -> tuple[Member, ...]:
+    return tuple(
+        Member(config=layer, target=Target(runtime, architecture))
+        for layer in layers
+        for runtime in layer.runtimes
+        for architecture in layer.architectures
+    )
+
+
+def _table_layers(
+    table: Mapping[str, object], overrides: Mapping[str, object]
+) -> tuple[LayerConfig, ...] | None:
+    """Return the layers of a table that names runtimes, if `overrides` replace their targets."""
+    others = {key: value for key, value in overrides.items() if key not in _OF_TARGETS}
+    if len(others) == len(overrides) or "runtimes" not in table:
+        return None
+    # What is wrong with the table is of no interest where it is replaced.
+    return _read_layers(table, others, [])
 
 
 def _read_layers(
@@ -148,7 +196,7 @@ def _read_layers(
 ) -> tuple[LayerConfig, ...]:
     shared = {key: value for key, value in table.items() if key not in _OF_THE_PROJECT}
     named = table.get("layers", {})
-    layers = [_LayerReader(None, {**shared, **overrides}, shared, problems).read()]
+    layers = [_LayerReader(None, {**shared, **overrides}, shared, overrides, problems).read()]
     if not isinstance(named, dict):
         problems.append(f"Field `{TABLE}.layers` must be a table of tables")
         named = {}
@@ -161,15 +209,11 @@ def _read_layers(
                 "file name: use letters, digits, `-` and `_` only"
             )
         else:
-            if "indexes" in own:
-                problems.append(
-                    f"Field `{TABLE}.layers.{name}.indexes` must be in `[[{INDEXES}]]`: the "
-                    "indexes are those of the whole project"
-                )
-            own = {key: value for key, value in own.items() if key != "indexes"}  # noqa: PLW2901
+            _refuse_shared(name, own, problems)
+            own = {key: each for key, each in own.items() if key not in _SHARED}  # noqa: PLW2901
             table_of_layer = {**shared, **own, **overrides}
             written = own.keys() - overrides.keys()
-            layers.append(_LayerReader(name, table_of_layer, written, problems).read())
+            layers.append(_LayerReader(name, table_of_layer, written, (), problems).read())
     # On a file system that ignores case, two such layers would be one file.
     for _, others in groupby(sorted(named, key=str.lower), key=str.lower):
         if len(alike := list(others)) > 1:
@@ -178,14 +222,28 @@ def _read_layers(
     return tuple(layers)
 
 
+def _refuse_shared(layer: str, table: Mapping[str, object], problems: list[str]) -> None:
+    for key, place in _SHARED.items():
+        if key in table:
+            problems.append(
+                f"Field `{TABLE}.layers.{layer}.{key}` must be in `{place}`: it counts for the "
+                "whole project"
+            )
+
+
 class _LayerReader(TableReader):
-    """Reads the table of one layer; `own` are the keys that are written in it, not inherited."""
+    """A reader of one layer's table.
+
+    `own` are the keys that are written in it, not inherited, and `given` those that a caller has
+    replaced.
+    """
 
     def __init__(
         self,
         name: str | None,
         table: Mapping[str, object],
         own: Collection[str],
+        given: Collection[str],
         problems: list[str],
     ) -> None:
         super().__init__(
@@ -195,17 +253,19 @@ class _LayerReader(TableReader):
             written=None if name is None else own,
         )
         self._name = name
+        self._given = given
+
+    def label(self, top: str, key: str) -> str:
+        if top in self._given:
+            return f"The `{key}` given for this build"
+        return super().label(top, key)
 
     def read(self) -> LayerConfig:
-        fields = LayerConfig.__dataclass_fields__
-        # The table `publish` is read only when something is published.
-        self.check_known(
-            ["publish", *(field.replace("_", "-") for field in fields if field != "name")]
-        )
+        self.check_known(_KEYS)
         patches = self._patches()
         return LayerConfig(
             name=self._name,
-            tool=self.choice("tool", TOOLS),
+            tool=self._tool(),
             requirements=self.strings("requirements"),
             runtimes=self._runtimes(patches),
             python_full_version=patches,
@@ -219,24 +279,34 @@ class _LayerReader(TableReader):
             build_timeout=self.number("build-timeout", 1) or DEFAULT_BUILD_TIMEOUT,
             container=self._container(),
             prune=self.strings("prune"),
-            force_include=self._force_include(),
+            prefer=self.strings("prefer"),
+            force_include=read_force_include(self),
             force_include_outside=self.flag("force-include-outside"),
             scripts=self.flag("scripts"),
-            libraries=self._libraries(),
+            libraries=read_libraries(self),
             max_size=self.size("max-size", LAMBDA_UNPACKED_LIMIT),
             function_size=self.size("function-size", LAMBDA_UNPACKED_LIMIT, 0),
             strict=self.flag("strict"),
-            ignore=self._codes("ignore"),
-            error=self._codes("error"),
+            ignore=read_codes(self, "ignore"),
+            error=read_codes(self, "error"),
             verify=self.choice("verify", VERIFICATIONS) or VERIFICATIONS[0],
         )
+
+    def _tool(self) -> str | None:
+        value = self.value("tool")
+        if isinstance(value, str) and value in OTHER_TOOLS:
+            way = OTHER_TOOLS[value]
+            self.say("tool", f"must be one of {backticked(TOOLS)}, not {toml(value)}: {way}")
+            return None
+        return self.choice("tool", TOOLS)
 
     def _runtimes(self, patches: Collection[str]) -> tuple[Runtime, ...]:
         known = runtimes()
         if self.value("runtimes", []) == []:
             self.say("runtimes", f"must name at least one of {backticked(known)}")
             return ()
-        found = self.parsed("runtimes", self.items("runtimes"), known.__getitem__, known)
+        items = self.items("runtimes")
+        found = self.parsed("runtimes", items, known.__getitem__, known, suggested_runtime)
         by_minor = {version.rpartition(".")[0]: version for version in patches}
         return tuple(
             replace(each, python=by_minor.get(each.python.rpartition(".")[0], each.python))
@@ -268,54 +338,8 @@ class _LayerReader(TableReader):
             self.say("architectures", "names one architecture twice")
         return found
 
-    def _libraries(self) -> tuple[str, ...]:
-        items = self.items("libraries")
-        for number, name in items.items():
-            if re.fullmatch(r"[\w.+-]+\.so(?:\.[\w.]+)?", name) is None:
-                must = "the file name of a shared library, such as 'libgomp.so.1'"
-                self.wrong(f"libraries[{number}]", must, name)
-        return tuple(items.values())
-
-    def _codes(self, key: str) -> tuple[str, ...]:
-        items = self.items(key)
-        if not items:
-            return ()
-        from ..findings.codes import CODES
-
-        for number, code in items.items():
-            if code not in CODES:
-                must = f"the code of a finding, such as {next(iter(CODES))!r}"
-                self.wrong(f"{key}[{number}]", must, code, near=CODES)
-        if key == "error" and (both := {*items.values()} & {*self.items("ignore").values()}):
-            self.say(key, f"has {backticked(sorted(both))}, which `ignore` has as well")
-        return tuple(items.values())
-
     def _container(self) -> ContainerConfig:
         # The errors of an inherited table are reported once, for the table that has them.
         own = self._written is None or "container" in self._written
         problems = self._problems if own else []
         return read_container(f"{self._prefix}.container", self.table("container"), problems)
-
-    def _force_include(self) -> tuple[tuple[str, str], ...]:
-        value = self.value("force-include", {})
-        if not isinstance(value, dict):
-            self.wrong("force-include", "a table of source = path in the layer", value)
-            return ()
-        pairs = []
-        for source, path in value.items():
-            key = f"force-include.{toml(source)}"
-            if not source:
-                self.say(key, "must name a file or folder of the project")
-            elif not isinstance(path, str) or not path.strip("/"):
-                self.wrong(key, "a path in the layer, such as 'python/config'", path)
-            elif _unsafe(path):
-                self.wrong(key, "a path that stays in the layer, with `/` between its parts", path)
-            else:
-                pairs.append((source, path.strip("/")))
-        return tuple(sorted(pairs))
-
-
-def _unsafe(path: str) -> bool:
-    parts = path.strip("/").split("/")
-    bad_part = any(part in ("", ".", "..") for part in parts)
-    return bad_part or "\\" in path or ":" in parts[0] or not path.isprintable()

@@ -235,6 +235,22 @@ LEFT_OUT_TOO = Code(
     was="left-out-too",
 )
 
+UNLISTED = Code(
+    id="HLL034",
+    severity="warning",
+    title="a requirement that the lockfile does not list",
+    explanation="A wheel requires a package, or a version of it, that the requirements files do "
+    "not have. It is an error unless PIP_NO_DEPS=1 or the resolution allows it.",
+    was="unlisted",
+)
+UNDECIDED = Code(
+    id="HLL035",
+    severity="warning",
+    title="a requirement that only the kernel decides",
+    explanation="Its marker asks for the release of the kernel, which AWS chooses and changes: "
+    "what it requires is left out. Require the package yourself if the layer needs it.",
+    was="undecided",
+)
 NOT_IMPORTED = Code(
     id="HLL040",
     severity="error",

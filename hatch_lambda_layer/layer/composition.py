@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from packaging.utils import canonicalize_name
+
 from ..findings import codes
 from .placement import place
 from .tree import LayerTree
@@ -39,11 +41,13 @@ def compose(
     target: Target,
     patterns: Sequence[str],
     added: Sequence[Entry] = (),
+    prefer: Sequence[str] = (),
 ) -> Composition:
     """Return the layer of `wheels`, `included` files and what is `added`, pruned by `patterns`.
 
-    Included files are compressed into `pack_path` when there are any. Raises `ConflictError` where
-    two owners claim one path with different content.
+    Included files are compressed into `pack_path` when there are any. Where two distributions
+    claim one path with different content, that of the first in `prefer` stays; raises
+    `ConflictError` if neither is in it.
     """
     entries: list[Entry] = [*added]
     findings: list[Finding] = []
@@ -63,7 +67,8 @@ def compose(
 
         tree, useless = prune(tree, patterns, _stub_readers(wheels))
         findings += [codes.UNUSED_PATTERN.finding("prune", warning) for warning in useless]
-    return Composition(tree.settled(), findings, native)
+    settled = tree.settled([canonicalize_name(name) for name in prefer])
+    return Composition(settled, findings, native)
 
 
 def _stub_readers(wheels: Sequence[Wheel]) -> set[str]:

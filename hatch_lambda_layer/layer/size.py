@@ -24,21 +24,22 @@ _LARGEST_SHOWN = 10
 
 
 def check_size(
-    tree: LayerTree, wheels: Sequence[Wheel], largest: int, function: int = 0
+    tree: LayerTree,
+    wheels: Sequence[Wheel],
+    largest: int,
+    excluded: Sequence[str] = (),
+    function: int = 0,
 ) -> list[Finding]:
     """Check the size of a layer; return a finding if it is close to `largest` bytes, unpacked.
 
-    `function` is what the functions that use the layer bring themselves, in bytes.
+    `excluded` are the distributions that have been left out of the `wheels`, `function` is what the
+    functions that use the layer bring themselves, in bytes.
 
     Raises `SizeError` for a layer that is larger, or empty, or has more files than a zip can hold.
     The error of one that is too large lists the largest packages.
     """
     if not tree.entries:
-        raise SizeError(
-            "The layer is empty: the lockfile has no packages for this target and these groups, "
-            "or everything was pruned",
-            hint="check `groups`, `extras` and `prune`, or set `include-project = true`",
-        )
+        raise _empty(() if wheels else excluded)
     if len(tree.entries) > MAX_MEMBERS:
         raise SizeError(
             f"The layer has {len(tree.entries):,} files, but a zip holds at most {MAX_MEMBERS:,}",
@@ -53,6 +54,19 @@ def check_size(
             hint='`prune = ["tests", "stubs", "headers"]` makes it smaller',
         )
     return nearly_full(size, largest, function)
+
+
+def _empty(excluded: Sequence[str]) -> SizeError:
+    if excluded:
+        return SizeError(
+            f"The layer is empty: `exclude` leaves out all that is locked: {', '.join(excluded)}",
+            hint="exclude less, or remove this layer",
+        )
+    return SizeError(
+        "The layer is empty: the lockfile has no packages for this target and these groups, "
+        "or everything was pruned",
+        hint="check `groups`, `extras` and `prune`, or set `include-project = true`",
+    )
 
 
 def nearly_full(size: int, largest: int, function: int) -> list[Finding]:

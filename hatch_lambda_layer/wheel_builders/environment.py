@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from .._internal.interpreters import pyenv_pythons
 from .._internal.process import run
-from .._internal.uv import find_uv
+from .._internal.uv import find_uv, uv_cache_explained, uv_cache_variables
 from ..exceptions import BuildError, ToolError, ToolTimeoutError, quoted
 from .stand_in import add_stand_in, without_own
 
@@ -174,6 +175,7 @@ class BuildEnvironment:
         return {
             **passed,
             **build_variables(os.environ),
+            **_same_paths(request.folder.parent),
             "PATH": path,
             "VIRTUAL_ENV": str(self.folder),
             "HOME": str(home),
@@ -186,6 +188,17 @@ class BuildEnvironment:
             # Beside the sources, bytecode would get into some wheels.
             "PYTHONPYCACHEPREFIX": str(request.folder / "bytecode"),
         }
+
+
+def _same_paths(folder: Path) -> dict[str, str]:
+    """Return variables with which compilers write no path of this machine into what they build.
+
+    `CFLAGS` would replace the defaults of `configure` scripts.
+    """
+    if sys.platform == "win32":
+        return {}
+    option = shlex.quote(f"-ffile-prefix-map={folder}=/build")
+    return {"CPPFLAGS": f"{os.environ.get('CPPFLAGS', '')} {option}".strip()}
 
 
 def _make(folder: Path, request: BuildRequest) -> None:
@@ -201,7 +214,8 @@ def _make(folder: Path, request: BuildRequest) -> None:
         else:
             return
     raise BuildError(
-        f"No environment can be made for the build of {request.title}\n\n{failures[-1].message}"
+        f"No environment can be made for the build of {request.title}\n\n{failures[-1].message}",
+        hint=failures[-1].hint,
     ) from failures[-1]
 
 
@@ -226,7 +240,8 @@ def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> No
         raise BuildError(
             f"The build requirements of {request.title} can't be installed: "
             f"{', '.join(requires)}\n\n{quoted(error.output)}",
-            hint="uv installs them from the index that the project configures for uv, and takes "
+            hint=error.hint
+            or "uv installs them from the index that the project configures for uv, and takes "
             "wheels only: a source would run foreign code where credentials are",
         ) from error
 
@@ -235,15 +250,17 @@ def _run_uv(argv: Sequence[str], request: BuildRequest) -> None:
     """Run uv where it finds the user's settings; raise `ToolError`, or `BuildError` if too slow."""
     where = request.requirements
     try:
-        run(argv, cwd=where.folder, env=uv_environment(where), timeout=request.deadline.left())
+        with uv_cache_explained():
+            run(argv, cwd=where.folder, env=uv_environment(where), timeout=request.deadline.left())
     except ToolTimeoutError as error:
         raise request.deadline.missed_by(request.title, error) from error
 
 
 def uv_environment(requirements: Requirements) -> dict[str, str]:
     """Return the environment for a call of uv, without settings that would change its result."""
-    found = requirements.environment.items()
-    return {name: value for name, value in found if name not in _CONTRADICTING}
+    found = requirements.environment
+    kept = {name: value for name, value in found.items() if name not in _CONTRADICTING}
+    return kept | uv_cache_variables(found)
 
 
 def _prefix(folder: Path) -> Path:

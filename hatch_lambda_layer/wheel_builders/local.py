@@ -93,7 +93,7 @@ def _run(
     argv = sandboxed(
         [python, str(script), str(log), *rest],
         writable=request.folder.parent,
-        readable=[script, Path(rest[0]), environment.prefix],
+        readable=[script, Path(rest[0]), environment.prefix, *filter(None, [request.around])],
         env=variables,
     )
     try:

@@ -7,7 +7,7 @@ import io
 import json
 import shutil
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -19,14 +19,17 @@ from hatch_lambda_layer._internal.zip_reader import ArchiveError, read_directory
 from hatch_lambda_layer.build.opening import open_project
 from hatch_lambda_layer.config.project import direct_requirements
 from hatch_lambda_layer.config.publish import PublishConfig
+from hatch_lambda_layer.exceptions import LambdaLayerError
 from hatch_lambda_layer.index.netrc import read_netrc
 from hatch_lambda_layer.index.pages import read_links
 from hatch_lambda_layer.layer.dependency_graph import DependencyGraph, Node
 from hatch_lambda_layer.layer.manifest import LayerManifest
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, default_index
+from hatch_lambda_layer.lockfiles.pdm import freshness as pdm_freshness
 from hatch_lambda_layer.lockfiles.pdm import lockfile as pdm
 from hatch_lambda_layer.lockfiles.pip.requirements import RequirementsFiles
+from hatch_lambda_layer.lockfiles.poetry import freshness as poetry_freshness
 from hatch_lambda_layer.lockfiles.poetry import lockfile as poetry
 from hatch_lambda_layer.lockfiles.uv import export as uv
 from hatch_lambda_layer.publishing.descriptions import VersionTag
@@ -50,6 +53,7 @@ from .samples import CUT, DEMO, PAGE
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import ModuleType
 
     from hatch_lambda_layer.lockfiles.protocol import Lock
 
@@ -138,18 +142,25 @@ def read_uv_lock(data: bytes, folder: Path) -> None:
 
 
 def read_poetry_lock(data: bytes, folder: Path) -> None:
-    """Read and select from a `poetry.lock`, with what poetry exports in the second part."""
-    lock, _, exported = data.partition(CUT)
-    text = exported.decode("utf-8", "replace")
-    with mock.patch.object(poetry, "_export", return_value=text), _no_uv():
-        _select(_locked("poetry", lock, folder))
+    """Read and select from a `poetry.lock`, with its project in the second part."""
+    _read_judged("poetry", poetry, poetry_freshness, data, folder)
 
 
 def read_pdm_lock(data: bytes, folder: Path) -> None:
     """Read and select from a `pdm.lock`, with its project in the second part."""
+    _read_judged("pdm", pdm, pdm_freshness, data, folder)
+
+
+def _read_judged(
+    tool: str, module: ModuleType, freshness: ModuleType, data: bytes, folder: Path
+) -> None:
+    """Read a lock that is judged as it is, then one that counts as fresh."""
     lock, _, project = data.partition(CUT)
-    with mock.patch.object(pdm, "_check_fresh"), _no_uv():
-        _select(_locked("pdm", lock, folder, project))
+    with mock.patch.object(module, "_asked", return_value=None), _no_uv():
+        with suppress(LambdaLayerError):
+            _locked(tool, lock, folder, project)
+        with mock.patch.object(freshness, "is_fresh", return_value=True):
+            _select(_locked(tool, lock, folder, project))
 
 
 @contextmanager

@@ -130,7 +130,7 @@ def test_a_finding_that_is_not_one_is_refused(change: dict[str, object]) -> None
 def test_the_json_has_its_schema_first_and_is_readable() -> None:
     text = MANIFEST.to_json()
 
-    assert text.startswith('{\n  "schema": 2,\n  "member": "python3.13-arm64",\n')
+    assert text.startswith('{\n  "schema": 2,\n  "project": null,\n  "member": "python3.13-arm64"')
     assert text.endswith("}\n")
     assert "caf\u00e9" in text
     assert set(json.loads(text)) == {"schema", *asdict(MANIFEST)}

@@ -87,6 +87,17 @@ def test_an_empty_tree_is_an_error_that_says_where_to_look() -> None:
         assert option in str(caught.value)
 
 
+@pytest.mark.fault(38)
+def test_a_layer_that_exclude_has_emptied_says_so(project: Project) -> None:
+    project.lock(*TWELVE[:2])
+    project.configure(exclude=[each.name for each in TWELVE[:2]])
+    with pytest.raises(SizeError) as caught:
+        project.build()
+    names = ", ".join(sorted(each.name for each in TWELVE[:2]))
+    assert caught.value.message.endswith(f"`exclude` leaves out all that is locked: {names}")
+    assert "groups" not in str(caught.value)
+
+
 @pytest.mark.fault(35)
 def test_a_zip_holds_65534_files_and_no_more() -> None:
     entry = Entry.made("python/a.py", "a", b"")
@@ -126,12 +137,12 @@ def test_a_nearly_full_layer_is_built_with_a_warning(project: Project) -> None:
 
 @pytest.mark.fault(36)
 def test_the_functions_own_size_is_left_free() -> None:
-    (finding,) = check_size(tree_of(170), [], 250, 50)
+    (finding,) = check_size(tree_of(170), [], 250, function=50)
     assert finding.message == (
         "the layer takes 85% of the 200 bytes allowed, unpacked, which leaves 50 for the function"
     )
-    assert check_size(tree_of(160), [], 250, 50) == []
-    (finding,) = check_size(tree_of(240), [], 250, 50)
+    assert check_size(tree_of(160), [], 250, function=50) == []
+    (finding,) = check_size(tree_of(240), [], 250, function=50)
     assert finding.message.startswith("the layer takes 120%")
 
 

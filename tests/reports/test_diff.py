@@ -317,7 +317,7 @@ def test_the_command_prints_the_difference(tmp_path: Path) -> None:
 def test_the_command_prints_json(tmp_path: Path) -> None:
     old = write(tmp_path / "old", "layer", OLD, b"old")
 
-    result = run("--output", "json", old, old)
+    result = run("--format", "json", old, old)
 
     assert json.loads(result.stdout)["equal"] is True
 

@@ -93,9 +93,10 @@ class Project:
         path = self.root / "pyproject.toml"
         pyproject = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
         pyproject["tool"] = {"lambda-layer": self.table}
+        matrix = Matrix.from_pyproject(pyproject)
         return ProjectBuild(
-            matrix=Matrix.from_pyproject(pyproject),
-            layout=LayerPathLayout(path, self.root / "dist"),
+            matrix=matrix,
+            layout=LayerPathLayout(path, self.root / "dist", filename=matrix.filename),
             pyproject=pyproject,
             console=Console(display),
         )
