@@ -70,6 +70,7 @@ class ProjectBuild:
 
     def __post_init__(self) -> None:
         """Set up what the builds share; no lockfile and no credentials are read yet."""
+        self._has_waited = False
         access = IndexAccess(self.matrix.indexes, _codeartifact_token)
         self._context = BuildContext(
             layout=self.layout,
@@ -226,7 +227,10 @@ class ProjectBuild:
             )
 
     def _say_waiting(self) -> None:
-        self.console.info("Waiting for another build of this project to end")
+        # It may wait again, for each layer and to remove what is no longer made.
+        if not self._has_waited:
+            self._has_waited = True
+            self.console.info("Waiting for another build of this project to end")
 
 
 def _codeartifact_token(place: CodeArtifact) -> str:

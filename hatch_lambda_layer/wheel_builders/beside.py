@@ -43,15 +43,16 @@ _RELATIVE = re.compile(r"(?<![\w.])(?:\.\./+)+[\w.@+/-]*")
 # How Python finds what is above a script or its folder: `dirname(dirname(x))`, `x.parent.parent`,
 # `x.parents[1]`, with the names that follow. Of other paths, the one above is no matter.
 _START = r"(?:(?P<file>__file__)|\b(?P<folder>self\.root|(?:get)?cwd\(\))|\b(?P<name>{}))"
-_DIRNAMES = r"(?:[\w.]*\bdirname\(\s*)+(?:[\w.]+\(\s*)*" + _START
+# No repetition is unbounded where its parts can be read in two ways.
+_DIRNAMES = r"(?:\bdirname\((?:os\.path\.)?){1,9}(?:[\w.]{1,50}\(){0,3}" + _START
 _PARENTS = (
     _START + r"\)?(?:\.(?:resolve|absolute)\(\))?"
     r"(?:\.parents\[(?P<number>\d+)\]|(?P<all>(?:\.parent\b)+))"
     r"""(?P<names>(?:\s*/\s*["'][\w.@+/ -]+["'])*)"""
 )
-_OF_FILE = re.compile(r"^\s*(\w+)\s*=.*__file__", re.MULTILINE)
+_OF_FILE = re.compile(r"^[ \t]*(\w+)[ \t]*=.*__file__", re.MULTILINE)
 _ABOVE = re.compile(r"""\bpardir\b|["']\.\.["']""")
-_INHERITS = re.compile(r"^\s*(?:[\w-]+\.)?workspace\s*=\s*true", re.MULTILINE)
+_INHERITS = re.compile(r"^[ \t]*(?:[\w-]+\.)?workspace\s*=\s*true", re.MULTILINE)
 _LITERAL = re.compile(r"""["']([^"']+)["']""")
 
 
@@ -73,7 +74,8 @@ def named_beside(folder: Path, root: Path) -> list[Path]:
         if not (path := Path(os.path.normpath(each))).is_relative_to(folder)
         # Of what is above the root, the root is what can be seen.
         and (path := root if root.is_relative_to(path) else path).is_relative_to(root)
-        and path.exists()
+        # No error for a long name, as Path.exists() has it.
+        and os.path.exists(path)  # noqa: PTH110
     }
     return sorted(path for path in found if found.isdisjoint(path.parents))
 
@@ -98,10 +100,11 @@ def build_scripts(folder: Path, pyproject: Mapping[str, object]) -> Iterator[Pat
     """Yield the scripts of a project that take part in its build, as far as their names tell."""
     paths = [folder / name for name in BUILD_SCRIPTS]
     for each in strings_at(table_at(pyproject, "build-system"), "backend-path"):
-        paths += sorted((folder / each).glob("*.py"))
+        if os.path.isdir(place := folder / each):  # noqa: PTH112
+            paths += sorted(place.glob("*.py"))
     named = (text for text in _strings(pyproject) if text.endswith(".py"))
     paths += [path for text in named if (path := folder / text).is_relative_to(folder)]
-    yield from (path for path in dict.fromkeys(paths) if path.is_file())
+    yield from (path for path in dict.fromkeys(paths) if os.path.isfile(path))  # noqa: PTH113
 
 
 def _mentioned(folder: Path) -> Iterator[Path]:

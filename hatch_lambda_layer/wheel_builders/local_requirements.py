@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # The place in a requirement (PEP 508): a URL of a file, or what backends let pass as one.
 _PLACE = r"[ \t]*@[ \t]*(?:file:|\.{0,2}/)\S*"
-_NAME = r"[\w.-]+[ \t]*(?:\[[^\]]*\])?"
+_NAME = r"[\w.-]+(?:[ \t]*\[[^\]]*\])?"
 _REQUIREMENT = re.compile(f"({_NAME}){_PLACE}", re.ASCII)
 _HEADER = re.compile(
     rf"^(Requires-Dist:[ \t]*{_NAME}){_PLACE}".encode(), re.ASCII | re.IGNORECASE | re.MULTILINE

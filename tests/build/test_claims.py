@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_lambda_layer._internal.filelock import locked
 from hatch_lambda_layer.build.project import BuildFailures
 from hatch_lambda_layer.exceptions import ConfigError, OutputError
 from tests.support.displays import Lines
 from tests.support.layer_project import Project, stamps
 from tests.support.projects import layer_files
+from tests.support.waiting import wait_until
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
@@ -157,3 +161,19 @@ def test_what_is_not_built_whole_removes_nothing(project: Project) -> None:
     with pytest.raises(BuildFailures):
         build_whole(project)
     assert project.zip.exists()
+
+
+@pytest.mark.fault(43)
+def test_a_build_that_waits_again_says_so_once(project: Project) -> None:
+    """After the last layer, what is no longer made is removed: another build may be at work."""
+    shown = Lines()
+    build = project.project_build(shown)
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(2):
+            with locked([project.root], project.root / "locks", lambda: None):
+                done = pool.submit(build.clean)
+                wait_until(lambda: "Waiting for another build" in shown.text)
+                time.sleep(0.2)
+                assert not done.done()
+            done.result(timeout=60)
+    assert shown.text.count("Waiting for another build") == 1

@@ -67,7 +67,7 @@ def test_a_folder_of_sam_is_a_function(tmp_path: Path) -> None:
     assert "has layers and functions in it: Function" in done.stderr
 
 
-@pytest.mark.fault(93)
+@pytest.mark.fault(160)
 def test_an_error_exits_with_1(tmp_path: Path) -> None:
     bad = {**DEMO, f"demo/_x{SUFFIX}": ElfSpec(module="_x", machine=AARCH64).data}
     write_files(tmp_path / "layer", below("python/", bad))
@@ -80,7 +80,7 @@ def test_an_error_exits_with_1(tmp_path: Path) -> None:
     assert ("HLL006", "error") in codes(done)
 
 
-@pytest.mark.fault(93)
+@pytest.mark.fault(160)
 def test_what_pip_installed_for_another_python_is_found(tmp_path: Path) -> None:
     write_files(tmp_path / "layer", below("python/", DEMO))
     done = verify(tmp_path / "layer", "--runtime", "python3.12", "--format", "json")
@@ -102,7 +102,7 @@ def test_the_folder_of_a_version_is_read_by_that_version(tmp_path: Path, python:
         assert codes(done) == [("HLL023", "warning")]
 
 
-@pytest.mark.fault(94)
+@pytest.mark.fault(161)
 def test_links_in_a_zip_are_followed(tmp_path: Path) -> None:
     needs = ElfSpec(module="_x", libraries=["libdemo.so.1"]).data
     library = ElfSpec(soname="libdemo.so.1.2").data

@@ -37,6 +37,7 @@ from hatch_lambda_layer.publishing.outputs import read_layer_versions
 from hatch_lambda_layer.targets.elf import ElfFile, examine
 from hatch_lambda_layer.targets.loading import misfits
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
+from hatch_lambda_layer.wheel_builders.beside import named_beside
 from hatch_lambda_layer.wheel_builders.native import has_native_code
 from hatch_lambda_layer.wheel_builders.unpacking import unpack
 from hatch_lambda_layer.wheel_builders.versioning import reads_repository
@@ -261,8 +262,10 @@ def compare_releases(data: bytes, _folder: Path) -> None:
 
 def read_build_system(data: bytes, folder: Path) -> None:
     """Read how a source is built, and what can be told of it before."""
-    (folder / "pyproject.toml").write_bytes(data)
+    for name in ("pyproject.toml", "setup.py", "Cargo.toml"):
+        (folder / name).write_bytes(data)
     reads_repository(folder)
+    named_beside(folder, folder.parent)
     has_native_code(folder, "demo 1.0")
 
 

@@ -72,7 +72,7 @@ def test_native_code_that_fits_is_not_told_of() -> None:
     assert audit(subject(files)) == []
 
 
-@pytest.mark.fault(93)
+@pytest.mark.fault(160)
 @pytest.mark.parametrize(
     ("spec", "code", "said"),
     [
@@ -100,7 +100,7 @@ def test_a_module_that_can_not_be_loaded_is_an_error(spec: ElfSpec, code: str, s
     assert said in finding.message
 
 
-@pytest.mark.fault(93)
+@pytest.mark.fault(160)
 def test_a_broken_module_is_an_error() -> None:
     layer = subject({f"demo/_x{SUFFIX}": module()})
     native = {path: examine(module().data[:90]) for path in layer.native}
@@ -109,7 +109,7 @@ def test_a_broken_module_is_an_error() -> None:
     assert "it ends too early" in finding.message
 
 
-@pytest.mark.fault(93)
+@pytest.mark.fault(160)
 @pytest.mark.parametrize(
     ("name", "spec"),
     [
@@ -141,7 +141,7 @@ def test_files_for_several_machines_are_no_fault_where_one_fits() -> None:
     assert told([finding]) == [("HLL001", "error")]
 
 
-@pytest.mark.fault(94)
+@pytest.mark.fault(161)
 def test_a_missing_library_is_a_warning_that_says_how_to_get_it() -> None:
     files = {
         f"demo/_x{SUFFIX}": module(libraries=["libgomp.so.1"]),
@@ -185,7 +185,7 @@ def test_what_rpath_finds_for_a_file_it_finds_for_its_libraries() -> None:
     assert audit(subject(files)) == []
 
 
-@pytest.mark.fault(94)
+@pytest.mark.fault(161)
 def test_what_nothing_imports_is_only_noted() -> None:
     files = {
         f"demo/_x{SUFFIX}": module(),
@@ -205,7 +205,7 @@ def test_what_nothing_imports_is_only_noted() -> None:
     assert "/lib/ld-musl-x86_64.so.1" in found[-1].message
 
 
-@pytest.mark.fault(94)
+@pytest.mark.fault(161)
 def test_the_library_of_a_package_without_modules_is_one_that_it_opens_itself() -> None:
     # As lightgbm does with ctypes, when it is imported.
     files = {"demo/lib/lib_demo.so": ElfSpec(libraries=["libgomp.so.1"])}
@@ -239,7 +239,7 @@ def test_an_executable_stack_is_noted() -> None:
     assert told(found) == [("HLL009", "note")]
 
 
-@pytest.mark.fault(95)
+@pytest.mark.fault(162)
 def test_half_an_aws_sdk_is_told() -> None:
     sdk = [Distribution(name, "1.0", ()) for name in ("boto3", "botocore", "s3transfer")]
     assert audit(subject({}, *sdk)) == []
@@ -248,7 +248,7 @@ def test_half_an_aws_sdk_is_told() -> None:
     assert "`boto3` and `botocore` of `aws-sdk`, and not `s3transfer`" in finding.message
 
 
-@pytest.mark.fault(95)
+@pytest.mark.fault(162)
 @pytest.mark.parametrize(
     ("requirement", "code", "severity"),
     [
@@ -283,7 +283,7 @@ def test_what_may_be_missing_is_only_noted() -> None:
     assert told(audit(layer)) == [("HLL013", "note")]
 
 
-@pytest.mark.fault(96)
+@pytest.mark.fault(163)
 @pytest.mark.parametrize(
     ("path", "code", "severity"),
     [
@@ -326,7 +326,7 @@ def native_wheel(spec: ElfSpec, **more: object) -> WheelSpec:
     return replace(wheel, **more)  # type: ignore[arg-type]
 
 
-@pytest.mark.fault(93)
+@pytest.mark.fault(160)
 def test_a_layer_with_an_error_is_not_written(project: Project) -> None:
     project.lock(ALPHA)
     project.build()
@@ -340,7 +340,7 @@ def test_a_layer_with_an_error_is_not_written(project: Project) -> None:
     assert project.build().manifest.findings == ()
 
 
-@pytest.mark.fault(94)
+@pytest.mark.fault(161)
 def test_a_warning_is_kept_in_the_manifest_and_told_again(project: Project) -> None:
     project.lock(native_wheel(module(libraries=["libodbc.so.2"])))
     project.build()

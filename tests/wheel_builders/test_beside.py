@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -154,6 +155,29 @@ def test_what_configuration_and_build_scripts_name_is_found(
 )
 def test_what_no_build_reads_is_not(tmp_path: Path, files: dict[str, str]) -> None:
     assert named(tmp_path, files) == []
+
+
+LONG = {
+    "a path": 'readme = "../' + "a" * 5000 + '"',
+    "a word": "x = '" + "ab." * 300_000 + "'",
+    "calls": "f(" * 300_000,
+    "dirname": "dirname(" * 100_000,
+    "parents": "x" + ".parent" * 100_000,
+    "lines": "\n" * 900_000,
+    "dots": "../" * 300_000,
+    "assignments": "a = b\n" * 150_000,
+}
+
+
+@pytest.mark.fault(131)
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_files_of_any_content_are_read_in_one_go(tmp_path: Path, text: str) -> None:
+    """Others wrote them; a build of theirs has a deadline, reading them here has none."""
+    files = dict.fromkeys(("pyproject.toml", "setup.py", "setup.cfg", "Cargo.toml"), text)
+    before = time.process_time()
+    named(tmp_path, files)
+    # A few milliseconds, where the time grows with the size; hours, where with its square.
+    assert time.process_time() - before < 20
 
 
 def test_nothing_is_around_the_root_of_a_repository_or_a_folder_alone(tmp_path: Path) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
-import sysconfig
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,12 +11,13 @@ import pytest
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheel_builders.project import project_source, read_project_wheel
 from tests.support.source_factory import locked_source, repository, sdist, write_files
-from tests.support.system_parts import MissingPart, require
+from tests.support.system_parts import c_compiler, require
 from tests.support.wheel_factory import WheelSpec
 from tests.support.workshop import RUNTIME, TARGET, Workshop, archive, content
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from hatch_lambda_layer.wheels.selection import LockedSource
     from hatch_lambda_layer.wheels.wheel import Wheel
@@ -128,22 +126,12 @@ NATIVE = {
 }
 
 
-def compiler() -> str:
-    """Give a C compiler for the Linux that runs here, with the headers of this Python."""
-    found = shutil.which("cc") or shutil.which("gcc")
-    if found is None or platform.system() != "Linux":
-        raise MissingPart("no C compiler for Linux on this machine")
-    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
-        raise MissingPart("no headers of this Python on this machine")
-    return found
-
-
 @pytest.mark.fault(130)
 @pytest.mark.parametrize(("kind", "sandbox"), [("directory", "0"), ("sdist", "1")])
 def test_native_code_with_debug_information_is_the_same_in_every_folder(
     tmp_path: Path, kind: str, sandbox: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    require(compiler)
+    require(c_compiler, headers=True)
     monkeypatch.setenv("HATCH_LAMBDA_LAYER_SANDBOX", sandbox)
     here = Target(runtimes()[RUNTIME], Architecture.parse(platform.machine()))
     first, second = built_twice(tmp_path, kind, NATIVE, here)
@@ -175,6 +163,7 @@ def test_the_wheel_that_a_front_end_made_is_taken_with_names_alone(tmp_path: Pat
         ("lib @ https://example.test/lib-1.0.tar.gz",),
         ("lib @ git+https://example.test/lib@main",),
         ("lib>=1", "other[file:]"),
+        ("lib" + " " * 60_000 + ">=1",),
     ],
 )
 def test_requirements_that_are_the_same_everywhere_stay_as_they_are(

@@ -26,7 +26,7 @@ _OWN = "the one platform that it was made on"
 
 
 def relocking(metadata: Mapping[str, Any], project: Mapping[str, Any], target: Target) -> str:
-    """Return the hint to lock again, for the targets that the project asks for now."""
+    """Return the hint to lock again, for the targets that the project asks for."""
     version = format_of(metadata)
     if _is_for(metadata, target) or not _allows(project, target):
         return f"lock again with `{AGAIN}`{_since(version)}"

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..._internal.process import redact
-from ...exceptions import LockfileError
 from .lines import checked_hash, is_project, normal, read_line, read_place, undecided
+from .problems import attempt, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,21 +58,10 @@ class Needs(NamedTuple):
 class _Reader:
     root: Path
     target: Target
-    problems: list[str]
     project: frozenset[str] | None = None
     notes: list[str] = field(default_factory=list)
 
     def need(self, line: Line) -> Need | None:
-        try:
-            return self._need(line)
-        except (ValueError, LookupError) as error:
-            said = str(error)
-        except RecursionError:
-            said = "is nested too deeply"
-        self.problems.append(f"`{redact(line.text)}` ({line.where}) {said}")
-        return None
-
-    def _need(self, line: Line) -> Need | None:
         reading = read_line(line.text, self.root, editable=line.editable)
         marker = undecided(reading.marker, self.target)
         if marker is None:
@@ -106,10 +95,9 @@ def read_needs(
 ) -> Needs:
     """Read all lines of `files`, or these `lines`; raise `LockfileError` for those at fault."""
     problems = [] if lines is not None else [*files.problems]
-    reader = _Reader(files.root, target, problems)
+    reader = _Reader(files.root, target)
     read = files.lines if lines is None else lines
-    found = tuple(need for line in read if (need := reader.need(line)))
-    if reader.problems:
-        items = (f"- {each}" for each in reader.problems)
-        raise LockfileError("\n".join(("The requirements can't be used as they are:", *items)))
+    found = tuple(need for line in read if (need := attempt(reader.need, line, problems)))
+    if problems:
+        raise unusable(problems)
     return Needs(found, reader.project, tuple(reader.notes))

@@ -6,11 +6,10 @@ git at a full commit, and the project itself, which is in a layer only with `inc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..._internal.process import redact
-from ...exceptions import LockfileError
 from ..pylock_text import without_credentials
 from .lines import (
     COMMIT,
@@ -22,15 +21,16 @@ from .lines import (
     read_place,
     undecided,
 )
+from .problems import attempt, unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from packaging.specifiers import SpecifierSet
 
     from ...targets.target import Target
-    from .lines import Place, Reading
+    from .lines import Place
     from .requirements import Line, RequirementsFiles
 
 
@@ -59,32 +59,24 @@ class Pin:
 class _Reader:
     root: Path
     target: Target
-    problems: list[str] = field(default_factory=list)
     has_unhashed: bool = False
 
     def pin(self, line: Line) -> Pin | None:
-        """Return the pin of a line; `None` for the project, another target and a problem."""
-        try:
-            reading = read_line(line.text, self.root, editable=line.editable)
-            marker = undecided(reading.marker, self.target)
-            if marker is None:
-                return None
-            return self._pin(line, reading, marker or None)
-        except (ValueError, LookupError) as error:
-            said = str(error)
-        except RecursionError:
-            said = "is nested too deeply"
-        self.problems.append(f"`{redact(line.text)}` ({line.where}) {said}")
-        return None
+        """Return the pin of a line, `None` for the project and another target.
 
-    def _pin(self, line: Line, reading: Reading, marker: str | None) -> Pin | None:
+        Raises `ValueError` for a line that is at fault.
+        """
+        reading = read_line(line.text, self.root, editable=line.editable)
+        marker = undecided(reading.marker, self.target)
+        if marker is None:
+            return None
         pin = Pin(
             name=normal(reading.name or ""),
             text=redact(line.text),
             where=line.where,
             extras=reading.extras,
             specifier=reading.specifier,
-            marker=marker,
+            marker=marker or None,
             hashes=frozenset(map(checked_hash, line.hashes)),
         )
         if reading.url is not None:
@@ -130,16 +122,16 @@ def read_pins(files: RequirementsFiles, target: Target) -> list[Pin]:
 
     Raises `LockfileError`, which names each line that is at fault.
     """
-    reader = _Reader(files.root, target, [*files.problems])
-    found = [(line, pin) for line in files.lines if (pin := reader.pin(line))]
+    problems, reader = [*files.problems], _Reader(files.root, target)
+    found = [(line, pin) for line in files.lines if (pin := attempt(reader.pin, line, problems))]
     pins: dict[str, Pin] = {}
     for pin in (pin for line, pin in found if not line.constraint):
         known = pins.setdefault(pin.name, pin)
         if known is not pin:
-            pins[pin.name] = _merged(known, pin, reader.problems)
+            pins[pin.name] = _merged(known, pin, problems)
     for pin in (pin for line, pin in found if line.constraint and pin.name in pins):
-        pins[pin.name] = _constrained(pins[pin.name], pin, reader.problems)
-    if reader.problems:
+        pins[pin.name] = _constrained(pins[pin.name], pin, problems)
+    if problems:
         python = "{}.{}".format(*target.runtime.python_version)
         hint = (
             f"the files have hashes for some of what {target.id} needs, not for all; lock all of "
@@ -147,15 +139,8 @@ def read_pins(files: RequirementsFiles, target: Target) -> list[Pin]:
             "--generate-hashes`, with the version of the oldest runtime; a repository of git needs "
             "no hash where its line names a full commit"
         )
-        raise LockfileError(
-            "\n".join(("The requirements can't be used as they are:", *_items(reader.problems))),
-            hint=hint if reader.has_unhashed else None,
-        )
+        raise unusable(problems, hint if reader.has_unhashed else None)
     return sorted(pins.values(), key=lambda pin: pin.name)
-
-
-def _items(problems: Iterable[str]) -> list[str]:
-    return [f"- {each}" for each in problems]
 
 
 def _vcs(pin: Pin, place: Place) -> Pin:

@@ -5,6 +5,7 @@ The result names no index: where a file belongs is found by its URL, else by ask
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 # More releases without a wheel than any set of requirements has.
 _ROUNDS = 50
+# The name that a file gets here: it must not lead anywhere else.
+_WHEEL = re.compile(r"[\w.+!-]+\.whl", re.ASCII)
 
 
 class ResolvedLock(NamedTuple):
@@ -201,9 +204,14 @@ class _Question:
         bare = without_credentials(url)
         if bare == url:
             return url
+        name = unquote(urlsplit(bare).path.rpartition("/")[2])
+        if not _WHEEL.fullmatch(name):
+            raise LockfileError(
+                f"`{need.text}` ({need.where}): {name!a} is not the name of a wheel"
+            )
         folder = self.call.folder / f"fetched{len(self.fetched)}"
         folder.mkdir()
-        path = folder / unquote(urlsplit(bare).path.rpartition("/")[2])
+        path = folder / name
         with path.open("w+b") as file:
             fetch(url, file, self.sources.places)
         self.fetched[str(path)] = bare

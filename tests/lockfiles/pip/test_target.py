@@ -131,6 +131,19 @@ def test_a_wheel_named_by_its_url_that_does_not_fit_is_an_error(
         select(project.lock(), X86_64)
 
 
+@pytest.mark.fault(22)
+@pytest.mark.parametrize("name", ["..%2F..%2F..%2Fout.whl", "out%00.whl", "..%5Cout.whl"])
+def test_the_name_of_a_wheel_in_a_url_with_a_password_leads_nowhere_else(
+    project: PipProject, index: IndexServer, name: str
+) -> None:
+    url = index.file_url(name).replace("://", "://user:secret@")
+    project.write(f"alpha @ {url}#egg=alpha\n")
+    error = project.failure()
+    assert "is not the name of a wheel" in error.message
+    assert "secret" not in str(error)
+    assert not [each for each in index.requests if "out" in each.path]
+
+
 def test_between_two_glibcs_of_uv_a_wheel_of_the_older_one_is_chosen(
     project: PipProject, index: IndexServer
 ) -> None:
