@@ -150,7 +150,7 @@ def test_the_best_wheel_that_fits_is_taken_wherever_it_stands(best: str, others:
         ("python3.12-arm64", PURE),
         # Amazon Linux 2 has glibc 2.26.
         ("python3.11-x86_64", "cp311-cp311-manylinux2014_x86_64"),
-        ("python3.10-x86_64", PURE),
+        ("python3.11-arm64", PURE),
     ],
 )
 def test_one_lock_gives_each_target_the_wheel_of_its_own(name: str, tag: str) -> None:
