@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..index.auth import IndexAccess
     from ..layer.inclusion import IncludedFile
     from ..layout import LayerPathLayout
+    from ..targets.target import Target
     from ..wheel_builders import LayerSources
     from ..wheels.cache import WheelCache
     from ..wheels.selection import LockedSource, Selection
@@ -72,7 +73,7 @@ class BuildInputs:
         config = self.member.config
         facts = {
             "layout": _LAYOUT_VERSION,
-            "target": self.member.target.id,
+            "target": _identity(self.member.target),
             "time": self.date.isoformat(),
             "prune": config.prune,
             "exclude": sorted(config.exclude),
@@ -92,6 +93,14 @@ class BuildInputs:
         """Each distribution of the lockfile, by name, with what identifies its content."""
         wheels = [(locked.name, locked.sha256) for locked in self.selection.wheels]
         return frozenset([*wheels, *(self.sources.digests() if self.sources else ())])
+
+
+def _identity(target: Target) -> str:
+    """Return what decides the layer of a target; what a user says of a runtime can change."""
+    runtime = target.runtime
+    if runtime.compatible is None:
+        return target.id
+    return f"{target.id} with Python {runtime.python} and glibc {runtime.glibc}"
 
 
 def needs_work_folder(selection: Selection, member: Member) -> bool:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .._internal.console import Console
 
 # Tables of `[tool.lambda-layer]` that no layer has for its own alone.
-_TABLES = ("layers", "indexes", "publish")
+_TABLES = ("layers", "indexes", "custom-runtimes", "publish")
 
 
 def open_project(

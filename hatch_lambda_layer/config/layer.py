@@ -11,6 +11,8 @@ from .._internal.tables import value_at
 from ..exceptions import ConfigError, backticked
 from ..targets.target import Architecture, Runtime, Target, runtimes
 from .container import ContainerConfig, read_container
+from .custom_runtimes import KEY as CUSTOM_RUNTIMES
+from .custom_runtimes import read_custom_runtimes
 from .indexes import TABLE as INDEXES
 from .indexes import PrivateIndex, read_indexes
 from .reader import TableReader, toml
@@ -28,7 +30,9 @@ TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
 # For all that is done for one source, which may be compiled for minutes.
 DEFAULT_BUILD_TIMEOUT = 600
 BUILD_POLICIES = ("local", "container", "auto", "never")
-_OF_THE_PROJECT = ("layers", "indexes")
+# What no layer has for its own alone, with the tables that have it.
+_SHARED = {"indexes": f"[[{INDEXES}]]", CUSTOM_RUNTIMES: f"[{TABLE}.{CUSTOM_RUNTIMES}]"}
+_OF_THE_PROJECT = ("layers", *_SHARED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,7 +124,8 @@ class Matrix:
         if not isinstance(table, dict):
             raise ConfigError([f"Field `{TABLE}` must be a table"])
         problems: list[str] = []
-        layers = _read_layers(table, overrides or {}, problems)
+        known = {**runtimes(), **read_custom_runtimes(pyproject, problems)}
+        layers = _read_layers(table, overrides or {}, known, problems)
         indexes = read_indexes(pyproject, problems)
         if problems:
             raise ConfigError(problems)
@@ -128,11 +133,14 @@ class Matrix:
 
 
 def _read_layers(
-    table: Mapping[str, object], overrides: Mapping[str, object], problems: list[str]
+    table: Mapping[str, object],
+    overrides: Mapping[str, object],
+    known: Mapping[str, Runtime],
+    problems: list[str],
 ) -> tuple[LayerConfig, ...]:
     shared = {key: value for key, value in table.items() if key not in _OF_THE_PROJECT}
     named = table.get("layers", {})
-    layers = [_LayerReader(None, {**shared, **overrides}, shared, problems).read()]
+    layers = [_LayerReader(None, {**shared, **overrides}, shared, known, problems).read()]
     if not isinstance(named, dict):
         problems.append(f"Field `{TABLE}.layers` must be a table of tables")
         named = {}
@@ -145,15 +153,11 @@ def _read_layers(
                 "file name: use letters, digits, `-` and `_` only"
             )
         else:
-            if "indexes" in own:
-                problems.append(
-                    f"Field `{TABLE}.layers.{name}.indexes` must be in `[[{INDEXES}]]`: the "
-                    "indexes are those of the whole project"
-                )
-            own = {key: value for key, value in own.items() if key != "indexes"}  # noqa: PLW2901
+            _refuse_shared(name, own, problems)
+            own = {key: each for key, each in own.items() if key not in _SHARED}  # noqa: PLW2901
             table_of_layer = {**shared, **own, **overrides}
             written = own.keys() - overrides.keys()
-            layers.append(_LayerReader(name, table_of_layer, written, problems).read())
+            layers.append(_LayerReader(name, table_of_layer, written, known, problems).read())
     # On a file system that ignores case, two such layers would be one file.
     for _, others in groupby(sorted(named, key=str.lower), key=str.lower):
         if len(alike := list(others)) > 1:
@@ -162,14 +166,27 @@ def _read_layers(
     return tuple(layers)
 
 
+def _refuse_shared(layer: str, table: Mapping[str, object], problems: list[str]) -> None:
+    for key, place in _SHARED.items():
+        if key in table:
+            problems.append(
+                f"Field `{TABLE}.layers.{layer}.{key}` must be in `{place}`: it counts for the "
+                "whole project"
+            )
+
+
 class _LayerReader(TableReader):
-    """Reads the table of one layer; `own` are the keys that are written in it, not inherited."""
+    """Reads the table of one layer; `own` are the keys that are written in it, not inherited.
+
+    `known` are the runtimes, by name.
+    """
 
     def __init__(
         self,
         name: str | None,
         table: Mapping[str, object],
         own: Collection[str],
+        known: Mapping[str, Runtime],
         problems: list[str],
     ) -> None:
         super().__init__(
@@ -179,6 +196,7 @@ class _LayerReader(TableReader):
             written=None if name is None else own,
         )
         self._name = name
+        self._known = known
 
     def read(self) -> LayerConfig:
         fields = LayerConfig.__dataclass_fields__
@@ -209,7 +227,7 @@ class _LayerReader(TableReader):
         )
 
     def _runtimes(self, patches: Collection[str]) -> tuple[Runtime, ...]:
-        known = runtimes()
+        known = self._known
         if self.value("runtimes", []) == []:
             self.say("runtimes", f"must name at least one of {backticked(known)}")
             return ()
@@ -222,7 +240,7 @@ class _LayerReader(TableReader):
 
     def _patches(self) -> tuple[str, ...]:
         """Return patch releases of Python; those of runtimes that the layer lacks do no harm."""
-        minors = {".".join(map(str, each.python_version)) for each in runtimes().values()}
+        minors = {".".join(map(str, each.python_version)) for each in self._known.values()}
         key, found = "python-full-version", {}
         for number, version in self.items(key).items():
             minor, _, patch = version.rpartition(".")

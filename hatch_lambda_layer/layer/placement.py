@@ -76,7 +76,7 @@ def _script(wheel: Wheel, member: WheelMember, path: str, target: Target) -> Ent
     if not content.startswith(b"#!python"):
         return _copied(wheel, member, path)._replace(executable=True)
     rest = content.partition(b"\n")[2]
-    shebang = f"#!/var/lang/bin/{target.runtime.id}\n".encode()
+    shebang = f"#!/var/lang/bin/{target.runtime.interpreter}\n".encode()
     return Entry.made(ROOT + path, wheel.name, shebang + rest, executable=True)
 
 

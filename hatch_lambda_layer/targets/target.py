@@ -46,9 +46,10 @@ class Architecture(Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Runtime:
-    """A Python runtime of Lambda, with the facts of `runtimes.toml`.
+    """A Python runtime: Lambda's own, with the facts of `runtimes.toml`, or one that a user has.
 
-    `os` and the dates are `None` where AWS has not named them.
+    `os` and the dates are `None` where AWS has not named them. `compatible` are the names that a
+    layer for a user's runtime is published with, `None` for a runtime of Lambda's own.
     """
 
     id: str
@@ -58,11 +59,17 @@ class Runtime:
     deprecated: date | None = None
     create_blocked: date | None = None
     preview: bool = False
+    compatible: tuple[str, ...] | None = None
 
     @property
     def python_version(self) -> tuple[int, int]:
         """The major and minor version of the interpreter."""
         return _version(self.python)
+
+    @property
+    def interpreter(self) -> str:
+        """The name of the interpreter's program, such as `python3.13`."""
+        return "python{}.{}".format(*self.python_version)
 
     def warning(self, today: date) -> str | None:
         """Return a warning if the runtime is a preview, or deprecated by `today`, else `None`."""

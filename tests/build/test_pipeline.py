@@ -339,10 +339,8 @@ def test_a_public_preview_of_a_runtime_is_built_with_a_warning(project: Project)
     display = Lines()
     built = project.build(display)
     assert (built.rebuilt, built.manifest.runtime) == (True, "python3.15")
-    assert display.warnings == [
-        "warning: Runtime python3.15 is a public preview: AWS gives no support and no SLA for it, "
-        "and may change it without notice"
-    ]
+    (warning,) = display.warnings
+    assert warning.startswith("warning: Runtime python3.15 is a public preview: AWS gives no ")
 
 
 def test_a_deprecated_runtime_is_built_with_a_warning(project: Project) -> None:

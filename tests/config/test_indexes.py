@@ -138,7 +138,7 @@ def test_the_indexes_of_one_layer_are_refused() -> None:
     (problem,) = problems("[tool.lambda-layer.layers.ml]\nindexes = []\n")
     assert problem == (
         "Field `tool.lambda-layer.layers.ml.indexes` must be in `[[tool.lambda-layer.indexes]]`: "
-        "the indexes are those of the whole project"
+        "it counts for the whole project"
     )
 
 

@@ -156,7 +156,7 @@ def _as_pylock(
     names = [canonicalize_name(name) for name in (*groups, *extras)]
     lock = PdmLock(content, ["default", *names])
     if _says_what_it_needs(project):
-        lock.narrow(direct_requirements(project, groups, extras), _environments())
+        lock.narrow(direct_requirements(project, groups, extras), _environments(project))
     sources = PdmSources(path.parent, project, cache(lambda: default_index(path.parent)))
     return _text.render(
         lock.tables(cache(sources.indexes)),
@@ -165,9 +165,13 @@ def _as_pylock(
     )
 
 
-def _environments() -> list[dict[str, str]]:
-    """Return the marker environment (PEP 508) of every target there is."""
-    targets = [Target(each, other) for each in runtimes().values() for other in Architecture]
+def _environments(project: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the marker environment (PEP 508) of every target that the project can have."""
+    from ...config.custom_runtimes import read_custom_runtimes
+
+    # What is wrong with a runtime of the project's own is said before a lockfile is read.
+    known = {**runtimes(), **read_custom_runtimes(project, [])}
+    targets = [Target(each, other) for each in known.values() for other in Architecture]
     return [
         {key: str(value) for key, value in target.marker_environment().items()}
         for target in targets
