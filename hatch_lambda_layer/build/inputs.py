@@ -149,7 +149,8 @@ def build_sources(sources: LayerSources | None, context: BuildContext) -> Sequen
 
 def _refused(selection: Selection, member: Member) -> SelectionError:
     reasons = [each.reason for each in selection.sources]
-    return no_wheels(reasons, member.target, have_sources=True)
+    wheels = [each.wheels for each in selection.sources]
+    return no_wheels(reasons, member.target, wheels, have_sources=True)
 
 
 def _sources(
@@ -157,15 +158,20 @@ def _sources(
 ) -> LayerSources | None:
     if not sources:
         return None
-    from ..wheel_builders import BuildPolicy, LayerSources
+    from ..wheel_builders import BuildPolicy, LayerSources, Relocking
 
-    # What the user names to go in is built also where nothing else may be.
-    build = "local" if member.config.build == "never" else member.config.build
+    config = member.config
+    lock = context.resolver.lock(config, member.target)
+    policy = BuildPolicy(
+        # What the user names to go in is built also where nothing else may be.
+        build="local" if config.build == "never" else config.build,
+        timeout=config.build_timeout,
+        container=config.container,
+        relocking=Relocking(lock.command, config.groups, config.extras),
+    )
     return LayerSources(
         sources,
-        BuildPolicy(
-            build=build, timeout=member.config.build_timeout, container=member.config.container
-        ),
+        policy,
         member.target,
         cache=context.cache,
         console=context.console,

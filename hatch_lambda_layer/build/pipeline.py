@@ -136,6 +136,8 @@ def _rebuild(
 def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
     from ..wheels.fetch import collect_wheels
 
+    if inputs.sources:
+        inputs.sources.check()
     locked = inputs.selection.wheels
     return [
         *collect_wheels(locked, context.cache, context.console, context.access),

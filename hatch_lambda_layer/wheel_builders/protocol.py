@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from ..exceptions import BuildError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
@@ -67,10 +69,18 @@ class BuildRequest:
 
 
 class BuiltWheel(NamedTuple):
-    """A new wheel, not yet verified, and the (major, minor) version of Python that built it."""
+    """A new wheel, not yet verified, and the (major, minor) version of Python that built it.
+
+    `lacks_native` is true if native code was left out, for want of a compiler for the target.
+    """
 
     path: Path
     python: tuple[int, int]
+    lacks_native: bool = False
+
+
+class NativeCodeError(BuildError):
+    """The build of a source needs a compiler for another machine or system than this one."""
 
 
 class WheelBuilder(Protocol):

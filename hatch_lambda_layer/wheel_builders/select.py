@@ -17,7 +17,9 @@ from ..exceptions import BuildError, OutputError
 from .built import BuiltWheels
 from .deadline import Deadline
 from .local import LocalWheelBuilder
-from .protocol import BuildRequest, BuildSession
+from .prospects import check_prospects, explained
+from .protocol import BuildRequest, BuildSession, NativeCodeError
+from .relocking import Relocking
 from .sources import obtain, source_digest, title
 
 if TYPE_CHECKING:
@@ -39,11 +41,15 @@ _SCHEMA = 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildPolicy:
-    """How sources are built: `build`, `build-timeout` and `container` of `[tool.lambda-layer]`."""
+    """How sources are built: `build`, `build-timeout` and `container` of `[tool.lambda-layer]`.
+
+    `relocking` is for hints.
+    """
 
     build: str = "local"
     timeout: int = DEFAULT_BUILD_TIMEOUT
     container: ContainerConfig = field(default_factory=ContainerConfig)
+    relocking: Relocking = field(default_factory=Relocking)
 
     def builders(self, target: Target, console: Console) -> Mapping[str, WheelBuilder]:
         """Return the builders that may be used, by their names."""
@@ -76,6 +82,7 @@ class LayerSources:
         folder: Path,
         access: IndexAccess | None = None,
     ) -> None:
+        self._policy = policy
         self._target = target
         self._cache = cache
         self._console = console
@@ -83,8 +90,7 @@ class LayerSources:
         self._inputs: list[tuple[str, str, object]] | None = None
         builders = policy.builders(target, console)
         self._builds = [
-            _Build(source, target, cache, builders, policy.timeout, folder, access)
-            for source in sources
+            _Build(source, target, cache, builders, policy, folder, access) for source in sources
         ]
 
     def digests(self) -> list[tuple[str, str]]:
@@ -104,6 +110,15 @@ class LayerSources:
 
     def _read_inputs(self) -> list[tuple[str, str, object]]:
         return [(each.source.name, each.digest, each.builder.inputs()) for each in self._builds]
+
+    def check(self) -> None:
+        """Check what is known of the sources that are not in the cache before one is fetched.
+
+        Warns of builds that may come to nothing. Raises `BuildError` for those that are sure to.
+        """
+        if self._policy.build == "local":
+            sources = [each.source for each in self._builds if each.cached() is None]
+            check_prospects(sources, self._target, self._policy.relocking, self._console)
 
     def wheels(self, requirements: Requirements) -> tuple[Wheel, ...]:
         """Return a verified wheel that fits the target for each source, in their order.
@@ -138,7 +153,7 @@ class _Build:
         target: Target,
         cache: WheelCache,
         builders: Mapping[str, WheelBuilder],
-        timeout: int,
+        policy: BuildPolicy,
         folder: Path,
         access: IndexAccess | None,
     ) -> None:
@@ -147,7 +162,7 @@ class _Build:
         self._target = target
         self._built = BuiltWheels(cache)
         self._builders = builders
-        self._timeout = timeout
+        self._policy = policy
         self._work_folder = folder
         self._access = access
         self._obtained: tuple[Path, Path] | None = None
@@ -172,10 +187,25 @@ class _Build:
 
     def run(self, session: BuildSession, build_one: Callable[[WheelBuilder], BuildOne]) -> Wheel:
         """Build the wheel, and put it into the cache once it is verified and known to fit."""
+        try:
+            wheel = self._run(session, build_one)
+        except NativeCodeError as error:
+            if "container" not in self._builders:
+                raise self._explained(error) from error
+            self._built.keep_native(self._native_key, native=True)
+            wheel = None
+        except BuildError as error:
+            raise self._explained(error) from error
+        # It has native code although its files have none: the container has to build it.
+        return wheel or self.run(session, build_one)
+
+    def _run(
+        self, session: BuildSession, build_one: Callable[[WheelBuilder], BuildOne]
+    ) -> Wheel | None:
         builder = self.builder
         build = build_one(builder)
         session.console.info(f"Building {title(self.source)}")
-        deadline = Deadline.after(self._timeout)
+        deadline = Deadline.after(self._policy.timeout)
         folder, project = self._obtain(deadline)
         self._obtained = None
         try:
@@ -189,17 +219,19 @@ class _Build:
                 requirements=session.requirements,
                 deadline=deadline,
             )
-            wheel = self._inserted(builder, *build(request))
+            return self._inserted(builder, build(request))
         finally:
             remove_tree(folder)
-        # It has native code although its files have none: the container has to build it.
-        return wheel or self.run(session, build_one)
 
-    def _inserted(self, builder: WheelBuilder, path: Path, python: tuple[int, int]) -> Wheel | None:
-        """Put the wheel into the cache; give `None` where it is to be built by another builder."""
+    def _explained(self, error: BuildError) -> BuildError:
+        return explained(error, self.source, self._target, self._policy.relocking)
+
+    def _inserted(self, builder: WheelBuilder, built: BuiltWheel) -> Wheel | None:
+        """Put the wheel into the cache; return `None` where another builder has to build it."""
         from ..wheels.verify import verify_wheel
         from .compatibility import check_fit, check_identity, is_pure
 
+        path = built.path
         with self._built.cache.store.temporary() as temporary:
             with path.open("rb") as file:
                 shutil.copyfileobj(file, temporary.file)
@@ -208,17 +240,18 @@ class _Build:
             sha256 = hashlib.file_digest(temporary.file, "sha256").hexdigest()
             wheel = verify_wheel(temporary.path, path.name, sha256)
             check_identity(wheel, self.source)
-            if builder.name == "local" and "container" in self._builders and not is_pure(wheel):
+            everywhere = is_pure(wheel) and not built.lacks_native
+            if builder.name == "local" and "container" in self._builders and not everywhere:
                 self._built.keep_native(self._native_key, native=True)
                 return None
-            check_fit(wheel, self.source, self._target, python, builder.unfit_hint)
+            check_fit(wheel, self.source, self._target, built.python, builder.unfit_hint)
             # Under the old digest, the cache would return a wheel of the changed source.
             if source_digest(self.source) != self.digest:
                 raise BuildError(
                     f"The source of {title(self.source)} changed while it was built",
                     hint="build again",
                 )
-            return self._built.insert(self._key(pure=is_pure(wheel)), temporary, wheel)
+            return self._built.insert(self._key(pure=everywhere), temporary, wheel)
 
     def _obtain(self, deadline: Deadline) -> tuple[Path, Path]:
         """Return a folder with the source, made on first use, and the project's folder in it."""
@@ -236,7 +269,7 @@ class _Build:
         if native is None:
             from .native import has_native_code
 
-            _, project = self._obtain(Deadline.after(self._timeout))
+            _, project = self._obtain(Deadline.after(self._policy.timeout))
             native = has_native_code(project, title(self.source))
             self._built.keep_native(self._native_key, native=native)
         return native
