@@ -116,6 +116,7 @@ def _rebuild(
     # Imported here: a build that has nothing to do must not wait for them.
     from ..layer.composition import compose
     from ..layer.size import check_size
+    from .limits import load
 
     config, target = inputs.member.config, inputs.member.target
     with clock.stage("wheels"):
@@ -127,7 +128,8 @@ def _rebuild(
     with clock.stage("compose"):
         pack = context.layout.path_included_pack
         tree, findings = compose(wheels, inputs.included, pack, target, config.prune)
-        findings = [*excluded, *findings, *check_size(tree, wheels, config.max_size)]
+        loaded = load(context.pyproject, inputs.member)
+        findings = [*excluded, *findings, *check_size(tree, wheels, config, loaded)]
     with clock.stage("write"):
         written = archive.write_archive(tree, zip_path, inputs.date)
     return manifests.describe(inputs.member, inputs.digest, tree, wheels, written, findings)
@@ -135,12 +137,18 @@ def _rebuild(
 
 def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
     from ..wheels.fetch import collect_wheels
+    from .limits import check_wheels, forecast
 
     if inputs.sources:
         inputs.sources.check()
-    locked = inputs.selection.wheels
+    early = forecast(context.pyproject, inputs.member)
+    wheels = collect_wheels(
+        inputs.selection.wheels, context.cache, context.console, context.access, early.check
+    )
+    if inputs.sources and inputs.sources.missing:
+        check_wheels(inputs.selection.wheels, wheels, context.pyproject, inputs.member)
     return [
-        *collect_wheels(locked, context.cache, context.console, context.access),
+        *wheels,
         *build_sources(inputs.sources, context),
         *filter(None, [inputs.project]),
     ]

@@ -46,12 +46,12 @@ def compose(
     if patterns:
         from .pruning import prune
 
-        tree, warnings = prune(tree, patterns, _stub_readers(wheels))
+        tree, warnings = prune(tree, patterns, stub_readers(wheels))
         findings += [Finding(code="prune", message=warning) for warning in warnings]
     return tree.settled(), findings
 
 
-def _stub_readers(wheels: Sequence[Wheel]) -> set[str]:
+def stub_readers(wheels: Sequence[Wheel]) -> set[str]:
     """Return the distributions whose `.pyi` files lazy-loader reads when they are imported."""
     lazy = re.compile(r"lazy[-_.]?loader\b", re.IGNORECASE)
     return {wheel.name for wheel in wheels if any(lazy.match(need) for need in wheel.requires_dist)}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..wheels.wheel import Wheel, WheelMember
 
 ROOT = "python/"
-_FOLDERS = {"purelib": "", "platlib": "", "data": "", "scripts": "bin/"}
+FOLDERS = {"purelib": "", "platlib": "", "data": "", "scripts": "bin/"}
 
 
 def place(wheel: Wheel, target: Target) -> tuple[list[Entry], list[str]]:
@@ -42,9 +42,9 @@ def place(wheel: Wheel, target: Target) -> tuple[list[Entry], list[str]]:
         if folder == "headers":
             headers.append(member.path)
         elif folder == "scripts":
-            entries.append(_script(wheel, member, f"{_FOLDERS[folder]}{path}", target))
+            entries.append(_script(wheel, member, f"{FOLDERS[folder]}{path}", target))
         else:
-            entries.append(_copied(wheel, member, f"{_FOLDERS[folder]}{path}"))
+            entries.append(_copied(wheel, member, f"{FOLDERS[folder]}{path}"))
     notes = []
     if headers:
         notes.append(

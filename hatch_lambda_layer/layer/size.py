@@ -9,12 +9,14 @@ from ..exceptions import SizeError
 from ..wheels.wheel import MAX_MEMBERS
 from .findings import Finding
 from .manifest import packages
+from .savings import ways_to_fit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from ..config.layer import LayerConfig
     from ..wheels.wheel import Wheel
-    from .manifest import LayerPackage
+    from .savings import Load
     from .tree import LayerTree
 
 NEARLY_FULL = "nearly-full"
@@ -23,11 +25,16 @@ _ROOMY = 0.8
 _LARGEST_SHOWN = 10
 
 
-def check_size(tree: LayerTree, wheels: Sequence[Wheel], largest: int) -> list[Finding]:
-    """Check the size of a layer; return a finding if it is close to `largest` bytes, unpacked.
+def check_size(
+    tree: LayerTree,
+    wheels: Sequence[Wheel],
+    config: LayerConfig,
+    load: Callable[[LayerTree, Sequence[Wheel]], Load],
+) -> list[Finding]:
+    """Check the size of a layer; return a finding if it is close to `max-size`, unpacked.
 
     Raises `SizeError` for a layer that is larger, or empty, or has more files than a zip can hold.
-    The error of one that is too large lists the largest packages.
+    The error of one that is too large lists the largest packages; `load` is for its hint.
     """
     if not tree.entries:
         raise SizeError(
@@ -40,15 +47,38 @@ def check_size(tree: LayerTree, wheels: Sequence[Wheel], largest: int) -> list[F
             f"The layer has {len(tree.entries):,} files, but a zip holds at most {MAX_MEMBERS:,}",
             hint='`prune = ["tests", "stubs", "headers"]` leaves out some of them',
         )
-    size = tree.unpacked_size
+    size, largest = tree.unpacked_size, config.max_size
     if size > largest:
-        table = _largest(packages(tree, wheels), _LARGEST_SHOWN)
-        raise SizeError(
-            f"The layer unpacks to {size:,} bytes, but at most {largest:,} are allowed; the "
-            f"largest packages are:\n{table}",
-            hint='`prune = ["tests", "stubs", "headers"]` makes it smaller',
-        )
+        found = packages(tree, wheels)
+        rows = [(each.name, each.version, each.unpacked_size) for each in found]
+        raise too_large(size, rows, load(tree, wheels), config)
     return nearly_full(size, largest)
+
+
+def too_large(
+    size: int,
+    rows: Iterable[tuple[str, str, int]],
+    load: Load,
+    config: LayerConfig,
+    *,
+    early: bool = False,
+) -> SizeError:
+    """Return the error for a layer that is larger than `max-size`.
+
+    `rows` are names, versions and sizes of packages; with `early`, `size` is only the least that
+    the layer would have.
+    """
+    ordered = sorted(rows, key=lambda row: -row[2])[:_LARGEST_SHOWN]
+    cells = [(name, version, megabytes(each)) for name, version, each in ordered]
+    table = "\n".join(aligned(("package", "version", "unpacked"), cells))
+    unpacks, rest = "unpacks to", ""
+    if early:
+        unpacks, rest = "would unpack to at least", ", so the rest was neither fetched nor built"
+    return SizeError(
+        f"The layer {unpacks} {size:,} bytes, but at most {config.max_size:,} are allowed{rest}; "
+        f"the largest packages are:\n{table}",
+        hint=ways_to_fit(load, config) or None,
+    )
 
 
 def nearly_full(size: int, largest: int) -> list[Finding]:
@@ -57,10 +87,3 @@ def nearly_full(size: int, largest: int) -> list[Finding]:
         return []
     share = f"{size / largest:.0%} of the {largest:,} bytes allowed"
     return [Finding(code=NEARLY_FULL, message=f"the layer takes {share}, unpacked")]
-
-
-def _largest(packages: Iterable[LayerPackage], count: int) -> str:
-    """Return the `count` packages with the largest unpacked size, one a line."""
-    ordered = sorted(packages, key=lambda package: -package.unpacked_size)[:count]
-    rows = [(each.name, each.version, megabytes(each.unpacked_size)) for each in ordered]
-    return "\n".join(aligned(("package", "version", "unpacked"), rows))

@@ -117,8 +117,12 @@ class LayerSources:
         Warns of builds that may come to nothing. Raises `BuildError` for those that are sure to.
         """
         if self._policy.build == "local":
-            sources = [each.source for each in self._builds if each.cached() is None]
-            check_prospects(sources, self._target, self._policy.relocking, self._console)
+            check_prospects(self.missing, self._target, self._policy.relocking, self._console)
+
+    @property
+    def missing(self) -> Sequence[LockedSource]:
+        """The sources whose wheels are not in the cache."""
+        return [each.source for each in self._builds if each.cached() is None]
 
     def wheels(self, requirements: Requirements) -> tuple[Wheel, ...]:
         """Return a verified wheel that fits the target for each source, in their order.
