@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._internal.tables import table_at
+from ._internal.tables import table_at, value_at
 from ._internal.toml import parse_toml
 from .exceptions import ConfigError
 
@@ -17,39 +17,46 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # Layers, manifests, and the temporary files of both that a killed build leaves behind.
-_BUILT = r"layer(-.*python3\.\d+-(x86_64|arm64))?\.(zip|json)|\.layer.*\.(zip|json)\.\w+\.tmp"
+_BUILT = r"{0}(-.+-(x86_64|arm64))?\.(zip|json)|\.{0}(-.+)?\.(zip|json)\.\w+\.tmp"
 
 _REQUIREMENTS, _POETRY, _PDM = "requirements.txt", "poetry.lock", "pdm.lock"
 _UV, _PYLOCK = "uv.lock", "pylock.toml"
 _MANIFESTS = {"uv": _UV, "poetry": _POETRY, "pdm": _PDM, "pip": _REQUIREMENTS, "pylock": _PYLOCK}
 # Hatch's own, where no `directory` is configured.
 _OUTPUT = "dist"
+_FILENAME = "layer"
+_FILENAME_FORM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class LayerPathLayout:
     """The paths of one project's layers.
 
-    `dir_output` is where the layers go: by default, where Hatch would put them.
-    `build_name` tells the work folder of one build from those of others.
+    `dir_output` is where the layers go: by default, where Hatch would put them. `filename` begins
+    the names of their files: by default, it is read from `pyproject.toml`, as `layer_filename` has
+    it. `build_name` tells the work folder of one build from those of others.
     """
 
     path_pyproject_toml: Path
     dir_output: Path
     build_name: str = "build"
+    filename: str = _FILENAME
 
     def __init__(
         self,
         path_pyproject_toml: Path | str,
         dir_output: Path | str | None = None,
         build_name: str = "build",
+        filename: str | None = None,
     ) -> None:
         path = Path(path_pyproject_toml)
         # Without a folder, Hatch's is read from the files of the project; see `hatch_output`.
         output = hatch_output(path.parent) if dir_output is None else Path(dir_output)
+        filename = layer_filename(_toml(path)) if filename is None else filename
         object.__setattr__(self, "path_pyproject_toml", path)
         object.__setattr__(self, "dir_output", output)
         object.__setattr__(self, "build_name", build_name)
+        object.__setattr__(self, "filename", filename)
 
     @property
     def dir_project_root(self) -> Path:
@@ -127,18 +134,31 @@ class LayerPathLayout:
 
     def path_layer_zip(self, member: str | None) -> Path:
         """Return the path of a member's layer; `None` stands for the only member of a matrix."""
-        return self.dir_output / (f"layer-{member}.zip" if member else "layer.zip")
+        return self.dir_output / f"{self.filename}{f'-{member}' if member else ''}.zip"
 
     def path_layer_manifest(self, member: str | None) -> Path:
         """Return the path of the `layer.json` beside a member's layer."""
         return self.path_layer_zip(member).with_suffix(".json")
 
+    @property
+    def short_names(self) -> frozenset[str]:
+        """The names, without their endings, that the only layer of a project has or had."""
+        return frozenset({self.filename, _FILENAME})
+
+    def manifest_paths(self) -> list[Path]:
+        """Return what may be a manifest in the output folder, also with an earlier `filename`."""
+        return sorted(
+            path
+            for path in self.dir_output.glob("*.json")
+            if path.stem in self.short_names or path.stem.endswith(("-x86_64", "-arm64"))
+        )
+
     def built_paths(self) -> list[Path]:
-        """Return the layers and manifests in the output folder, also those of an earlier matrix."""
+        """Return what has the name of a layer or manifest, also of an earlier matrix."""
         if not self.dir_output.is_dir():
             return []
-        found = self.dir_output.iterdir()
-        return sorted(path for path in found if re.fullmatch(_BUILT, path.name))
+        pattern = re.compile(_BUILT.format(re.escape(self.filename)))
+        return sorted(path for path in self.dir_output.iterdir() if pattern.fullmatch(path.name))
 
 
 def hatch_output(root: Path, pyproject: Mapping[str, object] | None = None) -> Path:
@@ -151,13 +171,58 @@ def hatch_output(root: Path, pyproject: Mapping[str, object] | None = None) -> P
     """
     if pyproject is None:
         pyproject = _toml(root / "pyproject.toml")
-    hatch = {**table_at(pyproject, "tool", "hatch"), **_toml(root / "hatch.toml")}
-    build = table_at(hatch, "build")
+    build = table_at(with_hatch_toml(root, pyproject), "tool", "hatch", "build")
     target = table_at(build, "targets", "lambda-layer")
     directory = target.get("directory", build.get("directory", _OUTPUT))
     if not isinstance(directory, str):
         raise ConfigError([f"Hatch's `directory` must be a path, not {directory!r}"])
     return Path(os.path.normpath(root / directory))
+
+
+def project_name(pyproject: Mapping[str, object]) -> str | None:
+    """Return the normalised name of the project, of `[project]` or of poetry's table."""
+    for keys in (("project", "name"), ("tool", "poetry", "name")):
+        if isinstance(name := value_at(pyproject, *keys), str) and name:
+            # PEP 503. `packaging` takes a warm build longer to import than all of this.
+            return re.sub(r"[-_.]+", "-", name).lower()
+    return None
+
+
+def layer_filename(pyproject: Mapping[str, object]) -> str:
+    """Return what begins the names of the layers' files: `filename` of `[tool.lambda-layer]`.
+
+    `{project}` in it stands for the name of the project. Raises `ConfigError`.
+    """
+    value = value_at(pyproject, "tool", "lambda-layer", "filename")
+    if value is None:
+        return _FILENAME
+    field = "Field `tool.lambda-layer.filename`"
+    project = project_name(pyproject)
+    if isinstance(value, str) and "{project}" in value and project is None:
+        raise ConfigError([f"{field} has `{{project}}` in it, but there is no `project.name`"])
+    if isinstance(value, str):
+        filename = value.replace("{project}", project or "")
+        if _FILENAME_FORM.fullmatch(filename):
+            return filename
+    raise ConfigError(
+        [
+            (
+                f"{field} must be the name of a file without its ending, of letters, digits and "
+                f". _ + - only, such as '{{project}}-layer', not {value!r}"
+            )
+        ]
+    )
+
+
+def with_hatch_toml(root: Path, pyproject: Mapping[str, object]) -> dict[str, object]:
+    """Return `pyproject.toml` with its tables of Hatch replaced by those of `hatch.toml`.
+
+    Raises `ConfigError` if `hatch.toml` is not valid.
+    """
+    if not (own := _toml(root / "hatch.toml")):
+        return {**pyproject}
+    hatch = {**table_at(pyproject, "tool", "hatch"), **own}
+    return {**pyproject, "tool": {**table_at(pyproject, "tool"), "hatch": hatch}}
 
 
 def _toml(path: Path) -> dict[str, object]:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from hatch_lambda_layer.config.container import ContainerConfig
-from hatch_lambda_layer.config.layer import LayerConfig, Matrix
+from hatch_lambda_layer.config.layer import LayerConfig
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.config.publish import KEYS as PUBLISH_KEYS
 from hatch_lambda_layer.layer.manifest import LayerManifest, LayerPackage
 from hatch_lambda_layer.layer.pruning import PRESETS
@@ -53,7 +54,7 @@ def test_the_options_table_has_one_line_for_each_option() -> None:
     )
     keys = [
         field.replace("_", "-") for field in LayerConfig.__dataclass_fields__ if field != "name"
-    ] + ["indexes", "custom-runtimes"]
+    ] + ["indexes", "custom-runtimes", "filename"]
     assert sorted(options) == sorted(keys)
 
 
@@ -98,6 +99,12 @@ def test_the_first_example_is_a_configuration_that_is_accepted() -> None:
     assert [member.id for member in matrix.members] == ["python3.13-arm64"]
 
 
+def test_the_first_page_has_the_command_for_backends_other_than_hatchling() -> None:
+    first = README.partition("\n## ")[0]
+    (sentence,) = [each for each in first.split("\n\n") if "any other (setuptools" in each]
+    assert "`hatch-lambda-layer build`" in sentence
+
+
 def test_the_two_commands_stand_alone_in_their_blocks() -> None:
     blocks = re.findall(r"```sh\n(.*?)```", _section("## Two commands"), re.DOTALL)
     assert blocks == ["python3 .ci/hatch run demo\n", "python3 .ci/hatch run check\n"]
@@ -130,7 +137,7 @@ def test_the_page_on_what_comes_next_describes_every_form_and_key(tmp_path: Path
     table = json.loads((tmp_path / outputs.FILE_NAME).read_text(encoding="utf-8"))
     assert [key for key in (*table, *table["versions"][0]) if f"`{key}" not in page] == []
     assert sorted(outputs.FORMATS) == sorted(
-        set(_first_column(page.partition("## `--output`")[2].partition("###")[0]))
+        set(_first_column(page.partition("## `--format`")[2].partition("###")[0]))
     )
     assert f"{iam_policy.MANAGED_POLICY_LIMIT:,} characters" in page
 

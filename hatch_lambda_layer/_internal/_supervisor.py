@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _adopt_orphans() -> bool:
-    """Have orphans become children of this process; return whether they will."""
+    """Make orphans children of this process; return whether they will be."""
     if not sys.platform.startswith("linux"):
         return False
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from .text import one_line, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -49,8 +50,8 @@ class Progress(Protocol):
         """Count bytes that were moved; a negative `count` takes back those of a failed attempt."""
         ...
 
-    def done(self) -> None:
-        """Count one finished item."""
+    def done(self, name: str = "") -> None:
+        """Count one finished item, by its `name` if it is one of the files that are moved."""
         ...
 
 
@@ -78,6 +79,10 @@ class Console:
         """Show a warning."""
         self._display.display_warning(safe(f"warning: {message}"))
 
+    def detail(self, message: str) -> None:
+        """Show a message where details are wanted."""
+        self._display.display_debug(safe(message))
+
     def warn_once(self, message: str) -> None:
         """Show a warning that several members of a matrix share, the first time only."""
         if message not in self._warned:
@@ -85,16 +90,22 @@ class Console:
             self.warning(message)
 
     @contextmanager
-    def progress(self, label: str, items: int) -> Iterator[Progress]:
-        """Yield a display of the progress through `items`, and of the bytes moved for them."""
+    def progress(
+        self, label: str, items: int, sizes: Mapping[str, int | None] | None = None
+    ) -> Iterator[Progress]:
+        """Yield a display of the progress through `items`, and of the bytes moved for them.
+
+        `sizes` are those in bytes, where they are known, of the files that the items are.
+        """
+        transfer = _Transfer(items, sizes)
         if self._display.verbosity < 0:
             yield _Silent()
-        elif self._draws and sys.stderr.isatty():
-            with _bar(label, items) as bar:
+        elif self._draws and _can_draw():
+            with _bar(label, transfer) as bar:
                 yield bar
         else:
             self.info(label)
-            yield _Lines(self, label, items)
+            yield _Lines(self, label, transfer)
 
     @contextmanager
     def working(self, label: str | None = None) -> Iterator[Callable[[str], None]]:
@@ -103,19 +114,56 @@ class Console:
             self.info(label)
         if self._display.verbosity < 0:
             yield lambda _: None
-        elif self._draws and sys.stderr.isatty():
+        elif self._draws and _can_draw():
             with _status() as show:
                 yield show
         else:
             yield _Sign(self).show
 
 
+def _can_draw() -> bool:
+    """Return whether standard error is a terminal whose cursor can be moved."""
+    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
 class _Silent:
     def moved(self, count: int) -> None:
         pass
 
-    def done(self) -> None:
+    def done(self, name: str = "") -> None:
         pass
+
+
+class _Transfer:
+    """The state of a transfer: how many of the `items` are done, and how many bytes moved."""
+
+    def __init__(self, items: int, sizes: Mapping[str, int | None] | None) -> None:
+        self.items = items
+        self.finished = 0
+        self.bytes = 0
+        self._counts_rate = sizes is not None
+        self._left = dict(sizes or {})
+        known = [size for size in self._left.values() if size is not None]
+        self.total = sum(known) if known and len(known) == len(self._left) else None
+        self._start = time.monotonic()
+
+    def finish(self, name: str) -> None:
+        self.finished += 1
+        self._left.pop(name, None)
+
+    @property
+    def moved(self) -> str:
+        """The bytes, their rate, and the largest file still to come; nothing where none moved."""
+        if not self.bytes:
+            return ""
+        of_all = f" of {megabytes(self.total)}" if self.total is not None else ""
+        texts = [megabytes(self.bytes) + of_all]
+        seconds = time.monotonic() - self._start
+        if self._counts_rate and seconds > 0:
+            texts.append(f"{megabytes(int(self.bytes / seconds))}/s")
+        if self._left:
+            texts.append(max(self._left, key=lambda name: self._left[name] or 0))
+        return ", ".join(texts)
 
 
 class _Sign:
@@ -135,60 +183,69 @@ class _Sign:
 class _Lines:
     """Progress where there is no terminal: a line now and then."""
 
-    def __init__(self, console: Console, label: str, items: int) -> None:
+    def __init__(self, console: Console, label: str, transfer: _Transfer) -> None:
         self._console = console
         self._label = label
-        self._items = items
-        self._done = 0
-        self._bytes = 0
+        self._transfer = transfer
         self._last = time.monotonic()
 
     def moved(self, count: int) -> None:
-        self._bytes += count
+        self._transfer.bytes += count
         self._show()
 
-    def done(self) -> None:
-        self._done += 1
+    def done(self, name: str = "") -> None:
+        self._transfer.finish(name)
         self._show()
 
     def _show(self) -> None:
         if (now := time.monotonic()) - self._last >= _SECONDS_BETWEEN_LINES:
             self._last = now
-            moved = f", {megabytes(self._bytes)}" if self._bytes else ""
-            self._console.info(f"{self._label}: {self._done} of {self._items} done{moved}")
+            so_far = self._transfer
+            moved = f", {so_far.moved}" if so_far.moved else ""
+            self._console.info(f"{self._label}: {so_far.finished} of {so_far.items} done{moved}")
 
 
 class _Bar:
-    """Progress in a terminal, through rich."""
+    """Progress in a terminal, through rich: of the bytes where their sum is known."""
 
-    def __init__(self, progress: RichProgress, task: TaskID) -> None:
+    def __init__(self, progress: RichProgress, task: TaskID, transfer: _Transfer) -> None:
         self._progress = progress
         self._task = task
-        self._bytes = 0
+        self._transfer = transfer
 
     def moved(self, count: int) -> None:
-        self._bytes += count
-        self._progress.update(self._task, moved=megabytes(self._bytes))
+        self._transfer.bytes += count
+        self._update()
 
-    def done(self) -> None:
-        self._progress.advance(self._task)
+    def done(self, name: str = "") -> None:
+        self._transfer.finish(name)
+        self._update()
+
+    def _update(self) -> None:
+        so_far = self._transfer
+        completed = so_far.finished if so_far.total is None else so_far.bytes
+        count = f"{so_far.finished}/{so_far.items}"
+        self._progress.update(self._task, completed=completed, count=count, moved=so_far.moved)
 
 
 @contextmanager
-def _bar(label: str, items: int) -> Iterator[_Bar]:
+def _bar(label: str, transfer: _Transfer) -> Iterator[_Bar]:
     from rich.console import Console as Terminal
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as RichProgress
 
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[moved]}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[count]}", markup=False),
+        # Names of files come from others, and may look like markup.
+        TextColumn("{task.fields[moved]}", markup=False),
     )
+    total = transfer.items if transfer.total is None else transfer.total
     # The bar is removed at the end: what was built is reported in lines of text.
     with RichProgress(*columns, console=Terminal(stderr=True), transient=True) as progress:
-        yield _Bar(progress, progress.add_task(label, total=items, moved=""))
+        task = progress.add_task(label, total=total, count=f"0/{transfer.items}", moved="")
+        yield _Bar(progress, task, transfer)
 
 
 @contextmanager

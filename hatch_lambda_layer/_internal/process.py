@@ -38,7 +38,19 @@ def run(
     timeout: float = LONGEST_SECONDS,
     supervised: bool = True,
 ) -> bytes:
-    """Run `argv` without a shell and return its standard output.
+    """Run `argv` without a shell and return its standard output; see `run_both`."""
+    return run_both(argv, cwd=cwd, env=env, timeout=timeout, supervised=supervised)[0]
+
+
+def run_both(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout: float = LONGEST_SECONDS,
+    supervised: bool = True,
+) -> tuple[bytes, str]:
+    """Run `argv` without a shell; return its standard output and its redacted standard error.
 
     The program gets no standard input, so that it can never wait for an answer. When this process
     is interrupted or killed, when the program ends or `timeout` seconds have passed, all that it
@@ -59,7 +71,7 @@ def run(
         said = redact((error.stderr or error.stdout or b"").decode("utf-8", "replace"))
         raise ToolTimeoutError(command, said, timeout) from error
     if code == 0:
-        return output
+        return output, redact(errors.decode("utf-8", "replace"))
     said = errors.decode("utf-8", "replace") or output.decode("utf-8", "replace")
     if code < 0:
         said = f"{said}\nit was ended by signal {-code}"

@@ -16,7 +16,8 @@ from .display import Lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..config.layer import Matrix, Member
+    from ..config.layer import Member
+    from ..config.matrix import Matrix
     from ..config.publish import Destination, PublishConfig
     from ..layout import LayerS3Layout
 

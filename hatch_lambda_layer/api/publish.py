@@ -29,13 +29,15 @@ def publish_layers(
     regions: Sequence[str] = (),
     profile: str | None = None,
     dry_run: bool = False,
+    stale: bool = False,
     display: Display = None,
 ) -> list[PublishedVersion]:
     """Publish the layers of the project in a folder where they have changed, and return them.
 
     `zips` are the layers to publish, a folder stands for those in it; by default they are those of
     the project, or of the `layers` and `members` that are named. With `build`, what is not live is
-    built first. `regions` and `profile` are instead of those in `[tool.lambda-layer.publish]`. With
+    built first; without it, the project's own layers must be what its lockfile says, unless `stale`
+    is set. `regions` and `profile` are instead of those in `[tool.lambda-layer.publish]`. With
     `dry_run` nothing is published: the versions that would be have no number. `display` is called
     with each line of text about the progress, or is a console of rich.
 
@@ -54,6 +56,7 @@ def publish_layers(
         configs=PublishConfig.from_pyproject(opened.pyproject, publish_overrides(regions, profile)),
         rollout=Rollout(console=opened.console, on_failure=lines.display_failure),
         dry_run=dry_run,
+        stale=stale,
     )
     wanted = choose_members(opened.matrix, layers, members)
     return list(publication.run(wanted, [Path(each) for each in several(zips)], builds=build))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,6 +30,9 @@ _SECONDS_FOR_ANSWER = 60
 _SECONDS_FOR_PUBLISH = 300
 _ATTEMPTS = 5
 _SESSION_NAME = "hatch-lambda-layer"
+# boto3 reads the first alone; Lambda, SAM and the SDKs for other languages set the second. Both
+# come before the Region of a profile (AWS SDKs and Tools Reference Guide, "AWS Region").
+_REGION_VARIABLES = ("AWS_DEFAULT_REGION", "AWS_REGION")
 
 
 class _Identity(NamedTuple):
@@ -59,7 +63,7 @@ class AwsSession:
         self._role_arn = role_arn
         self._timeout = timeout
         with explained("sts:GetCallerIdentity", "credentials"):
-            self._session = boto3.Session(profile_name=profile)
+            self._session = boto3.Session(profile_name=profile, region_name=_region())
         # Threads may share the clients of a session, but not the session (guide of boto3).
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str, bool], object] = {}
@@ -143,3 +147,8 @@ class AwsSession:
                         service, region_name=region, config=config, **credentials
                     )
             return self._clients[service, region, once]
+
+
+def _region() -> str | None:
+    """Return the Region that the environment names, `None` where a profile's counts."""
+    return next(filter(None, map(os.environ.get, _REGION_VARIABLES)), None)

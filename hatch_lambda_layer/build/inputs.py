@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from ..layer.archive import archive_time
 from ..layer.manifest import input_digest
+from ..layout import project_name
 from ..wheels.unavailable import no_wheels
+from .source_metadata import build_requirements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from .lock_selection import Resolver
 
 # Rises when equal inputs come out as another layer: old ones are then built again.
-_LAYOUT_VERSION = 1
+_LAYOUT_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +50,11 @@ class BuildContext:
     access: IndexAccess
     resolver: Resolver
     project_wheel: Path | None = None
+
+    @property
+    def project(self) -> str | None:
+        """The normalised name of the project."""
+        return project_name(self.pyproject)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +83,7 @@ class BuildInputs:
             "target": _identity(self.member.target),
             "time": self.date.isoformat(),
             "prune": config.prune,
+            "prefer": config.prefer,
             "exclude": sorted(config.exclude),
             "allow_missing": sorted(config.allow_missing),
             "direct": sorted(map(str, self.direct)),
@@ -89,10 +97,36 @@ class BuildInputs:
         object.__setattr__(self, "digest", input_digest(facts))
 
     @property
+    def lock_digest(self) -> str:
+        """The digest of what the lockfile and the configuration say, see `lock_digest`."""
+        return lock_digest(self.member, self.selection)
+
+    @property
     def distributions(self) -> frozenset[tuple[str, str]]:
         """Each distribution of the lockfile, by name, with what identifies its content."""
         wheels = [(locked.name, locked.sha256) for locked in self.selection.wheels]
         return frozenset([*wheels, *(self.sources.digests() if self.sources else ())])
+
+
+def lock_digest(member: Member, selection: Selection) -> str:
+    """Return the digest of what decides a layer and is known from the lockfile and the table alone.
+
+    No file that goes into the layer is read, nothing is built and no engine is asked for it.
+    """
+    config = member.config
+    return input_digest(
+        {
+            "prune": config.prune,
+            "exclude": sorted(config.exclude),
+            "allow_missing": sorted(config.allow_missing),
+            "include_project": config.include_project,
+            "wheels": [(each.name, each.version, each.sha256) for each in selection.wheels],
+            "sources": [
+                (each.name, each.version, each.sha256, each.commit, each.subdirectory)
+                for each in selection.sources
+            ],
+        }
+    )
 
 
 def _identity(target: Target) -> str:
@@ -135,16 +169,8 @@ def build_sources(sources: LayerSources | None, context: BuildContext) -> Sequen
     """
     if sources is None:
         return ()
-    from ..wheel_builders import Requirements
-
-    with context.access.environment("uv") as environment:
-        return sources.wheels(
-            Requirements(
-                folder=context.layout.dir_project_root,
-                environment=environment,
-                access=context.access,
-            )
-        )
+    with build_requirements(context.layout, context.access) as requirements:
+        return sources.wheels(requirements)
 
 
 def _refused(selection: Selection, member: Member) -> SelectionError:
@@ -185,7 +211,8 @@ def _project_wheel(context: BuildContext, member: Member) -> Wheel:
 
     source = project_source(context.layout.dir_project_root, context.pyproject)
     if context.project_wheel:
-        return read_project_wheel(context.project_wheel, source, member.target)
+        folder = context.layout.dir_work
+        return read_project_wheel(context.project_wheel, source, member.target, folder)
     (wheel,) = build_sources(_sources(context, member, [source]), context)
     return wheel
 

@@ -6,6 +6,8 @@ cache, unless they hold secrets.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .._internal.process import redact
@@ -13,29 +15,31 @@ from ..lockfiles import LockRequest, find_lockfile
 from ..lockfiles.protocol import Lock
 from ..wheels.origins import check_origins
 from ..wheels.selection import Selection, select, selection_key
+from .source_metadata import SourceReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from .._internal.console import Console
-    from .._internal.store import Store
     from ..config.layer import LayerConfig
     from ..index.auth import IndexAccess
     from ..index.pages import Link
     from ..layout import LayerPathLayout
     from ..lockfiles.protocol import Lockfile
     from ..targets.target import Target
+    from ..wheels.cache import WheelCache
 
 
 class Resolver:
     """The selections of one project's layers; what a tool has locked is not resolved again."""
 
     def __init__(
-        self, layout: LayerPathLayout, store: Store, console: Console, access: IndexAccess
+        self, layout: LayerPathLayout, cache: WheelCache, console: Console, access: IndexAccess
     ) -> None:
         self._layout = layout
-        self._store = store
+        self._store = cache.store
+        self._sources = SourceReader(layout=layout, cache=cache, console=console, access=access)
         self._console = console
         self._access = access
         self._locks: dict[tuple[object, ...], Lock] = {}
@@ -64,7 +68,9 @@ class Resolver:
 
         Raises `LockfileError`, `ToolError` and `SelectionError`.
         """
-        request = self._request(config)
+        request = replace(
+            self._request(config), read_source=partial(self._sources.metadata, config, target)
+        )
         lockfile, path = find_lockfile(config.tool, request)
         key = (path, request, target if lockfile.per_target else None)
         if key not in self._locks:
@@ -98,7 +104,7 @@ class Resolver:
         if kept is not None and (lock := Lock.decode(kept, path)) is not None:
             return lock
         if lockfile.is_slow:
-            self._console.info(f"Reading {path.name} with {lockfile.tool}")
+            self._console.info(f"Reading {path.name}")
         lock = lockfile.read(path, request, target)
         # Passwords and signed URLs must not get into the cache.
         if key and redact(text := lock.text.decode()) == text:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._internal.toml import parse_toml
-from ..config.layer import Matrix
+from ..config.matrix import Matrix
 from ..exceptions import ConfigError
-from ..layout import LayerPathLayout, hatch_output
+from ..layout import LayerPathLayout, hatch_output, with_hatch_toml
 from .project import ProjectBuild
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from .._internal.console import Console
 
-# Tables of `[tool.lambda-layer]` that no layer has for its own alone.
-_TABLES = ("layers", "indexes", "custom-runtimes", "publish")
+# Keys of `[tool.lambda-layer]` that no layer has for its own alone.
+_TABLES = ("layers", "indexes", "custom-runtimes", "filename", "publish")
 
 
 def open_project(
@@ -43,12 +43,13 @@ def open_project(
         raise ConfigError([f"{pyproject_path} is not valid TOML: {error}"]) from error
     except OSError as error:
         raise ConfigError([f"{pyproject_path} can't be read: {error.strerror}"]) from error
-    pyproject = _with_tables(pyproject, overrides)
+    pyproject = _with_tables(with_hatch_toml(root, pyproject), overrides)
     of_layers = {key: value for key, value in overrides.items() if key not in _TABLES}
     dir_output = output.absolute() if output else hatch_output(root, pyproject)
+    matrix = Matrix.from_pyproject(pyproject, of_layers)
     return ProjectBuild(
-        matrix=Matrix.from_pyproject(pyproject, of_layers),
-        layout=LayerPathLayout(pyproject_path, dir_output),
+        matrix=matrix,
+        layout=LayerPathLayout(pyproject_path, dir_output, filename=matrix.filename),
         pyproject=pyproject,
         console=console,
     )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .._internal.ownership import owned, sweep, unique_name
+from .._internal.ownership import sweep, unique_name
 from .._internal.parallel import begin
-from ..exceptions import OutputError
 from ..layer import archive
 from ..layer import manifest as manifests
+from ..layer.findings import UNLISTED
 from ..layer.manifest import LayerManifest
 from ..layer.size import NEARLY_FULL, nearly_full
+from .claims import refuse_anothers
 from .inputs import build_sources, find_inputs, needs_work_folder
+from .work_folder import work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,16 +24,8 @@ if TYPE_CHECKING:
 
     from ..config.layer import Member
     from ..layer.findings import Finding
-    from ..layout import LayerPathLayout
     from ..wheels.wheel import Wheel
     from .inputs import BuildContext, BuildInputs
-
-# Of the work folder: git leaves it alone, and so does whoever copies or archives a folder around
-# it (https://bford.info/cachedir).
-_MARKS = {
-    ".gitignore": "*\n",
-    "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n",
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +63,7 @@ def build_layer(
     manifest_path = context.layout.path_layer_manifest(name)
     for path in (zip_path, manifest_path):
         archive.prepare(path)
+    refuse_anothers(zip_path, context.project, member.id)
     context.cache.store.sweep()
     sweep(context.layout.dir_artifacts)
     context = _with_own_folder(context)
@@ -79,7 +74,9 @@ def build_layer(
             intact = begin(lambda: LayerManifest.read_intact(manifest_path, zip_path))
             inputs = _find_inputs(context, member, stack)
             built = intact()
-        current = _current(built, inputs) if built and not anew else None
+        current = _current(built, inputs, context.project) if built and not anew else None
+        if current is None:
+            context.console.detail(f"building {zip_path.name}: {_why(built, inputs, anew=anew)}")
         manifest = current or _rebuild(context, inputs, zip_path, clock)
         if manifest != built:
             archive.write_text(manifest_path, manifest.to_json())
@@ -106,7 +103,7 @@ def _find_inputs(context: BuildContext, member: Member, stack: ExitStack) -> Bui
     """Return the inputs; what is made for them on the way is there until `stack` is left."""
     selection = context.resolver.selection(member.config, member.target)
     if needs_work_folder(selection, member):
-        stack.enter_context(_work_folder(context.layout))
+        stack.enter_context(work_folder(context.layout))
     return find_inputs(context, member, selection)
 
 
@@ -124,34 +121,65 @@ def _rebuild(
         if inputs.sources and inputs.sources.reclassified:
             # The image that one of them was built in is an input from now on.
             inputs = find_inputs(context, inputs.member, inputs.selection)
-        wheels, excluded = _exclude(wheels, inputs)
+        unlisted = _check_listed(context, inputs, wheels)
+        all_wheels = wheels
+        wheels, excluded = _exclude(all_wheels, inputs)
     with clock.stage("compose"):
         pack = context.layout.path_included_pack
-        tree, findings = compose(wheels, inputs.included, pack, target, config.prune)
+        tree, findings = compose(wheels, inputs.included, pack, target, config.prune, config.prefer)
+        left_out = sorted({each.name for each in all_wheels} - {each.name for each in wheels})
         loaded = load(context.pyproject, inputs.member)
-        findings = [*excluded, *findings, *check_size(tree, wheels, config, loaded)]
+        sizes = check_size(tree, wheels, config, loaded, left_out)
+        findings = [*unlisted, *excluded, *findings, *sizes]
     with clock.stage("write"):
         written = archive.write_archive(tree, zip_path, inputs.date)
-    return manifests.describe(inputs.member, inputs.digest, tree, wheels, written, findings)
+    return manifests.describe(
+        inputs.member,
+        inputs.digest,
+        tree,
+        wheels,
+        written,
+        findings,
+        context.project,
+        inputs.lock_digest,
+    )
 
 
 def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
     from ..wheels.fetch import collect_wheels
+    from ..wheels.native_files import check_plain_linux
     from .limits import check_wheels, forecast
 
+    selected = inputs.selection.wheels
     if inputs.sources:
         inputs.sources.check()
     early = forecast(context.pyproject, inputs.member)
-    wheels = collect_wheels(
-        inputs.selection.wheels, context.cache, context.console, context.access, early.check
-    )
+    locked = collect_wheels(selected, context.cache, context.console, context.access, early.check)
+    check_plain_linux(locked, inputs.member.target)
     if inputs.sources and inputs.sources.missing:
-        check_wheels(inputs.selection.wheels, wheels, context.pyproject, inputs.member)
+        check_wheels(selected, locked, context.pyproject, inputs.member)
+    for source in inputs.selection.sources:
+        context.console.detail(f"needs a build, or one that is cached: {source.reason}")
     return [
-        *wheels,
+        *locked,
         *build_sources(inputs.sources, context),
         *filter(None, [inputs.project]),
     ]
+
+
+def _check_listed(
+    context: BuildContext, inputs: BuildInputs, wheels: Sequence[Wheel]
+) -> Sequence[Finding]:
+    """Return findings about requirements that are not locked; raise `LockfileError` for them."""
+    config, target = inputs.member.config, inputs.member.target
+    lock = context.resolver.lock(config, target)
+    if lock.unlisted is None:
+        return ()
+    from ..layer.unlisted import check_listed
+
+    own = {inputs.project.name} if inputs.project else set()
+    allowed = {*config.exclude, *config.allow_missing}
+    return check_listed(lock, wheels, own, allowed, target)
 
 
 def _exclude(
@@ -169,47 +197,33 @@ def _exclude(
     return exclusion.kept, exclusion.findings
 
 
-def _current(built: LayerManifest, inputs: BuildInputs) -> LayerManifest | None:
+def _current(
+    built: LayerManifest, inputs: BuildInputs, project: str | None
+) -> LayerManifest | None:
     """Return the manifest of a layer that is up to date, or `None`.
 
     The limit of the size is not an input: it changes what is said of the layer, not the layer.
     """
     largest = inputs.member.config.max_size
+    # What may be missing is in the lock, which is no input.
+    if any(each.code == UNLISTED for each in built.findings):
+        return None
     if built.input_digest != inputs.digest or built.unpacked_size > largest:
         return None
     others = tuple(each for each in built.findings if each.code != NEARLY_FULL)
-    return replace(built, findings=(*others, *nearly_full(built.unpacked_size, largest)))
+    findings = (*others, *nearly_full(built.unpacked_size, largest))
+    return replace(built, project=project, lock_digest=inputs.lock_digest, findings=findings)
 
 
-@contextmanager
-def _work_folder(layout: LayerPathLayout) -> Iterator[None]:
-    """Make an empty folder for what is made on the way, and remove it at the end."""
-    with ExitStack() as stack:
-        try:
-            _make_work_folder(layout, stack)
-        except OSError as error:
-            raise OutputError(f"{layout.dir_artifacts} can't be made: {error.strerror}") from error
-        yield
-
-
-def _make_work_folder(layout: LayerPathLayout, stack: ExitStack) -> None:
-    stack.callback(_remove_empty, layout.dir_artifacts)
-    layout.dir_build_lambda.mkdir(parents=True, exist_ok=True)
-    for name, text in _MARKS.items():
-        mark = layout.dir_build_lambda / name
-        if not mark.exists() or mark.read_text(encoding="utf-8") != text:
-            mark.write_text(text, encoding="utf-8")
-    while not layout.dir_work.exists():
-        layout.dir_artifacts.mkdir(parents=True, exist_ok=True)
-        # Another build that ends may remove the folder as long as it is empty.
-        with suppress(FileNotFoundError):
-            stack.enter_context(owned(layout.dir_work))
-            layout.dir_work.mkdir()
-
-
-def _remove_empty(folder: Path) -> None:
-    with suppress(OSError):
-        folder.rmdir()
+def _why(built: LayerManifest | None, inputs: BuildInputs, *, anew: bool) -> str:
+    """Return why a layer is built."""
+    if anew:
+        return "it is to be built anew"
+    if built is None:
+        return "there is none with its manifest, unchanged"
+    if built.input_digest != inputs.digest:
+        return "what it is made from has changed"
+    return "it is larger than `max-size`"
 
 
 class _Clock:

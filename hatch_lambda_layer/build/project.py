@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from .._internal.filelock import locked
 from .._internal.ownership import sweep
 from .._internal.store import Store, default_cache_dir
-from ..exceptions import LambdaLayerError
+from ..exceptions import LambdaLayerError, MissingLockfileError
 from ..index.auth import IndexAccess
 from ..reports import text as report
 from ..wheels.cache import WheelCache
-from .inputs import BuildContext
+from .claims import is_anothers, leftovers
+from .inputs import BuildContext, lock_digest
 from .lock_selection import Resolver
 from .outcome import Outcome
 from .pipeline import build_layer, plan_layer
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
     from .._internal.console import Console
     from ..config.indexes import CodeArtifact
-    from ..config.layer import Matrix, Member
+    from ..config.layer import Member
+    from ..config.matrix import Matrix
     from ..layout import LayerPathLayout
     from .pipeline import BuildPlan, BuiltLayer
 
@@ -66,6 +68,7 @@ class ProjectBuild:
 
     def __post_init__(self) -> None:
         """Set up what the builds share; no lockfile and no credentials are read yet."""
+        self._has_waited = False
         access = IndexAccess(self.matrix.indexes, _codeartifact_token)
         self._context = BuildContext(
             layout=self.layout,
@@ -73,7 +76,7 @@ class ProjectBuild:
             console=self.console,
             cache=self.cache,
             access=access,
-            resolver=Resolver(self.layout, self.cache.store, self.console, access),
+            resolver=Resolver(self.layout, self.cache, self.console, access),
             project_wheel=self.project_wheel,
         )
 
@@ -102,7 +105,10 @@ class ProjectBuild:
             self.console.info(report.layer_table(built.manifest))
         self.console.info(report.layer_totals(built.manifest))
         for finding in built.manifest.findings:
-            self.console.warning(finding.message)
+            if finding.is_note:
+                self.console.detail(str(finding))
+            else:
+                self.console.warning(finding.message)
         self.console.info(
             report.stage_times(built.seconds)
             if built.rebuilt
@@ -116,6 +122,21 @@ class ProjectBuild:
         with self._locked():
             return plan_layer(self._context, member, self.zip_path(member))
 
+    def lock_digest(self, member: Member) -> str | None:
+        """Return the lock digest that a member would have; `None` where no lockfile fixes it.
+
+        Nothing is fetched or built. Raises `LambdaLayerError` where the lockfile can't be read.
+        """
+        resolver = self._context.resolver
+        with self._locked():
+            try:
+                lock = resolver.lock(member.config, member.target)
+            except MissingLockfileError:
+                return None
+            if lock.resolved:
+                return None
+            return lock_digest(member, resolver.selection(member.config, member.target))
+
     def outcome(self, members: Sequence[Member], *, cleaned: bool = False) -> Outcome:
         """Return what tells, from now on, which layers of `members` have been written."""
         return Outcome(map(self.zip_path, members), cleaned=cleaned)
@@ -125,7 +146,7 @@ class ProjectBuild:
         return self.layout.path_layer_zip(self._name(member))
 
     def _name(self, member: Member) -> str | None:
-        return None if len(self.matrix.members) == 1 else member.id
+        return None if self.matrix.table_ids == {member.id} else member.id
 
     def build_all(
         self,
@@ -138,7 +159,8 @@ class ProjectBuild:
 
         A member that fails does not keep the others from being built: `on_failure` is called with
         its id and the error, and `BuildFailures` is raised at the end. The error itself is raised,
-        at once, if it is that of the only member.
+        at once, if it is that of the only member. Where all members that the table has are built,
+        the layers that it had before are removed.
         """
         errors: dict[str, LambdaLayerError] = {}
         built: list[BuiltLayer] = []
@@ -154,6 +176,21 @@ class ProjectBuild:
                 yield built[-1]
         if errors:
             raise BuildFailures(errors, built)
+        self.remove_leftovers(members)
+
+    def remove_leftovers(self, members: Iterable[Member]) -> None:
+        """Remove the layers that the project has made before, if `members` are all of its table.
+
+        Whoever ships `layer.zip` would go on shipping it when it is called something else.
+        """
+        built = {each.id: self.zip_path(each) for each in members}
+        if not self.matrix.table_ids <= built.keys():
+            return
+        with self._locked(self.layout.dir_output):
+            for path in leftovers(self.layout, self._context.project, built.values()):
+                for each in (path, path.with_suffix(".json")):
+                    each.unlink(missing_ok=True)
+                self.console.info(f"{path.name} is removed: this project no longer makes it")
 
     def clean(self) -> None:
         """Remove the layers of this project, and the work folders of builds that have ended."""
@@ -163,8 +200,10 @@ class ProjectBuild:
         """Do the same, but leave the layers at `zip_paths`: those that have just been built."""
         kept = {path.with_suffix(suffix) for path in zip_paths for suffix in (".zip", ".json")}
         with self._locked(self.layout.dir_output):
-            for path in self.layout.built_paths():
-                if path not in kept:
+            built = self.layout.built_paths()
+            anothers = {path for path in built if is_anothers(path, self._context.project)}
+            for path in built:
+                if path not in kept and path not in anothers:
                     path.unlink(missing_ok=True)
             # Not what another build is working in, should it not have waited for this lock.
             sweep(self.layout.dir_artifacts)
@@ -186,7 +225,10 @@ class ProjectBuild:
             )
 
     def _say_waiting(self) -> None:
-        self.console.info("Waiting for another build of this project to end")
+        # It may wait again, for each layer and to remove what is no longer made.
+        if not self._has_waited:
+            self._has_waited = True
+            self.console.info("Waiting for another build of this project to end")
 
 
 def _codeartifact_token(place: CodeArtifact) -> str:

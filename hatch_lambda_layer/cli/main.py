@@ -23,6 +23,7 @@ from ..reports import text as report
 from .options import (
     Terminal,
     architecture_option,
+    examples,
     layer_option,
     member_option,
     overridden,
@@ -58,18 +59,26 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="hatch-lambda-layer")
+@click.version_option(__version__, "-V", "--version", prog_name="hatch-lambda-layer")
 def main() -> None:
     """Build AWS Lambda layers for Python from a lockfile, and publish them."""
 
 
-@main.command()
+@main.command(
+    short_help="Build the layers of a project.",
+    epilog=examples(
+        "build",
+        "build orders-api -o out --runtime python3.13",
+        "build --layer reports -m python3.13-arm64 --format json",
+    ),
+)
 @click.argument("path", type=click.Path(path_type=Path), default=Path())
 @click.option(
     "-o",
-    "--output",
+    "--output-dir",
+    "output",
     type=click.Path(path_type=Path),
-    help="Folder for the layers [Hatch's `directory`, or dist].",
+    help="Folder for the layers  [default: Hatch's `directory`, or dist]",
 )
 @layer_option
 @member_option
@@ -81,7 +90,8 @@ def main() -> None:
     "form",
     type=click.Choice(["text", "json"]),
     default="text",
-    help="How to print the layers [text: their paths].",
+    show_default=True,
+    help="How to print the layers; text is their paths.",
 )
 @click.option("-c", "--clean", is_flag=True, help="Build anew, then remove all other layers.")
 @verbose_option
@@ -101,6 +111,8 @@ def build(
     quiet: int,
 ) -> None:
     """Build the layers of the project in PATH, and print the path of each.
+
+    PATH is the folder of `pyproject.toml`, by default the current one.
 
     With `--format json` they are printed at the end, and only if all of them were built.
     """
@@ -125,21 +137,21 @@ def build(
                 project.clean_except(map(project.zip_path, wanted))
 
 
-@main.command()
+@main.command(short_help="Show what is in a layer.", epilog=examples("show dist/layer.zip"))
 @click.argument("layer", metavar="ZIP", type=click.Path(path_type=Path))
 def show(layer: Path) -> None:
     """Show what is in the layer ZIP, from the manifest beside it."""
     terminal = Terminal(0)
     with reported(terminal):
         manifest_path = layer.with_suffix(".json")
-        manifest = LayerManifest.read(manifest_path)
+        manifest = LayerManifest.beside(layer)
         click.echo(layer.absolute())
         click.echo(safe(report.layer_table(manifest)))
         click.echo(report.layer_totals(manifest))
         click.echo(f"content digest: {manifest.content_digest}")
         click.echo(f"code sha256: {manifest.code_sha256}")
         for finding in manifest.findings:
-            click.echo(safe(f"warning: {finding.message}"))
+            click.echo(safe(str(finding)))
         if not manifest.describes(layer):
             raise LambdaLayerError(
                 f"{layer} is not the zip that {manifest_path.name} was written for",
@@ -147,13 +159,20 @@ def show(layer: Path) -> None:
             )
 
 
-@main.command()
+@main.command(
+    short_help="Show the differences between two layers.",
+    epilog=examples(
+        "diff old/layer.zip dist/layer.zip", "diff orders-api:3 dist/layer.zip --exit-code"
+    ),
+)
 @click.argument("old", metavar="A")
 @click.argument("new", metavar="B")
 @click.option(
-    "--output",
+    "--format",
+    "form",
     type=click.Choice(list(differences.FORMATS)),
     default="text",
+    show_default=True,
     help="Format of the output.",
 )
 @click.option(
@@ -161,7 +180,7 @@ def show(layer: Path) -> None:
     is_flag=True,
     help=f"Exit with {_DIFFERENT} where the layers differ; failures exit with others.",
 )
-def diff(old: str, new: str, output: str, *, exit_code: bool) -> None:
+def diff(old: str, new: str, form: str, *, exit_code: bool) -> None:
     """Show the differences between layer A and layer B.
 
     Each is a zip with its manifest beside it, a `layer.json`, or a published version: NAME:3, or
@@ -169,6 +188,6 @@ def diff(old: str, new: str, output: str, *, exit_code: bool) -> None:
     """
     with reported(Terminal(0)):
         difference = compare_layers(old, new)
-        click.echo(differences.FORMATS[output](difference), nl=False)
+        click.echo(differences.FORMATS[form](difference), nl=False)
         if exit_code and not difference.equal:
             sys.exit(_DIFFERENT)

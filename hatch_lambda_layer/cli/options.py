@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from .._internal.text import safe
+from ..config.layer import TOOLS
+from ..targets.target import Architecture, runtimes
 
 if TYPE_CHECKING:
     from ..exceptions import LambdaLayerError
+
+_COLOURS = {"error": "red", "warning": "yellow"}
 
 
 class Terminal:
@@ -27,7 +32,7 @@ class Terminal:
     def display_warning(self, message: str = "") -> None:
         """Show a warning, unless very quiet (`-qq`)."""
         if self.verbosity >= -1:
-            click.echo(message, err=True)
+            click.echo(_coloured(message), err=True)
 
     def display_debug(self, message: str = "", level: int = 1) -> None:
         """Show details, if at least as verbose as `level` (`-v` is 1)."""
@@ -36,13 +41,29 @@ class Terminal:
 
     def display_failure(self, member: str, error: LambdaLayerError) -> None:
         """Show that one of several members has failed."""
-        click.echo(safe(f"error: {member}: {error}"), err=True)
+        click.echo(_coloured(safe(f"error: {member}: {error}")), err=True)
 
     def abort(self, message: str = "", code: int = 1) -> NoReturn:
         """Show the message and exit with `code`."""
         if message:
-            click.echo(message, err=True)
+            click.echo(_coloured(message), err=True)
         sys.exit(code)
+
+
+def _coloured(message: str) -> str:
+    """Return a message with a colour for its kind; click takes it out where it is for no terminal.
+
+    https://no-color.org
+    """
+    kind, colon, rest = message.partition(": ")
+    if kind not in _COLOURS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return message
+    return click.style(kind, fg=_COLOURS[kind], bold=True) + colon + rest
+
+
+def examples(*commands: str) -> str:
+    """Return the end of a command's help: lines to type, which are not wrapped."""
+    return "\b\nExamples:\n" + "\n".join(f"  hatch-lambda-layer {each}" for each in commands)
 
 
 verbose_option = click.option("-v", "--verbose", count=True, help="Show more; may be repeated.")
@@ -55,18 +76,28 @@ member_option = click.option(
     "--member",
     "members",
     multiple=True,
-    help="Only this member of the matrix, such as python3.13-arm64; may be repeated.",
+    help="Only this member of the matrix, such as reports-python3.13-arm64, or with --layer "
+    "python3.13-arm64; may be repeated.",
 )
 runtime_option = click.option(
-    "--runtime", "runtimes", multiple=True, help="Instead of `runtimes`; may be repeated."
+    "--runtime",
+    "runtimes",
+    metavar=f"[{'|'.join(runtimes())}]",
+    multiple=True,
+    help="Instead of `runtimes` in the table; may be repeated.",
 )
 architecture_option = click.option(
     "--architecture",
     "architectures",
+    metavar=f"[{'|'.join(each.value for each in Architecture)}]",
     multiple=True,
-    help="Instead of `architectures`; may be repeated.",
+    help="Instead of `architectures` in the table; may be repeated.",
 )
-tool_option = click.option("--tool", help="Instead of `tool`.")
+tool_option = click.option(
+    "--tool",
+    metavar=f"[{'|'.join(TOOLS)}]",
+    help="Whose lockfile to read, instead of `tool` in the table  [default: the only one there is]",
+)
 
 
 def overridden(

@@ -16,7 +16,7 @@ from ..config.publish import PublishConfig
 from ..publishing import outputs
 from ..publishing.project import ProjectPublication
 from ..publishing.rollout import Rollout, RolloutOptions
-from .options import Terminal, layer_option, member_option, quiet_option, verbose_option
+from .options import Terminal, examples, layer_option, member_option, quiet_option, verbose_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ _project_option = click.option(
     "--project",
     type=click.Path(path_type=Path),
     default=Path(),
-    help="Folder of the project [the current one].",
+    help="Folder of the project  [default: the current one]",
 )
 _region_option = click.option(
     "--region", "regions", multiple=True, help="Instead of `regions`; may be repeated."
@@ -33,7 +33,14 @@ _region_option = click.option(
 _profile_option = click.option("--profile", help="Instead of `profile`.")
 
 
-@click.command()
+@click.command(
+    short_help="Publish layers where they have changed.",
+    epilog=examples(
+        "publish --build",
+        "publish --build --dry-run --region eu-central-1",
+        "publish dist/layer.zip --format terraform",
+    ),
+)
 @click.argument("zips", metavar="[ZIP]...", nargs=-1, type=click.Path(path_type=Path))
 @_project_option
 @layer_option
@@ -44,13 +51,15 @@ _profile_option = click.option("--profile", help="Instead of `profile`.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only print what would happen; --build builds.")
 @click.option("--force", is_flag=True, help="Publish a version even if nothing has changed.")
 @click.option("--take-over", is_flag=True, help="Publish even if something else made the layer.")
+@click.option("--stale", is_flag=True, help="Publish even if the lockfile has changed since.")
 @click.option("--policy", is_flag=True, help="Print the smallest IAM policy for publishing.")
 @click.option(
-    "--output",
+    "--format",
     "form",
     type=click.Choice(list(outputs.FORMATS)),
     default="text",
-    help="How to print the versions [text: their ARNs].",
+    show_default=True,
+    help="How to print the versions; text is their ARNs.",
 )
 @verbose_option
 @quiet_option
@@ -67,6 +76,7 @@ def publish(
     dry_run: bool,
     force: bool,
     take_over: bool,
+    stale: bool,
     policy: bool,
     verbose: int,
     quiet: int,
@@ -92,25 +102,32 @@ def publish(
         options = RolloutOptions(force=force, take_over=take_over)
         rollout = Rollout(console=console, on_failure=terminal.display_failure, options=options)
         publication = ProjectPublication(
-            build=build, configs=configs, rollout=rollout, dry_run=dry_run
+            build=build, configs=configs, rollout=rollout, dry_run=dry_run, stale=stale
         )
         with publication.told_when_interrupted():
-            try:
-                # Each ARN is printed when its version is live, the other formats once at the end.
-                for version in publication.run(wanted, zips, builds=builds):
-                    if form == "text" and not dry_run:
-                        click.echo(version.arn)
-            finally:
-                if form != "text" and not dry_run:
-                    click.echo(outputs.FORMATS[form](publication.versions), nl=False)
+            # Each ARN is printed when its version is live, a document only if all of them are.
+            for version in publication.run(wanted, zips, builds=builds):
+                if form == "text" and not dry_run:
+                    click.echo(version.arn)
+            if form != "text" and not dry_run:
+                click.echo(outputs.FORMATS[form](publication.versions), nl=False)
 
 
-@click.command()
+@click.command(
+    short_help="Show the versions of a layer, and what uses them.",
+    epilog=examples("versions orders-api --region eu-central-1 --count 5"),
+)
 @click.argument("name")
 @_project_option
 @_region_option
 @_profile_option
-@click.option("--count", type=click.IntRange(1), default=20, help="How many to show [20].")
+@click.option(
+    "--count",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="How many to show.",
+)
 def versions(
     name: str, project: Path, regions: tuple[str, ...], profile: str | None, count: int
 ) -> None:

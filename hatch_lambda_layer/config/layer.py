@@ -1,20 +1,15 @@
-"""`[tool.lambda-layer]` as frozen values: read once, with all errors reported together."""
+"""The table of one layer, and the member that a layer and a target make, as frozen values."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import TYPE_CHECKING
 
-from .._internal.tables import value_at
-from ..exceptions import ConfigError, backticked
-from ..targets.target import Architecture, Runtime, Target, runtimes
+from ..exceptions import backticked
+from ..targets.target import Architecture, Runtime, Target
 from .container import ContainerConfig, read_container
-from .custom_runtimes import KEY as CUSTOM_RUNTIMES
-from .custom_runtimes import read_custom_runtimes
-from .indexes import TABLE as INDEXES
-from .indexes import PrivateIndex, read_indexes
+from .misnamed import OTHER_TOOLS, suggested_runtime
 from .reader import TableReader, toml
 
 if TYPE_CHECKING:
@@ -30,9 +25,6 @@ TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
 # For all that is done for one source, which may be compiled for minutes.
 DEFAULT_BUILD_TIMEOUT = 600
 BUILD_POLICIES = ("local", "container", "auto", "never")
-# What no layer has for its own alone, with the tables that have it.
-_SHARED = {"indexes": f"[[{INDEXES}]]", CUSTOM_RUNTIMES: f"[{TABLE}.{CUSTOM_RUNTIMES}]"}
-_OF_THE_PROJECT = ("layers", *_SHARED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,10 +33,11 @@ class LayerConfig:
 
     `name` is `None` for the layer of the table itself, `tool` is `None` when the lockfile decides.
     `python_full_version` are patch releases, which the `runtimes` have already.
-    `prune` holds presets and patterns in their order. `force_include` pairs a path on disk,
-    relative to the project, with its path in the layer; with `force_include_outside` it may lie
-    outside of the project's repository. `max_size` is in bytes, unpacked,
-    `build_timeout` in seconds, for each source.
+    `prune` holds presets and patterns in their order, `prefer` the distributions whose files stay
+    where another has the same path, the first before the others. `force_include` pairs a path on
+    disk, relative to the project, with its path in the layer; with `force_include_outside` it may
+    lie outside of the project's repository. `max_size` is in bytes, unpacked, `build_timeout` in
+    seconds, for each source.
     """
 
     name: str | None
@@ -62,9 +55,17 @@ class LayerConfig:
     build_timeout: int
     container: ContainerConfig
     prune: tuple[str, ...]
+    prefer: tuple[str, ...]
     force_include: tuple[tuple[str, str], ...]
     force_include_outside: bool
     max_size: int
+
+
+# The table `publish` is read only when something is published.
+LAYER_KEYS = (
+    "publish",
+    *(field.replace("_", "-") for field in LayerConfig.__dataclass_fields__ if field != "name"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,104 +82,11 @@ class Member:
         return f"{name}-{self.target.id}" if name else self.target.id
 
 
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """All layers of a project: each layer on each runtime and architecture.
+class LayerReader(TableReader):
+    """A reader of one layer's table.
 
-    `indexes` are those that the project names, for all layers.
-    """
-
-    layers: tuple[LayerConfig, ...]
-    indexes: tuple[PrivateIndex, ...] = ()
-
-    @property
-    def members(self) -> tuple[Member, ...]:
-        """Each layer on each runtime and architecture."""
-        return tuple(
-            Member(config=layer, target=Target(runtime, architecture))
-            for layer in self.layers
-            for runtime in layer.runtimes
-            for architecture in layer.architectures
-        )
-
-    @classmethod
-    def from_pyproject(
-        cls, pyproject: Mapping[str, object], overrides: Mapping[str, object] | None = None
-    ) -> Matrix:
-        """Read the table of a parsed `pyproject.toml`; raise `ConfigError` with every error.
-
-        `overrides` are keys of the table with the values that replace its own, for every layer.
-        """
-        table = value_at(pyproject, "tool", "lambda-layer")
-        if table is None and not overrides:
-            raise ConfigError(
-                [
-                    (
-                        f"Table `{TABLE}` is missing in pyproject.toml: it names the Lambda "
-                        f"runtime, for example\n\n[{TABLE}]\n"
-                        f'runtimes = ["{next(iter(runtimes()))}"]'
-                    )
-                ]
-            )
-        table = {} if table is None else table
-        if not isinstance(table, dict):
-            raise ConfigError([f"Field `{TABLE}` must be a table"])
-        problems: list[str] = []
-        known = {**runtimes(), **read_custom_runtimes(pyproject, problems)}
-        layers = _read_layers(table, overrides or {}, known, problems)
-        indexes = read_indexes(pyproject, problems)
-        if problems:
-            raise ConfigError(problems)
-        return cls(layers, indexes)
-
-
-def _read_layers(
-    table: Mapping[str, object],
-    overrides: Mapping[str, object],
-    known: Mapping[str, Runtime],
-    problems: list[str],
-) -> tuple[LayerConfig, ...]:
-    shared = {key: value for key, value in table.items() if key not in _OF_THE_PROJECT}
-    named = table.get("layers", {})
-    layers = [_LayerReader(None, {**shared, **overrides}, shared, known, problems).read()]
-    if not isinstance(named, dict):
-        problems.append(f"Field `{TABLE}.layers` must be a table of tables")
-        named = {}
-    for name, own in named.items():
-        if not isinstance(own, dict):
-            problems.append(f"Field `{TABLE}.layers.{name}` must be a table")
-        elif re.fullmatch(r"[A-Za-z0-9_-]+", name) is None:
-            problems.append(
-                f"Field `{TABLE}.layers` has the name {name!r}, which becomes part of a "
-                "file name: use letters, digits, `-` and `_` only"
-            )
-        else:
-            _refuse_shared(name, own, problems)
-            own = {key: each for key, each in own.items() if key not in _SHARED}  # noqa: PLW2901
-            table_of_layer = {**shared, **own, **overrides}
-            written = own.keys() - overrides.keys()
-            layers.append(_LayerReader(name, table_of_layer, written, known, problems).read())
-    # On a file system that ignores case, two such layers would be one file.
-    for _, others in groupby(sorted(named, key=str.lower), key=str.lower):
-        if len(alike := list(others)) > 1:
-            names = " and ".join(f"`{each}`" for each in alike)
-            problems.append(f"Field `{TABLE}.layers` has {names}, which differ only in case")
-    return tuple(layers)
-
-
-def _refuse_shared(layer: str, table: Mapping[str, object], problems: list[str]) -> None:
-    for key, place in _SHARED.items():
-        if key in table:
-            problems.append(
-                f"Field `{TABLE}.layers.{layer}.{key}` must be in `{place}`: it counts for the "
-                "whole project"
-            )
-
-
-class _LayerReader(TableReader):
-    """Reads the table of one layer; `own` are the keys that are written in it, not inherited.
-
-    `known` are the runtimes, by name.
+    `own` are the keys that are written in it, not inherited, and `given` those that a caller has
+    replaced. `known` are the runtimes, by name.
     """
 
     def __init__(
@@ -186,6 +94,7 @@ class _LayerReader(TableReader):
         name: str | None,
         table: Mapping[str, object],
         own: Collection[str],
+        given: Collection[str],
         known: Mapping[str, Runtime],
         problems: list[str],
     ) -> None:
@@ -196,18 +105,22 @@ class _LayerReader(TableReader):
             written=None if name is None else own,
         )
         self._name = name
+        self._given = given
         self._known = known
 
+    def label(self, top: str, key: str) -> str:
+        """Return what messages call a key; one that was given is not in the table."""
+        if top in self._given:
+            return f"The `{key}` given for this build"
+        return super().label(top, key)
+
     def read(self) -> LayerConfig:
-        fields = LayerConfig.__dataclass_fields__
-        # The table `publish` is read only when something is published.
-        self.check_known(
-            ["publish", *(field.replace("_", "-") for field in fields if field != "name")]
-        )
+        """Return the configuration; all that is wrong with it is in the problems."""
+        self.check_known(LAYER_KEYS)
         patches = self._patches()
         return LayerConfig(
             name=self._name,
-            tool=self.choice("tool", TOOLS),
+            tool=self._tool(),
             requirements=self.strings("requirements"),
             runtimes=self._runtimes(patches),
             python_full_version=patches,
@@ -221,17 +134,27 @@ class _LayerReader(TableReader):
             build_timeout=self.number("build-timeout", 1) or DEFAULT_BUILD_TIMEOUT,
             container=self._container(),
             prune=self.strings("prune"),
+            prefer=self.strings("prefer"),
             force_include=self._force_include(),
             force_include_outside=self.flag("force-include-outside"),
             max_size=self.size("max-size", LAMBDA_UNPACKED_LIMIT),
         )
+
+    def _tool(self) -> str | None:
+        value = self.value("tool")
+        if isinstance(value, str) and value in OTHER_TOOLS:
+            way = OTHER_TOOLS[value]
+            self.say("tool", f"must be one of {backticked(TOOLS)}, not {toml(value)}: {way}")
+            return None
+        return self.choice("tool", TOOLS)
 
     def _runtimes(self, patches: Collection[str]) -> tuple[Runtime, ...]:
         known = self._known
         if self.value("runtimes", []) == []:
             self.say("runtimes", f"must name at least one of {backticked(known)}")
             return ()
-        found = self.parsed("runtimes", self.items("runtimes"), known.__getitem__, known)
+        items = self.items("runtimes")
+        found = self.parsed("runtimes", items, known.__getitem__, known, suggested_runtime)
         by_minor = {version.rpartition(".")[0]: version for version in patches}
         return tuple(
             replace(each, python=by_minor.get(each.python.rpartition(".")[0], each.python))

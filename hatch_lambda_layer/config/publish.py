@@ -33,6 +33,10 @@ _TAG_KEY, _TAG = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}"), re.compile(r"[\w .:
 _TAG_MUST = "letters, digits, spaces and + - = . _ : / @ only, like its key"
 _MOST_TAGS = 10
 
+# What other tools call these keys.
+_MEANT = {"bucket": "s3-dir", "name": "layer-name"}
+_MEANT |= dict.fromkeys(("s3-bucket", "s3-prefix", "s3-uri", "s3"), "s3-dir")
+
 _IN_NAME = ("layer", "runtime", "architecture")
 _IN_S3_DIR = ("layer-name", "architecture", "region")
 _IN_PARAMETER = ("layer-name",)
@@ -189,7 +193,7 @@ class _PublishReader(TableReader):
 
     def read(self, project: str) -> PublishConfig:
         """Read the whole table; problems are collected."""
-        self.check_known(KEYS)
+        self.check_known(KEYS, _MEANT)
         return PublishConfig(
             project=project,
             layer=self._layer,

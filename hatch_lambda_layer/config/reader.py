@@ -37,13 +37,17 @@ class TableReader:
         self._problems = problems
         self._written = written
 
-    def check_known(self, known: Iterable[str]) -> None:
-        """Collect a problem for every unknown key, with the nearest known one."""
-        known = sorted(known)
+    def check_known(self, known: Iterable[str], meant: Mapping[str, str] | None = None) -> None:
+        """Collect a problem for every unknown key, with the nearest known one.
+
+        `meant` has the known key for names that others use for the same thing.
+        """
+        known, meant = sorted(known), meant or {}
         for key in self._table:
             if key not in known:
                 # A quoted key may have a dot in it, which then separates nothing.
-                self._collect(key, key, f"is unknown{nearest(key, known)}")
+                suggestion = _suggested(meant[key]) if key in meant else nearest(key, known)
+                self._collect(key, key, f"is unknown{suggestion}")
 
     def value(self, key: str, default: object = None) -> Any:
         """Return the value of a key, unchecked."""
@@ -55,7 +59,11 @@ class TableReader:
 
     def _collect(self, top: str, key: str, problem: str) -> None:
         if self._written is None or top in self._written:
-            self._problems.append(f"Field `{self._prefix}.{key}` {problem}")
+            self._problems.append(f"{self.label(top, key)} {problem}")
+
+    def label(self, top: str, key: str) -> str:  # noqa: ARG002  # it may decide for another reader
+        """Return the name of a key in messages; `top` is the key of the table that it is below."""
+        return f"Field `{self._prefix}.{key}`"
 
     def wrong(self, key: str, must: str, value: object, near: Collection[str] = ()) -> None:
         """Collect a problem with a value, and suggest the nearest of the names in `near`."""
@@ -141,14 +149,19 @@ class TableReader:
         items: Mapping[int, str],
         parse: Callable[[str], T],
         allowed: Collection[str],
+        suggest: Callable[[str, Collection[str]], str] | None = None,
     ) -> tuple[T, ...]:
-        """Return `items`, parsed; `parse` raises `KeyError` or `ValueError` for a wrong one."""
+        """Return `items`, parsed; `parse` raises `KeyError` or `ValueError` for a wrong one.
+
+        `suggest` returns what to add about a wrong one, by default the nearest in `allowed`.
+        """
         parsed = []
         for number, value in items.items():
             try:
                 parsed.append(parse(value))
             except (KeyError, ValueError):
-                self.wrong(f"{key}[{number}]", f"one of {backticked(allowed)}", value, near=allowed)
+                must = f"must be one of {backticked(allowed)}, not {toml(value)}"
+                self.say(f"{key}[{number}]", must + (suggest or nearest)(value, allowed))
         return tuple(parsed)
 
     def size(self, key: str, largest: int) -> int:
@@ -177,7 +190,11 @@ def nearest(text: str, known: Iterable[str]) -> str:
     import difflib
 
     near = difflib.get_close_matches(text, list(known), n=1, cutoff=0.5)
-    return f" (did you mean `{near[0]}`?)" if near else ""
+    return _suggested(near[0]) if near else ""
+
+
+def _suggested(name: str) -> str:
+    return f" (did you mean `{name}`?)"
 
 
 def toml(value: object) -> str:

@@ -13,9 +13,9 @@ from .._internal.console import Console
 from .._internal.errors import reported
 from .._internal.text import safe
 from ..build.project import ProjectBuild
-from ..config.layer import Matrix
+from ..config.matrix import Matrix
 from ..exceptions import ConfigError, LambdaLayerError, MissingLockfileError
-from ..layout import LayerPathLayout
+from ..layout import LayerPathLayout, with_hatch_toml
 
 _SWITCH = "HATCH_LAMBDA_LAYER"
 
@@ -37,15 +37,17 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
         """Build every member of the matrix, with the finished wheel if `include-project` is set."""
         with reported(self.app):
-            if not self._is_wanted(version):
+            if reason := self._reason_against(version):
+                self.app.display_debug(f"no layer is built: {reason}")
                 return
+            self.app.display_debug(safe(f"layers go beside the wheel: {self.directory}"))
             build = self._project_build(Path(artifact_path))
             members = build.matrix.members
             outcome = build.outcome(members, cleaned=self._has_cleaned)
             try:
                 with outcome.told_when_interrupted():
-                    for _ in build.build_all(members, self._say_failure):
-                        pass
+                    for built in build.build_all(members, self._say_failure):
+                        self.app.display_info(safe(str(built.zip_path)))
             except MissingLockfileError as error:
                 raise self._explained(error) from error
 
@@ -62,27 +64,44 @@ class LambdaLayerBuildHook(BuildHookInterface[BuilderConfig]):
             "`[tool.hatch.build.targets.sdist]`, for example `include = ['/src', '/uv.lock']`",
         )
 
-    def _is_wanted(self, version: str) -> bool:
+    def _reason_against(self, version: str) -> str | None:
+        """Return why no layer is built with this wheel; `None` if one is."""
         # A hook that is configured for every target runs for the sdist and for our own target too.
-        if self.target_name != "wheel" or version != "standard":
-            return False
+        if self.target_name != "wheel":
+            return f"the hook runs for wheels, not for the target {self.target_name}"
+        if version != "standard":
+            return f"an {version} wheel is not kept"
         switch = os.environ.get(_SWITCH, "")
         if switch not in ("", "0", "1"):
             raise ConfigError([f"{_SWITCH} must be 0 or 1, not {switch!r}"])
-        return switch == "1" or (switch == "" and not self._is_installing())
+        if switch == "0":
+            return f"{_SWITCH} is 0"
+        installer = None if switch == "1" else self._installer()
+        return installer and f"{installer}; {_SWITCH}=1 builds one all the same"
 
-    def _is_installing(self) -> bool:
-        """Return whether an installer builds the wheel, and will discard what lies beside it.
+    def _installer(self) -> str | None:
+        """Return who builds the wheel elsewhere than where it is kept, and will move it away.
 
-        pip sets a variable for the processes it starts, uv builds in a folder of its cache.
+        What lies beside it is lost then. pip and tox set variables for the processes they start,
+        uv builds in a folder of its cache.
         """
-        return "PIP_BUILD_TRACKER" in os.environ or "builds-v0" in Path(self.directory).parts
+        folder = Path(self.directory)
+        if "PIP_BUILD_TRACKER" in os.environ:
+            return "pip builds the wheel, and takes nothing else from its folder"
+        if "builds-v0" in folder.parts:
+            return "uv builds the wheel to install it"
+        tox = os.environ.get("TOX_WORK_DIR")
+        if tox and folder.absolute().is_relative_to(tox):
+            return "tox builds the wheel to install it"
+        return None
 
     def _project_build(self, project_wheel: Path | None) -> ProjectBuild:
         root = Path(self.root)
+        matrix = Matrix.from_pyproject(with_hatch_toml(root, self.metadata.config))
+        folder = root / self.directory
         return ProjectBuild(
-            matrix=Matrix.from_pyproject(self.metadata.config),
-            layout=LayerPathLayout(root / "pyproject.toml", root / self.directory),
+            matrix=matrix,
+            layout=LayerPathLayout(root / "pyproject.toml", folder, filename=matrix.filename),
             pyproject=self.metadata.config,
             console=Console(self.app),
             project_wheel=project_wheel,

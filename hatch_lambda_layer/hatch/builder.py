@@ -14,12 +14,13 @@ from .._internal.console import Console
 from .._internal.errors import abort, reported
 from .._internal.text import safe
 from ..build.project import BuildFailures, ProjectBuild
-from ..config.layer import Matrix
-from ..exceptions import ConfigError, LambdaLayerError
-from ..layout import LayerPathLayout
+from ..config.matrix import Matrix
+from ..exceptions import ConfigError, LambdaLayerError, backticked
+from ..layer.archive import check_folder
+from ..layout import LayerPathLayout, with_hatch_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from ..build.outcome import Outcome
     from ..build.pipeline import BuiltLayer
@@ -39,10 +40,10 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
 
     def build(self, **options: Any) -> Generator[str, None, None]:
         """Build the requested members, and yield the path of each zip; a failure stops no other."""
-        versions: list[str] = options.pop("versions", None) or self.config.versions
         clean = options.pop("clean", None)
         with reported(self.app):
             known = self.get_version_api()
+            versions = options.pop("versions", None) or self._configured_versions(list(known))
             if unknown := sorted(set(versions) - set(known)):
                 raise ConfigError(
                     [
@@ -58,6 +59,7 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
             artifacts: list[str] = []
             with reported(self.app):
                 try:
+                    check_folder(Path(self.root, options.get("directory") or self.config.directory))
                     artifacts += super().build(
                         versions=[version], clean=clean if number == 0 else False, **options
                     )
@@ -69,9 +71,11 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
             yield from artifacts
         if errors:
             abort(self.app, BuildFailures(errors, self._built))
-        for output in self._outputs.values():
-            if self._built and output.project.anew:
-                with reported(self.app), output.outcome.told_when_interrupted():
+        for output in self._outputs.values() if self._built else ():
+            with reported(self.app), output.outcome.told_when_interrupted():
+                built = [each for each in self._matrix.members if each.id in versions]
+                output.project.remove_leftovers(built)
+                if output.project.anew:
                     output.project.clean_except([each.zip_path for each in self._built])
 
     def clean(self, directory: str, versions: list[str]) -> None:  # noqa: ARG002
@@ -81,6 +85,15 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
         if self._removes_at_once:
             with reported(self.app):
                 project.clean()
+
+    def _configured_versions(self, known: Sequence[str]) -> list[str]:
+        """Return the versions that the table of the target names, by default all."""
+        try:
+            return self.config.versions
+        except (TypeError, ValueError) as error:
+            raise ConfigError(
+                [f"{error}; the matrix of `[tool.lambda-layer]` has {backticked(known)}"]
+            ) from error
 
     def _build_member(self, member: Member, directory: str, **_build_data: Any) -> str:
         output = self._output(directory)
@@ -92,7 +105,7 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
     @cached_property
     def _matrix(self) -> Matrix:
         with reported(self.app):
-            return Matrix.from_pyproject(self.metadata.config)
+            return Matrix.from_pyproject(with_hatch_toml(Path(self.root), self.metadata.config))
 
     @cached_property
     def _outputs(self) -> dict[Path, _Output]:
@@ -102,9 +115,10 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
         # Hatch calls once for each member; this holds what the members in one folder share.
         folder = Path(self.root, directory)
         if folder not in self._outputs:
+            path = Path(self.root, "pyproject.toml")
             project = ProjectBuild(
                 matrix=self._matrix,
-                layout=LayerPathLayout(Path(self.root, "pyproject.toml"), folder),
+                layout=LayerPathLayout(path, folder, filename=self._matrix.filename),
                 pyproject=self.metadata.config,
                 console=Console(self.app),
             )

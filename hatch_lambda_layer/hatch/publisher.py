@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..exceptions import LambdaLayerError
 
-_FLAGS = ("build", "dry-run", "force", "take-over")
+_FLAGS = ("build", "dry-run", "force", "take-over", "stale")
 _TEXTS = ("region", "profile")
 # Options that Hatch adds for publishers that ask for passwords.
 _OF_HATCH = ("no_prompt", "initialize_auth")
@@ -52,6 +52,7 @@ class LambdaLayerPublisher(PublisherInterface):
                     options=RolloutOptions(force=flags["force"], take_over=flags["take-over"]),
                 ),
                 dry_run=flags["dry-run"],
+                stale=flags["stale"],
             )
             zips = [Path(each) for each in artifacts]
             with publication.told_when_interrupted():

@@ -1,7 +1,7 @@
 """The credentials of each index, as our own requests and child processes get them.
 
 Our own requests carry those of the index whose scheme, host and port they go to. A child process
-gets them in its environment, or in a netrc that is removed when it ends; never in its arguments.
+gets them in its environment, never in its arguments or in a file.
 """
 
 from __future__ import annotations
@@ -12,18 +12,26 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from ..config.indexes import normalized_url, origin, path_parts
 from ..exceptions import CredentialsError
-from .credentials import basic, find_credentials, netrc_login, url_credentials, variables
-from .netrc import Login, read_netrc, temporary_netrc
+from .credentials import (
+    basic,
+    credentials_in,
+    find_credentials,
+    netrc_login,
+    url_credentials,
+    variables,
+)
+from .netrc import read_netrc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ..config.indexes import CodeArtifact, PrivateIndex
     from .credentials import Credentials
+    from .netrc import Login
 
 
 def _no_token(place: CodeArtifact) -> str:
@@ -46,11 +54,28 @@ class IndexAccess:
         self._token = token
         self._found: dict[PrivateIndex, Credentials | None] = {}
         self._finding = threading.RLock()
+        self._learnt: list[Credentials] = []
+        self.certificates: dict[str, str] = {}
+        self._searched: tuple[str, ...] = ()
 
     @property
     def own(self) -> list[PrivateIndex]:
         """The indexes of `[[tool.lambda-layer.indexes]]`."""
         return [index for index in self._indexes if index.tool is None]
+
+    def learn(self, urls: Iterable[str], certificates: Mapping[str, str]) -> None:
+        """Use the credentials in `urls`, and trust `certificates` (paths by names of settings).
+
+        They are those of a tool whose settings only its lockfile knows.
+        """
+        found = (each for url in urls for each in credentials_in(url, "the tool's settings"))
+        self._learnt += [each for each in found if each not in self._learnt]
+        self.certificates |= certificates
+        self.__dict__.pop("_of_urls", None)
+
+    def search(self, urls: Sequence[str]) -> None:
+        """Offer indexes to uv, the default one first: those of a tool whose settings uv has not."""
+        self._searched = tuple(urls)
 
     def credentials(self, index: PrivateIndex) -> Credentials | None:
         """Return the credentials of an index, also where another table or variable has them."""
@@ -83,6 +108,16 @@ class IndexAccess:
         login = netrc_login(self._netrc, url)
         return basic(*login) if login else None
 
+    def url_with_credentials(self, url: str) -> str:
+        """Return the URL of a repository with the credentials that a tool has for this very URL."""
+        same = (each for each in self._learnt if each.index_url == url)
+        found = next(same, None)
+        if found is None:
+            return url
+        parts = urlsplit(url)
+        user, password = (quote(each, safe="") for each in (found.username, found.password))
+        return parts._replace(netloc=f"{user}:{password}@{parts.netloc}").geturl()
+
     def advice(self, url: str) -> str:
         """Return what to do, as a hint, when the index of `url` asks for other credentials."""
         index = self.index_of(url)
@@ -104,19 +139,21 @@ class IndexAccess:
     def environment(self, tool: str) -> Iterator[dict[str, str]]:
         """Yield the environment of a child process that asks indexes: ours, and credentials.
 
-        uv gets variables, and also the indexes of our own table; poetry gets variables; pip gets a
-        netrc, which is removed at the end. Raises `CredentialsError` where netrc can't hold them.
+        uv gets variables, and also the indexes of our own table; poetry gets variables.
         """
-        if tool == "pip" and (logins := self._logins()):
-            with temporary_netrc(logins, os.environ) as path:
-                yield {**os.environ, "NETRC": str(path)}
-        elif tool in ("uv", "poetry"):
+        if tool in ("uv", "poetry"):
             wanted = [index for index in self._indexes if index.tool in (None, tool)]
             environment = dict(os.environ)
             for index in wanted:
                 if found := self.credentials(index):
                     # Under the name that the tool has for the index, which need not be ours.
                     environment |= replace(found, index_name=index.name).environment(tool)
+            if tool == "uv" and self._searched:
+                default, *extra = self._searched
+                if "UV_INDEX_URL" not in environment:
+                    environment.setdefault("UV_DEFAULT_INDEX", default)
+                known = environment.get("UV_INDEX", "")
+                environment["UV_INDEX"] = " ".join(filter(None, [*extra, known]))
             if tool == "uv" and (offered := self._offered(wanted)):
                 environment["UV_INDEX"] = " ".join([*offered, environment.get("UV_INDEX", "")])
             yield environment
@@ -135,7 +172,7 @@ class IndexAccess:
 
     @cached_property
     def _of_urls(self) -> list[Credentials]:
-        return list(url_credentials(os.environ))
+        return [*url_credentials(os.environ), *self._learnt]
 
     def _offered(self, wanted: Sequence[PrivateIndex]) -> list[str]:
         """Return the indexes of our own table that uv's does not name, as `UV_INDEX` has them."""
@@ -145,23 +182,6 @@ class IndexAccess:
             for index in self.own
             if not any(_same(index, each) for each in known)
         ]
-
-    def _logins(self) -> dict[str, Login]:
-        """Return the logins of our own table's indexes by host: netrc has no ports or paths."""
-        logins: dict[str, Login] = {}
-        for index in self.own:
-            found = self.credentials(index)
-            if found is None:
-                continue
-            host = urlsplit(index.url).hostname or ""
-            login = Login(found.username, found.password)
-            if logins.setdefault(host, login) != login:
-                raise CredentialsError(
-                    f"Index `{index.name}` and another index on {host} have different credentials: "
-                    "pip reads them from netrc, which has one entry for each host",
-                    hint="use one user for both, or lock with a tool that knows indexes by name",
-                )
-        return logins
 
 
 def _same(one: PrivateIndex, other: PrivateIndex) -> bool:

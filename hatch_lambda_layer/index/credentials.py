@@ -1,7 +1,7 @@
 """Credentials for private indexes: where they are looked for, and in which order.
 
 Environment variables, netrc, a keyring, AWS CodeArtifact: the first that has them counts. They are
-written nowhere but to the environment or the netrc of a child process, see `index_access`.
+written nowhere but to the environment of a child process, see `auth`.
 """
 
 from __future__ import annotations
@@ -251,15 +251,19 @@ def url_credentials(environment: Mapping[str, str]) -> Iterator[Credentials]:
     for variable in _WITH_URLS:
         for word in environment.get(variable, "").split():
             name, separator, rest = word.partition("=")
-            url = rest if separator and "://" not in name else word
-            parts = urlsplit(url)
-            userinfo, _, host = parts.netloc.rpartition("@")
-            user, _, password = userinfo.partition(":")
-            if userinfo:
-                yield Credentials(
-                    index_name=variable,
-                    index_url=parts._replace(netloc=host).geturl(),
-                    username=unquote(user),
-                    password=unquote(password),
-                    source=variable,
-                )
+            yield from credentials_in(rest if separator and "://" not in name else word, variable)
+
+
+def credentials_in(url: str, source: str) -> Iterator[Credentials]:
+    """Yield the credentials in a URL, if it has any."""
+    parts = urlsplit(url)
+    userinfo, _, host = parts.netloc.rpartition("@")
+    user, _, password = userinfo.partition(":")
+    if userinfo:
+        yield Credentials(
+            index_name=source,
+            index_url=parts._replace(netloc=host).geturl(),
+            username=unquote(user),
+            password=unquote(password),
+            source=source,
+        )

@@ -82,7 +82,7 @@ class Downloader:
             raise DownloadError(
                 f"HATCH_LAMBDA_LAYER_HTTP_TIMEOUT must be a number of seconds, not {default!r}"
             )
-        self._adapter = transport.open_adapter()
+        self._adapter = transport.open_adapter(self._access.certificates)
         self._threads = threading.local()
         self._listed: dict[str, Link] = {}
 
@@ -138,12 +138,18 @@ class Downloader:
         Raises `DownloadError` if the index can't be reached, refuses the request, or answers with
         something that is not a valid page.
         """
-        url = f"{index_url.rstrip('/')}/{name}/"
-        page = self._persist(lambda: self._page(url), url, index_url)
+        return self.listed(f"{index_url.rstrip('/')}/{name}/", index_url)
+
+    def listed(self, url: str, index: str | None = None) -> list[Link] | None:
+        """Return the files that the page at `url` lists; `None` if it is not there.
+
+        `index` is the URL of its index, which messages name. Raises `DownloadError` like `links`.
+        """
+        page = self._persist(lambda: self._page(url), url, index)
         if page.status == HTTPStatus.NOT_FOUND:
             return None
         if not page.found:
-            raise self._refused(url, index_url, page.status)
+            raise self._refused(url, index, page.status)
         return read_links(page.url, page.headers, page.body)
 
     def _persist(
@@ -300,11 +306,15 @@ def _passing(error: Exception) -> bool:
 
 def _unreachable(url: str, where: str, error: Exception) -> DownloadError:
     """Return the error for a URL that could not be fetched, with a hint by its cause."""
+    asked = _asked(error, url)
     cause: object = error.args[0] if error.args else error
     cause = getattr(cause, "reason", None) or cause
     cause = _own(error) or cause
     text = redact(str(cause))
     asking = "lock again, or ask who runs the index"
+    url_alone = asked.replace("****@", "").removesuffix("?****")
+    check = f"check the network: `curl -I {url_alone}` has to answer"
+    slow = f"{check}; or set HATCH_LAMBDA_LAYER_HTTP_TIMEOUT to more seconds"
     if isinstance(error, requests.exceptions.SSLError | TlsError):
         what, hint = "its certificate is not trusted", "name your CA's file in SSL_CERT_FILE"
     elif isinstance(error, requests.exceptions.ProxyError):
@@ -316,18 +326,20 @@ def _unreachable(url: str, where: str, error: Exception) -> DownloadError:
     elif isinstance(error, DecodeError) or isinstance(cause, BadAnswerError):
         what, hint = "the answer is not valid", asking
     elif "NameResolutionError" in type(cause).__name__ or "resolve" in text:
-        what, hint = "its name is not found", "check the network, then build again"
+        what, hint = "its name is not found", check
     elif isinstance(cause, SlowAnswerError):
-        what = "it answers too slowly"
-        hint = "check the network, or set HATCH_LAMBDA_LAYER_HTTP_TIMEOUT to more seconds"
+        what, hint = "it answers too slowly", slow
     elif isinstance(error, requests.Timeout) or "timed out" in text:
-        what = "it does not answer in time"
-        hint = "check the network, or set HATCH_LAMBDA_LAYER_HTTP_TIMEOUT to more seconds"
+        what, hint = "it does not answer in time", slow
     else:
-        what, hint = "the connection broke", "check the network, then build again"
-    return DownloadError(
-        f"{redact(url)} could not be fetched from {where}: {what} ({text})", hint=hint
-    )
+        what, hint = "the connection broke", check
+    return DownloadError(f"{asked} could not be fetched from {where}: {what} ({text})", hint=hint)
+
+
+def _asked(error: Exception, url: str) -> str:
+    """Return the URL that an error is about: that of a page, or one that a redirect led to."""
+    found = getattr(getattr(error, "request", None), "url", None)
+    return redact(found or url.removeprefix(_LISTED).partition("#")[0].partition(" ")[0])
 
 
 def _own(error: BaseException | None) -> BaseException | None:

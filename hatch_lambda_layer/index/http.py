@@ -23,6 +23,8 @@ from ..exceptions import DownloadError
 from .connections import POOLS, discard
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .auth import IndexAccess
 
 ATTEMPTS = 4
@@ -45,8 +47,11 @@ def open_session(access: IndexAccess, adapter: HTTPAdapter) -> requests.Session:
     return session
 
 
-def open_adapter() -> HTTPAdapter:
-    """Return a pool of connections; raise `DownloadError` for certificates that can't be used."""
+def open_adapter(certificates: Mapping[str, str]) -> HTTPAdapter:
+    """Return a pool of connections; raise `DownloadError` for certificates that can't be used.
+
+    `certificates` are files or folders to trust as well, by the name of the setting.
+    """
     retries = _Retry(
         total=ATTEMPTS,
         connect=ATTEMPTS - 1,
@@ -59,7 +64,7 @@ def open_adapter() -> HTTPAdapter:
         retry_after_max=sys.maxsize,
         raise_on_status=False,
     )
-    return _Adapter(max_retries=retries, pool_maxsize=_MOST_CONNECTIONS)
+    return _Adapter(certificates, max_retries=retries, pool_maxsize=_MOST_CONNECTIONS)
 
 
 class _Session(requests.Session):
@@ -97,10 +102,16 @@ class _Adapter(HTTPAdapter):
     most downloads.
     """
 
+    def __init__(self, certificates: Mapping[str, str], **kwargs: Any) -> None:
+        self._certificates = certificates
+        super().__init__(**kwargs)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         self._context = _system_context()
-        # The variables often name one and the same file, and to read it takes 25 ms.
-        for bundle, name in {os.environ.get(name): name for name in reversed(_BUNDLES)}.items():
+        named = {name: os.environ.get(name) for name in _BUNDLES}
+        # The settings often name one and the same file, and to read it takes 25 ms.
+        by_bundle = {path: name for name, path in reversed({**named, **self._certificates}.items())}
+        for bundle, name in by_bundle.items():
             if bundle:
                 _trust(self._context, bundle, name)
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)

@@ -1,4 +1,4 @@
-"""netrc files: the logins in the user's own, and a temporary file for one child process.
+"""The logins in the user's netrc.
 
 The format is described in the manual of GNU inetutils, "The .netrc file".
 """
@@ -7,26 +7,19 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-
-from .._internal.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 # The name of the entry for every host without an entry of its own.
 _DEFAULT = "default"
-# Only other values are quoted: the netrc reader of Python before 3.11 does not know quotes.
-_PLAIN = re.compile(r'[^\s"\\]+')
 _KEYS = ("login", "user", "account", "password")
 # As `netrc` of the standard library reads them: in quotes or not, a backslash before a character.
 _TOKEN = re.compile(r'"((?:\\.|[^"\\])*)"?|((?:\\[^\r\n]|\\|[^\s\\])+)', re.DOTALL)
 _LINE = re.compile(r"\n")
 _MACRO = re.compile(r"\n[ \t\r]*\n")
-# What no host name or address has, and what some reader of netrc stumbles over.
-_NO_HOST = re.compile(r"[^\w.:\[\]%-]")
 
 
 class Login(NamedTuple):
@@ -111,36 +104,3 @@ def _path(environment: Mapping[str, str]) -> Path | None:
     # Unlike pathlib's, it accepts a user without a home folder, as there are in containers.
     paths = (Path(os.path.expanduser(name)) for name in names)  # noqa: PTH111
     return next(filter(Path.is_file, paths), None)
-
-
-@contextmanager
-def temporary_netrc(logins: Mapping[str, Login], environment: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the path of a netrc with `logins` and the user's other entries; remove it afterwards.
-
-    Only this user can read the file. Such files that killed processes have left are removed, too.
-    """
-    # Programs differ in how they read a file that lists a host twice.
-    entries = {**read_netrc(environment), **logins}
-    default = entries.pop(_DEFAULT, None)
-    hosts = [host for host in entries if host and not _NO_HOST.search(host)]
-    lines = [f"machine {host} {_login(entries[host])}\n" for host in hosts]
-    if default is not None:
-        lines.append(f"default {_login(default)}\n")
-    with scratch_folder() as folder:
-        path = folder / "netrc"
-        partial = folder / "partial"
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.reconfigure(encoding="utf-8")
-            file.writelines(lines)
-        os.replace(partial, path)
-        yield path
-
-
-def _login(login: Login) -> str:
-    return f"login {_token(login.user)} password {_token(login.password)}"
-
-
-def _token(value: str) -> str:
-    if _PLAIN.fullmatch(value):
-        return value
-    return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'

@@ -112,16 +112,28 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
 def prepare(path: Path) -> None:
     """Remove the temporary files of killed builds beside `path`.
 
-    Raises `OutputError` when `path` is a folder, before anything is written.
+    Raises `OutputError` when `path` is a folder, or lies in none, before anything is written.
     """
     if path.is_dir():
         raise _not_written(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    check_folder(path.parent)
     for leftover in path.parent.glob(f".{path.name}.*.tmp"):
         with suppress(OSError):
             with leftover.open("r+b") as file:
                 abandoned = try_lock_surely(file)
             if abandoned:
                 leftover.unlink()
+
+
+def check_folder(folder: Path) -> None:
+    """Raise `OutputError` if there is a file where `folder` should be, or above it."""
+    nearest = next((each for each in (folder, *folder.parents) if each.exists()), folder)
+    if nearest.exists() and not nearest.is_dir():
+        raise OutputError(
+            f"{nearest} is a file, but layers go into a folder of that name",
+            hint="move the file away, or name another folder: `--output-dir`, or `directory` in "
+            "`[tool.hatch.build.targets.lambda-layer]`",
+        )
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from .findings import Finding
 from .placement import place
 from .tree import LayerTree
@@ -25,11 +27,13 @@ def compose(
     pack_path: Path,
     target: Target,
     patterns: Sequence[str],
+    prefer: Sequence[str] = (),
 ) -> tuple[LayerTree, list[Finding]]:
     """Return the settled tree of a layer, pruned by `patterns`, and the findings about it.
 
-    Included files are compressed into `pack_path` when there are any. Raises `ConflictError` where
-    two owners claim one path with different content.
+    Included files are compressed into `pack_path` when there are any. Where two distributions
+    claim one path with different content, that of the first in `prefer` stays; raises
+    `ConflictError` if neither is in it.
     """
     entries: list[Entry] = []
     findings: list[Finding] = []
@@ -48,7 +52,7 @@ def compose(
 
         tree, warnings = prune(tree, patterns, stub_readers(wheels))
         findings += [Finding(code="prune", message=warning) for warning in warnings]
-    return tree.settled(), findings
+    return tree.settled([canonicalize_name(name) for name in prefer]), findings
 
 
 def stub_readers(wheels: Sequence[Wheel]) -> set[str]:

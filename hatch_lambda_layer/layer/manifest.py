@@ -1,6 +1,7 @@
 """`layer.json`: what is in a layer, the three digests, and whether anything has changed.
 
-`input_digest` identifies what the content is made from, `content_digest` the content itself, and
+`input_digest` identifies what the content is made from, `lock_digest` what of that a lockfile and
+the configuration say, `content_digest` the content itself, and
 `code_sha256` the bytes of the zip (base64, as Lambda and Terraform write it).
 """
 
@@ -48,14 +49,17 @@ class LayerPackage:
 class LayerManifest:
     """The content of a `layer.json`, which describes the zip beside it; sizes in bytes.
 
+    `project` is the normalised name of the project that made it, `None` where that has none.
     `member` is the id in the matrix, `layer` the name of the layer, `None` for the unnamed one.
-    `code_sha256` is base64; the other two digests are `sha256:` and 64 hexadecimal digits.
+    `code_sha256` is base64; the other digests are `sha256:` and 64 hexadecimal digits.
     """
 
+    project: str | None = None
     member: str
     layer: str | None
     runtime: str
     architecture: str
+    lock_digest: str | None = None
     input_digest: str
     content_digest: str
     code_sha256: str
@@ -102,6 +106,17 @@ class LayerManifest:
             raise LambdaLayerError(f"{path}: {error.message}", hint=error.hint) from error
 
     @classmethod
+    def beside(cls, zip_path: Path) -> LayerManifest:
+        """Read the `layer.json` beside a zip; raise `LambdaLayerError` where there is none."""
+        path = zip_path.with_suffix(".json")
+        if zip_path.suffix != ".zip" and not path.exists():
+            raise LambdaLayerError(
+                f"{zip_path} is not a layer: the name of one ends with `.zip`",
+                hint="name a zip that a build has written, such as `dist/layer.zip`",
+            )
+        return cls.read(path)
+
+    @classmethod
     def read_intact(cls, path: Path, zip_path: Path) -> LayerManifest | None:
         """Read a `layer.json`; return `None` if it can't be read or its zip has changed."""
         try:
@@ -109,6 +124,13 @@ class LayerManifest:
         except (OSError, UnicodeDecodeError, LambdaLayerError):
             return None
         return found if found.describes(zip_path) else None
+
+    def is_of(self, project: str | None, member: str) -> bool:
+        """Return whether `project` has made the layer.
+
+        Where the manifest does not name its project, that is so for the same member of the matrix.
+        """
+        return self.project == project or (self.project is None and self.member == member)
 
     def describes(self, zip_path: Path) -> bool:
         """Return whether the zip still has the bytes that this manifest was written for."""
@@ -142,13 +164,20 @@ def describe(
     wheels: Iterable[Wheel],
     archive: WrittenArchive,
     findings: Iterable[Finding],
+    project: str | None = None,
+    lock: str | None = None,
 ) -> LayerManifest:
-    """Return the manifest of a layer that has been written; `inputs` is its input digest."""
+    """Return the manifest of a layer that has been written.
+
+    `inputs` is its input digest, `lock` its lock digest.
+    """
     return LayerManifest(
+        project=project,
         member=member.id,
         layer=member.config.name,
         runtime=member.target.runtime.id,
         architecture=member.target.architecture.value,
+        lock_digest=lock,
         input_digest=inputs,
         content_digest=content_digest(tree),
         code_sha256=_base64(bytes.fromhex(archive.sha256)),

@@ -15,9 +15,9 @@ _TEST_FOLDER = re.compile(r"python/(?:.+/)?tests?/")
 _TEST_MODULE = re.compile(r"/(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 _CODE = re.compile(r"\.(?:py|pyc|so(?:\.[\d.]+)?|pyd|dll|dylib)$")
 _STUB_PACKAGE = re.compile(r"python/[^/]+-stubs/")
-_SOURCE = re.compile(
-    r"\.(?:h|hh|hpp|hxx|cuh|inl|c|cc|cpp|cxx|cu|pxd|pxi|pyx|f|f90|for|a|lib|cmake|pc)$"
-)
+_SOURCE = re.compile(r"\.(?:h|hh|hpp|hxx|inl|c|cc|cpp|cxx|pxd|pxi|pyx|f|f90|for|a|lib|cmake|pc)$")
+# What is compiled when a program runs: packages read it when they are imported (thinc does that).
+_KERNEL = re.compile(r"/include/.*\.(?:cu|cuh|cl|clh|metal|hip)$")
 
 
 def _is_test(entry: Entry) -> bool:
@@ -34,7 +34,7 @@ def _is_stub(entry: Entry) -> bool:
 
 
 def _is_source(entry: Entry) -> bool:
-    return _SOURCE.search(entry.path) is not None
+    return _SOURCE.search(entry.path) is not None or _KERNEL.search(entry.path) is not None
 
 
 PRESETS: dict[str, Callable[[Entry], bool]] = {
@@ -50,23 +50,25 @@ def prune(
     """Return the tree without what `patterns` match, and a warning for each that matches nothing.
 
     A pattern is one of `PRESETS`, or a line as in `.gitignore`, matched against the path in the
-    layer (`python/…`). Metadata (`.dist-info`) always stays: packages read it at run time.
-    `stub_readers` are the distributions that read their `.pyi` files when they are imported.
+    layer (`python/…`): a later line with `!` brings back what earlier ones and all presets match.
+    Metadata (`.dist-info`) always stays: packages read it at run time. `stub_readers` are the
+    distributions that read their `.pyi` files when they are imported.
     """
     globs = [pattern for pattern in patterns if pattern not in PRESETS]
-    unwanted = [_preset(name, stub_readers) for name in PRESETS if name in patterns]
-    if globs:
-        # Together, as in `.gitignore`: a later line with `!` takes back what earlier ones match.
-        unwanted.append(_glob(*globs))
+    presets = [_preset(name, stub_readers) for name in PRESETS if name in patterns]
+    matched = _matched(globs)
     prunable = [entry for entry in tree if not _stays(entry)]
     warnings = [
         _useless(pattern)
         for pattern in globs
-        if not any(map(_glob(pattern.removeprefix("!")), prunable))
+        if not any(map(_matched([pattern.removeprefix("!")]), prunable))
     ]
 
     def stays(entry: Entry) -> bool:
-        return _stays(entry) or not any(matches(entry) for matches in unwanted)
+        if _stays(entry):
+            return True
+        goes = matched(entry)
+        return not (any(matches(entry) for matches in presets) if goes is None else goes)
 
     return tree.only(stays), warnings
 
@@ -86,11 +88,14 @@ def _preset(name: str, stub_readers: Collection[str]) -> Callable[[Entry], bool]
     return _except_owners(matches, stub_readers) if name == "stubs" else matches
 
 
-def _glob(*patterns: str) -> Callable[[Entry], bool]:
+def _matched(patterns: Sequence[str]) -> Callable[[Entry], bool | None]:
+    """Return what the last pattern that matches a path says: `False` after `!`, `None` for none."""
+    if not patterns:
+        return lambda _: None
     from pathspec import GitIgnoreSpec
 
     spec = GitIgnoreSpec.from_lines(patterns)
-    return lambda entry: spec.match_file(entry.path)
+    return lambda entry: spec.check_file(entry.path).include
 
 
 def _useless(pattern: str) -> str:

@@ -30,18 +30,17 @@ def check_size(
     wheels: Sequence[Wheel],
     config: LayerConfig,
     load: Callable[[LayerTree, Sequence[Wheel]], Load],
+    excluded: Sequence[str] = (),
 ) -> list[Finding]:
     """Check the size of a layer; return a finding if it is close to `max-size`, unpacked.
+
+    `excluded` are the distributions that have been left out of the `wheels`.
 
     Raises `SizeError` for a layer that is larger, or empty, or has more files than a zip can hold.
     The error of one that is too large lists the largest packages; `load` is for its hint.
     """
     if not tree.entries:
-        raise SizeError(
-            "The layer is empty: the lockfile has no packages for this target and these groups, "
-            "or everything was pruned",
-            hint="check `groups`, `extras` and `prune`, or set `include-project = true`",
-        )
+        raise _empty(() if wheels else excluded)
     if len(tree.entries) > MAX_MEMBERS:
         raise SizeError(
             f"The layer has {len(tree.entries):,} files, but a zip holds at most {MAX_MEMBERS:,}",
@@ -78,6 +77,19 @@ def too_large(
         f"The layer {unpacks} {size:,} bytes, but at most {config.max_size:,} are allowed{rest}; "
         f"the largest packages are:\n{table}",
         hint=ways_to_fit(load, config) or None,
+    )
+
+
+def _empty(excluded: Sequence[str]) -> SizeError:
+    if excluded:
+        return SizeError(
+            f"The layer is empty: `exclude` leaves out all that is locked: {', '.join(excluded)}",
+            hint="exclude less, or remove this layer",
+        )
+    return SizeError(
+        "The layer is empty: the lockfile has no packages for this target and these groups, "
+        "or everything was pruned",
+        hint="check `groups`, `extras` and `prune`, or set `include-project = true`",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +13,7 @@ from ..exceptions import ConflictError
 from ..wheels.wheel import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 _SHOWN = 5
@@ -81,23 +82,26 @@ class LayerTree:
         """Return a tree of the entries for which `keep` is true."""
         return LayerTree(tuple(filter(keep, self.entries)))
 
-    def settled(self) -> LayerTree:
+    def settled(self, prefer: Sequence[str] = ()) -> LayerTree:
         """Return the tree sorted by path, with one entry for each.
 
-        Equal files of several owners become one, as installers leave them. Raises `ConflictError`
-        for a path with different contents, for paths that differ only by case or Unicode form, and
-        for a path that is a file of one owner and a folder of another.
+        Equal files of several owners become one, as installers leave them; of different ones, that
+        of the owner stays who comes first in `prefer`. Raises `ConflictError` for a path with
+        different contents that `prefer` does not settle, for paths that differ only by case or
+        Unicode form, and for a path that is a file of one owner and a folder of another.
         """
         claimed: dict[str, Entry] = {}
-        problems = []
+        others: list[Entry] = []
         for entry in self.entries:
             first = claimed.setdefault(entry.path, entry)
             if first is entry:
                 continue
             if (first.size, first.sha256) != (entry.size, entry.sha256):
-                problems.append(_dispute(first, entry, "have different files"))
+                others.append(entry)
             elif entry.executable and not first.executable:
                 claimed[entry.path] = entry
+        disputes = _settle(claimed, others, prefer)
+        problems = [_dispute(*pair, "have different files") for pair in disputes]
         problems += _collisions(claimed)
         if problems:
             more = f"\n- and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
@@ -105,11 +109,49 @@ class LayerTree:
                 "Files in the layer conflict:\n"
                 + "\n".join(f"- {problem}" for problem in problems[:_SHOWN])
                 + more,
-                hint="`exclude` one of the packages, or `prune` the path if nothing needs it",
+                hint=_way_out(disputes),
             )
         # In byte order, which is the same for every locale and every Python.
         ordered = sorted(claimed.values(), key=lambda entry: entry.path.encode())
         return LayerTree(tuple(ordered))
+
+
+def _settle(
+    claimed: dict[str, Entry], others: Sequence[Entry], prefer: Sequence[str]
+) -> list[tuple[Entry, Entry]]:
+    """Let the file of the owner that is preferred most claim its path; return what is left."""
+    ranks = {owner: place for place, owner in enumerate(prefer)}
+    disputes = []
+    for path, rivals in _by_path(others).items():
+        all_of_them = (claimed[path], *rivals)
+        best = min(ranks.get(each.owner, len(ranks)) for each in all_of_them)
+        first, *equals = [e for e in all_of_them if ranks.get(e.owner, len(ranks)) == best]
+        claimed[path] = first
+        # One owner may have a path twice, too.
+        disputes += [(first, each) for each in equals]
+    return disputes
+
+
+def _by_path(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.path, []).append(entry)
+    return found
+
+
+def _way_out(disputes: Sequence[tuple[Entry, Entry]]) -> str:
+    hint = "`exclude` one of the packages, or `prune` the path if nothing needs it"
+    # Files that one wheel has twice have no other owner.
+    owners = [(first.owner, second.owner) for first, second in disputes]
+    owners = [pair for pair in owners if len(set(pair)) > 1]
+    if not owners:
+        return hint
+    preferred: dict[str, None] = {}
+    for pair in owners:
+        if preferred.keys().isdisjoint(pair):
+            preferred[pair[0]] = None
+    line = f"`prefer = [{', '.join(map(json.dumps, preferred))}]`"
+    return f"{hint}. Installers let one file replace the other: {line} says whose stays"
 
 
 def _dispute(first: Entry, second: Entry, what: str) -> str:

@@ -13,7 +13,7 @@ from ..exceptions import LockfileError
 from ..index.auth import IndexAccess
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from packaging.pylock import Pylock
@@ -22,13 +22,18 @@ if TYPE_CHECKING:
     from ..targets.target import Target
 
 
+# The name in a lock of a source whose own name is not known before it is built.
+UNNAMED = "unnamed-source"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LockRequest:
     """The parts of a lockfile that are wanted beside the project's own dependencies.
 
     `requirements` are the files that `pip` reads, relative to the project; empty means
-    `requirements.txt`. With `build`, the tool may run build backends to read what a source
-    requires. `access` is for tools that ask indexes; equal requests may differ in it.
+    `requirements.txt`. `build` is whether sources may be built to read what they require:
+    `read_source` does it, and returns the METADATA of the one source that a lock has. `access` is
+    for asking indexes; equal requests may differ in these two.
     """
 
     layout: LayerPathLayout
@@ -36,6 +41,7 @@ class LockRequest:
     extras: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
     build: bool = False
+    read_source: Callable[[Lock], bytes] | None = field(default=None, compare=False, repr=False)
     access: IndexAccess = field(default_factory=IndexAccess, compare=False, repr=False)
 
 
@@ -100,7 +106,8 @@ class Lock:
     still to be selected in `text`. `warnings` are sentences for the user. `resolved` means that an
     index has just decided what is locked, since the user's files have no hashes. `required` are
     requirements (PEP 508) whose packages must be among those that are selected for a target: some
-    versions of a tool have lost them.
+    versions of a tool have lost them. `unlisted` is what a requirement of a wheel becomes that is
+    not locked: `error` or `finding`, or nothing where the tool that locked has seen to it.
     """
 
     path: Path
@@ -112,6 +119,7 @@ class Lock:
     folder: Path | None = None
     resolved: bool = False
     required: tuple[str, ...] = ()
+    unlisted: str | None = None
 
     @property
     def base(self) -> Path:
@@ -122,14 +130,15 @@ class Lock:
         """Return the lock that a slow tool has read as bytes, to be kept."""
         # The same files in another place make the same lock.
         folder = os.path.relpath(self.base, self.path.parent)
-        facts = (self.command, self.text.decode(), self.warnings, folder, self.required)
+        text = self.text.decode()
+        facts = (self.command, text, self.warnings, folder, self.required, self.unlisted)
         return json.dumps(facts).encode()
 
     @classmethod
     def decode(cls, data: bytes, path: Path) -> Lock | None:
         """Read what `encode` has made of the lockfile `path`; `None` for anything else."""
         try:
-            command, text, warnings, folder, required = json.loads(data)
+            command, text, warnings, folder, required, unlisted = json.loads(data)
             return cls(
                 path=path,
                 command=command,
@@ -137,6 +146,7 @@ class Lock:
                 warnings=tuple(warnings),
                 folder=path.parent / folder,
                 required=tuple(required),
+                unlisted=unlisted,
             )
         except UNREADABLE:
             return None

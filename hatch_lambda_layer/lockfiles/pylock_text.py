@@ -18,7 +18,7 @@ from ..exceptions import LockfileError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
+SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -68,7 +68,7 @@ def release(
         }
         if filename.endswith(".whl"):
             wheels.append(entry)
-        elif filename.endswith(_SDIST_SUFFIXES):
+        elif filename.endswith(SDIST_SUFFIXES):
             sdists.append(entry)
     if not wheels and not sdists:
         raise LockfileError(
@@ -77,7 +77,7 @@ def release(
             hint="lock again with an index that gives sha256 hashes",
         )
     # PEP 751 allows one source distribution.
-    sdists.sort(key=lambda each: _SDIST_SUFFIXES.index(_suffix(each["name"])))
+    sdists.sort(key=lambda each: SDIST_SUFFIXES.index(_suffix(each["name"])))
     index = indexes[0] if indexes else None
     return {"index": index, "sdist": next(iter(sdists), None), "wheels": wheels or None}
 
@@ -133,7 +133,7 @@ def python_marker(specifiers: str) -> str | None:
 
 
 def _suffix(filename: str) -> str:
-    return next(suffix for suffix in _SDIST_SUFFIXES if filename.endswith(suffix))
+    return next(suffix for suffix in SDIST_SUFFIXES if filename.endswith(suffix))
 
 
 def _lines(table: Mapping[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .protocol import LockRequest
 
 # Incremented when the same files are locked differently than before.
-_SCHEMA = 1
+_SCHEMA = 2
 
 
 def beside(*packages: str) -> list[str] | None:
@@ -55,17 +55,16 @@ def find_in_project(filename: str, request: LockRequest) -> list[Path]:
     return [path] if path.is_file() else []
 
 
-def read_toml(path: Path, command: str) -> dict[str, Any]:
-    """Read a lockfile; raise `LockfileError` where it can't be read or is not valid TOML.
-
-    `command` is the tool's, with which the hint tells to lock again.
-    """
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a lockfile; raise `LockfileError` where it can't be read or is not valid TOML."""
     text = read_text(path)
     try:
         return parse_toml(text)
     except ValueError as error:
         raise LockfileError(
-            f"Lockfile `{path}` is not valid TOML: {error}", hint=f"lock again with `{command}`"
+            f"Lockfile `{path}` is not valid TOML: {error}",
+            # Locked anew, other packages would get other versions.
+            hint="restore the file from version control, then lock again",
         ) from error
 
 
@@ -89,10 +88,11 @@ def read_pyproject(path: Path) -> dict[str, Any]:
         raise LockfileError(f"`{path}` can't be read: {error}") from error
 
 
-def key_of_files(path: Path, request: LockRequest) -> str | None:
-    """Return a key of a lock: of its file, `pyproject.toml` and the chosen groups and extras.
+def key_of_files(path: Path, request: LockRequest, *more: object) -> str | None:
+    """Return a key of a lock: of its file, `pyproject.toml`, the chosen groups and extras.
 
-    `None` where one of the files can't be read, or refers to a variable (`${…}`).
+    `more` are further facts (JSON) that decide what is read. `None` where one of the files can't be
+    read, or refers to a variable (`${…}`).
     """
     try:
         texts = [path.read_bytes(), request.layout.path_pyproject_toml.read_bytes()]
@@ -101,7 +101,7 @@ def key_of_files(path: Path, request: LockRequest) -> str | None:
     if any(b"${" in text for text in texts):
         return None
     digests = [hashlib.sha256(text).hexdigest() for text in texts]
-    facts = [_SCHEMA, path.name, *digests, request.groups, request.extras]
+    facts = [_SCHEMA, path.name, *digests, request.groups, request.extras, *more]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

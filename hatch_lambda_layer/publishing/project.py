@@ -12,6 +12,7 @@ from ..exceptions import ConfigError, Interrupted
 from . import outputs
 from .descriptions import VersionTag
 from .releases import Artifact, Candidate, Release, refuse_different
+from .staleness import refuse_stale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,13 +39,15 @@ class ProjectPublication:
     """The publication of one project's layers; `versions` are those that are live so far.
 
     With `dry_run` nothing is published: each step that would be taken is a message, and the
-    versions that would be live are yielded. What has not been published then has no number.
+    versions that would be live are yielded. What has not been published then has no number. With
+    `stale`, layers are published also if the lockfile has changed since they were built.
     """
 
     build: ProjectBuild
     configs: Mapping[str | None, PublishConfig]
     rollout: Rollout
     dry_run: bool = False
+    stale: bool = False
 
     def __post_init__(self) -> None:
         """Begin with no published versions."""
@@ -60,10 +63,11 @@ class ProjectPublication:
         GitHub's outputs) are written at the end, also if something fails. Raises
         `LambdaLayerError`, before anything is sent, where `layer-versions.json` is damaged.
         """
+        own = () if zip_paths else members
         paths = zip_paths or [self.build.zip_path(member) for member in members]
         outputs.read_layer_versions(self._path_versions)
         try:
-            yield from self.with_build(members) if builds else self.from_zips(paths)
+            yield from self.with_build(members) if builds else self.from_zips(paths, own)
         finally:
             self._write_outputs()
 
@@ -87,14 +91,20 @@ class ProjectPublication:
             )
             raise
 
-    def from_zips(self, zip_paths: Sequence[Path]) -> Iterator[PublishedVersion]:
+    def from_zips(
+        self, zip_paths: Sequence[Path], members: Sequence[Member] = ()
+    ) -> Iterator[PublishedVersion]:
         """Publish layers that are built, and yield the versions; a folder stands for its layers.
 
         Raises `LambdaLayerError` before any request to AWS if a zip is not the one that its
-        manifest was written for, or Lambda would refuse it.
+        manifest was written for, or Lambda would refuse it. `members`, where they are given, are
+        those that the zips are the layers of: they must be what the lockfile says.
         """
         paths = [each for path in zip_paths for each in self._zips_of(path)]
-        candidates = Candidate.of_artifacts(map(Artifact.read, paths), self.configs)
+        artifacts = [Artifact.read(path) for path in paths]
+        if not self.stale:
+            refuse_stale(self.build, dict(zip(members, artifacts, strict=bool(members))))
+        candidates = Candidate.of_artifacts(artifacts, self.configs)
         _check([each.release for each in candidates], candidates)
         self.rollout.look([each.release for each in candidates])
         yield from self._publish(candidates)

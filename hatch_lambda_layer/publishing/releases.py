@@ -67,7 +67,7 @@ class Artifact:
         """Read the manifest beside a zip; raise `PublishError` if it does not describe that zip."""
         path = zip_path.with_suffix(".json")
         try:
-            manifest = LayerManifest.read(path)
+            manifest = LayerManifest.beside(zip_path)
         except OutputError as error:
             raise PublishError(
                 error.message,

@@ -122,7 +122,7 @@ def read_side(text: str, published: Published) -> Side:
             hint="name a zip with its manifest beside it, a `layer.json`, or a published version "
             "as `NAME:3` or by its ARN",
         )
-    manifest = LayerManifest.read(path.with_suffix(".json"))
+    manifest = LayerManifest.beside(path)
     if not manifest.describes(path):
         raise LambdaLayerError(
             f"{text} is not the zip that {path.with_suffix('.json').name} was written for",
@@ -203,8 +203,8 @@ def _lines(difference: LayerDifference) -> Iterator[str]:
         yield "the content is the same"
     yield from _totals(difference)
     gone, come = difference.findings
-    yield from (f"- warning: {finding.message}" for finding in gone)
-    yield from (f"+ warning: {finding.message}" for finding in come)
+    yield from (f"- {finding}" for finding in gone)
+    yield from (f"+ {finding}" for finding in come)
 
 
 def _totals(difference: LayerDifference) -> Iterator[str]:

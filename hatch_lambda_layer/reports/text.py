@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ..layer.manifest import LayerManifest
 
 
+_WIDTH = 80
+
+
 def layer_table(manifest: LayerManifest) -> str:
     """Return a table of the packages of a layer, and its other files, with their sizes."""
     rows = [
@@ -27,15 +30,20 @@ def layer_table(manifest: LayerManifest) -> str:
 
 
 def layer_totals(manifest: LayerManifest) -> str:
-    """Return the totals of a layer in one line, each size with Lambda's limit for it."""
+    """Return the totals of a layer, each size with Lambda's limit: a line, or two where it is long.
+
+    No line has more than 80 characters, unless the name of the layer has.
+    """
     direct = manifest.zipped_size <= LAMBDA_DIRECT_UPLOAD_LIMIT
     limit = megabytes(LAMBDA_DIRECT_UPLOAD_LIMIT).replace(".0", "")
     zipped = f"of {limit}" if direct else f"over {limit}, so it goes through S3"
-    return (
+    unpacked = (
         f"{manifest.member}: {megabytes(manifest.unpacked_size)} unpacked "
-        f"of {megabytes(LAMBDA_UNPACKED_LIMIT).replace('.0', '')}, "
-        f"{megabytes(manifest.zipped_size)} zipped {zipped}, {manifest.files:,} files"
+        f"of {megabytes(LAMBDA_UNPACKED_LIMIT).replace('.0', '')}"
     )
+    rest = f"{megabytes(manifest.zipped_size)} zipped {zipped}, {manifest.files:,} files"
+    line = f"{unpacked}, {rest}"
+    return line if len(line) <= _WIDTH else f"{unpacked},\n  {rest}"
 
 
 def stage_times(seconds: Mapping[str, float]) -> str:

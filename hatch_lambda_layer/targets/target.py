@@ -140,23 +140,31 @@ class Target:
         }
 
     def platforms(self) -> list[str]:
-        """Return the platform tags that the runtime's glibc can load, the best first (PEP 600)."""
+        """Return the platform tags that the runtime's glibc can load, the best first (PEP 600).
+
+        The last is plain `linux`, which says nothing about glibc: the files of such a wheel decide.
+        """
         machine = self.architecture.machine
         tags = []
         for minor in range(self.runtime.glibc[1], _OLDEST_GLIBC_MINOR[machine] - 1, -1):
             tags.append(f"manylinux_2_{minor}_{machine}")
             if minor in _LEGACY_MANYLINUX:
                 tags.append(f"{_LEGACY_MANYLINUX[minor]}_{machine}")
-        return tags
+        return [*tags, f"linux_{machine}"]
 
     def tags(self) -> list[Tag]:
-        """Return the wheel tags that fit, the best first (PEP 425)."""
+        """Return the wheel tags that fit, the best first (PEP 425); what only may fit is last."""
         from packaging.tags import compatible_tags, cpython_tags
 
         version = self.runtime.python_version
         interpreter = f"cp{version[0]}{version[1]}"
-        platforms = self.platforms()
-        return [
-            *cpython_tags(version, abis=[interpreter], platforms=platforms),
-            *compatible_tags(version, interpreter=interpreter, platforms=platforms),
+        *manylinux, plain = self.platforms()
+        tags = [
+            tag
+            for platforms in (manylinux, [plain])
+            for tag in (
+                *cpython_tags(version, abis=[interpreter], platforms=platforms),
+                *compatible_tags(version, interpreter=interpreter, platforms=platforms),
+            )
         ]
+        return list(dict.fromkeys(tags))

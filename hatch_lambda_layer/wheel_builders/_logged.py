@@ -16,6 +16,8 @@ if __name__ == "__main__":  # pragma: no cover  # runs in interpreters that are 
     del sys.argv[:2]
     # bubblewrap sets it; a wheel must not depend on whether there is a sandbox.
     os.environ.pop("PWD", None)
+    # Nor on the modes that the user gives to new files: some backends put them into it.
+    os.umask(0o022)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(file, 1)
     os.dup2(file, 2)

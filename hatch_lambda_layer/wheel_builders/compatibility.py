@@ -5,25 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..exceptions import BuildError
-from ..targets.elf import MAGIC, ElfError, ElfFile, misfits, read_elf
-from ..wheels.wheel import read_member
+from ..lockfiles.protocol import UNNAMED
+from ..wheels.native_files import has_native_files, listed, tags_of, unfitting_files
 from .sources import title
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from packaging.tags import Tag
-
     from ..targets.target import Target
     from ..wheels.selection import LockedSource
     from ..wheels.wheel import Wheel
 
-_SHOWN = 5
-
 
 def is_pure(wheel: Wheel) -> bool:
-    """Return whether the wheel's tags promise that it is the same on every platform."""
-    return all(tag.platform == "any" for tag in _tags(wheel))
+    """Return whether the wheel is the same on every platform, by its tags and by its files."""
+    return _is_for_any(wheel) and not has_native_files(wheel)
+
+
+def _hides_native_files(wheel: Wheel) -> bool:
+    return _is_for_any(wheel) and has_native_files(wheel)
+
+
+def _is_for_any(wheel: Wheel) -> bool:
+    return all(tag.platform == "any" for tag in tags_of(wheel))
 
 
 def fits_by_tag(wheel: Wheel, target: Target) -> bool:
@@ -31,18 +33,15 @@ def fits_by_tag(wheel: Wheel, target: Target) -> bool:
 
     `linux_x86_64` says nothing about glibc: only the wheel's ELF files show whether it fits.
     """
-    fitting = {(tag.interpreter, tag.abi, tag.platform) for tag in target.tags()}
-    linux = f"linux_{target.architecture.machine}"
-    fitting |= {(interpreter, abi, linux) for interpreter, abi, _ in fitting}
-    return any((tag.interpreter, tag.abi, tag.platform) in fitting for tag in _tags(wheel))
+    return not tags_of(wheel).isdisjoint(target.tags())
 
 
 def check_identity(wheel: Wheel, source: LockedSource) -> None:
     """Raise `BuildError` unless the wheel has the name and the version that are locked.
 
-    No lockfile names those of the project itself.
+    No lockfile names those of the project itself, nor those of a source that nobody has read yet.
     """
-    if source.kind == "project":
+    if source.kind == "project" or source.name == UNNAMED:
         return
     from packaging.utils import canonicalize_name
     from packaging.version import Version
@@ -70,10 +69,11 @@ def check_fit(
     """
     reasons = [] if fits_by_tag(wheel, target) else [_unfitting_tags(wheel, target, python)]
     # The libraries of a macOS wheel would only add reasons of the same kind.
-    reasons += list(_unfitting_files(wheel, target)) if not reasons else []
+    reasons += list(unfitting_files(wheel, target)) if not reasons else []
+    if _hides_native_files(wheel) and python != target.runtime.python_version:
+        reasons.append(f"its tag says that it has no native code: {_of_python(target, python)}")
     if not reasons:
         return
-    more = [f"and {len(reasons) - _SHOWN} more"] if len(reasons) > _SHOWN else []
     hint = f"choose a version of `{source.name}` that has a wheel for {target.id}"
     if source.kind == "project":
         hint = "set `include-project = false`"
@@ -81,50 +81,23 @@ def check_fit(
         hint = f"{hint_of_builder}; or {hint}"
     raise BuildError(
         f"The wheel `{wheel.filename}` that was built from {title(source)} does not fit "
-        f"{target.id}:\n" + "\n".join(f"- {reason}" for reason in [*reasons[:_SHOWN], *more]),
+        f"{target.id}:\n{listed(reasons)}",
         hint=hint,
     )
 
 
-def _tags(wheel: Wheel) -> frozenset[Tag]:
-    from packaging.utils import parse_wheel_filename
-
-    return parse_wheel_filename(wheel.filename)[-1]
-
-
 def _unfitting_tags(wheel: Wheel, target: Target, python: tuple[int, int]) -> str:
-    tags = ", ".join(sorted(map(str, _tags(wheel))))
-    wanted = target.runtime.python_version
+    tags = ", ".join(sorted(map(str, tags_of(wheel))))
     pythons = {(tag.interpreter, tag.abi) for tag in target.tags()}
-    if python != wanted and not any((tag.interpreter, tag.abi) in pythons for tag in _tags(wheel)):
-        needed = "{}.{}".format(*wanted)
-        return (
-            f"it is for {tags}: it was built with Python {python[0]}.{python[1]}, because "
-            f"this machine has no Python {needed} (`uv python install {needed}` installs it)"
-        )
+    other = not any((tag.interpreter, tag.abi) in pythons for tag in tags_of(wheel))
+    if other and python != target.runtime.python_version:
+        return f"it is for {tags}: {_of_python(target, python)}"
     return f"it is for {tags}, the runtime is Linux on {target.architecture.machine}"
 
 
-def _unfitting_files(wheel: Wheel, target: Target) -> Iterator[str]:
-    pure = is_pure(wheel)
-    files: dict[str, ElfFile] = {}
-    for member in wheel.members:
-        data = read_member(wheel, member)
-        is_elf = data.startswith(MAGIC)
-        if pure and (is_elf or member.path.endswith(".so")):
-            yield f"`{member.path}` is native code, and the wheel's tag says that it has none"
-        elif is_elf:
-            try:
-                files[member.path] = read_elf(data)
-            except ElfError as error:
-                yield f"`{member.path}` is a broken ELF file ({error})"
-    beside = _libraries(files)
-    for path, elf in files.items():
-        for reason in misfits(elf, target, beside):
-            yield f"`{path}` {reason}"
-
-
-def _libraries(files: Mapping[str, ElfFile]) -> Sequence[str]:
-    """Return the names under which ELF files can require the libraries of a wheel."""
-    names = [path.rpartition("/")[-1] for path in files]
-    return [*names, *(elf.soname for elf in files.values() if elf.soname)]
+def _of_python(target: Target, python: tuple[int, int]) -> str:
+    needed = "{}.{}".format(*target.runtime.python_version)
+    return (
+        f"it was built with Python {python[0]}.{python[1]}, because this machine has no Python "
+        f"{needed} (`uv python install {needed}` installs it)"
+    )

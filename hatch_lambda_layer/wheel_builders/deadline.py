@@ -11,6 +11,11 @@ from ..exceptions import BuildError, quoted
 if TYPE_CHECKING:
     from ..exceptions import ToolTimeoutError
 
+_LONGER = (
+    "set `build-timeout` in [tool.lambda-layer] to more seconds if it needs them, or "
+    "lock a version that has a wheel"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
@@ -28,15 +33,14 @@ class Deadline:
         """Return how many seconds are left."""
         return max(0.0, self.end - time.monotonic())
 
-    def missed(self, title: str, running: str, said: str = "") -> BuildError:
+    def missed(self, title: str, running: str, said: str = "", hint: str = _LONGER) -> BuildError:
         """Return the error for a source whose time was up while `running` was going on."""
         return BuildError(
             f"The build of {title} was ended, since it was not done after {self.seconds} seconds "
             f"(`build-timeout`): {running} was still running\n\n{said}".rstrip(),
-            hint="set `build-timeout` in [tool.lambda-layer] to more seconds if it needs them, or "
-            "lock a version that has a wheel",
+            hint=hint,
         )
 
-    def missed_by(self, title: str, error: ToolTimeoutError) -> BuildError:
+    def missed_by(self, title: str, error: ToolTimeoutError, hint: str = _LONGER) -> BuildError:
         """Return the same for a program, with what it has said."""
-        return self.missed(title, f"`{error.program}`", quoted(error.said))
+        return self.missed(title, f"`{error.program}`", quoted(error.said), hint)

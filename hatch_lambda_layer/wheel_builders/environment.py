@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._internal.process import run
-from .._internal.uv import find_uv
+from .._internal.uv import find_uv, uv_cache_explained, uv_cache_variables
 from ..exceptions import BuildError, ToolError, ToolTimeoutError, quoted
 from .stand_in import add_stand_in, without_own
 
@@ -173,6 +174,7 @@ class BuildEnvironment:
         return {
             **passed,
             **build_variables(os.environ),
+            **_same_paths(request.folder.parent),
             "PATH": path,
             "VIRTUAL_ENV": str(self.folder),
             "HOME": str(home),
@@ -185,6 +187,17 @@ class BuildEnvironment:
             # Beside the sources, bytecode would get into some wheels.
             "PYTHONPYCACHEPREFIX": str(request.folder / "bytecode"),
         }
+
+
+def _same_paths(folder: Path) -> dict[str, str]:
+    """Return variables with which compilers write no path of this machine into what they build.
+
+    `CFLAGS` would replace the defaults of `configure` scripts.
+    """
+    if sys.platform == "win32":
+        return {}
+    option = shlex.quote(f"-ffile-prefix-map={folder}=/build")
+    return {"CPPFLAGS": f"{os.environ.get('CPPFLAGS', '')} {option}".strip()}
 
 
 def _make(folder: Path, request: BuildRequest) -> None:
@@ -200,7 +213,8 @@ def _make(folder: Path, request: BuildRequest) -> None:
         else:
             return
     raise BuildError(
-        f"No environment can be made for the build of {request.title}\n\n{failures[-1].message}"
+        f"No environment can be made for the build of {request.title}\n\n{failures[-1].message}",
+        hint=failures[-1].hint,
     ) from failures[-1]
 
 
@@ -210,7 +224,7 @@ def _interpreters(request: BuildRequest) -> Iterator[str]:
     if sys.version_info[:2] != version:
         # On the search path, pyenv has programs that end with an error for most versions, and uv
         # takes seconds to try them all.
-        root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+        root = Path(os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv"))  # noqa: PTH111
         pattern = f"versions/{major}.{minor}.*/bin/python{major}.{minor}"
         yield from sorted(map(str, root.glob(pattern)), key=_numbers, reverse=True)
         yield f"{major}.{minor}"
@@ -233,7 +247,8 @@ def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> No
         raise BuildError(
             f"The build requirements of {request.title} can't be installed: "
             f"{', '.join(requires)}\n\n{quoted(error.output)}",
-            hint="uv installs them from the index that the project configures for uv, and takes "
+            hint=error.hint
+            or "uv installs them from the index that the project configures for uv, and takes "
             "wheels only: a source would run foreign code where credentials are",
         ) from error
 
@@ -242,15 +257,17 @@ def _run_uv(argv: Sequence[str], request: BuildRequest) -> None:
     """Run uv where it finds the user's settings; raise `ToolError`, or `BuildError` if too slow."""
     where = request.requirements
     try:
-        run(argv, cwd=where.folder, env=uv_environment(where), timeout=request.deadline.left())
+        with uv_cache_explained():
+            run(argv, cwd=where.folder, env=uv_environment(where), timeout=request.deadline.left())
     except ToolTimeoutError as error:
         raise request.deadline.missed_by(request.title, error) from error
 
 
 def uv_environment(requirements: Requirements) -> dict[str, str]:
     """Return the environment for a call of uv, without settings that would change its result."""
-    found = requirements.environment.items()
-    return {name: value for name, value in found if name not in _CONTRADICTING}
+    found = requirements.environment
+    kept = {name: value for name, value in found.items() if name not in _CONTRADICTING}
+    return kept | uv_cache_variables(found)
 
 
 def _prefix(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..exceptions import BuildError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 # Folders that tools make: not content of the project, and often very large.
 _SKIPPED_FOLDERS = frozenset(
@@ -62,9 +62,14 @@ def digest_folder(folder: Path) -> str:
     The ignore files of the repository around it count as well: build backends read them. Raises
     `BuildError` where the folder can't be read.
     """
+    return digest_files(folder, lambda: [*_ignore_files(folder), *files_of(folder)])
+
+
+def digest_files(folder: Path, files: Callable[[], Iterable[FolderFile]]) -> str:
+    """Return the sha256, in hex, of files; `folder` is what `BuildError` names."""
     digest = hashlib.sha256()
     try:
-        for file in [*_ignore_files(folder), *_files(folder)]:
+        for file in files():
             content = _sha256(file)
             line = f"{file.name}\0{'x' if file.executable else '-'}\0{content}\0"
             digest.update(line.encode("utf-8", "surrogateescape"))
@@ -78,9 +83,14 @@ def copy_folder(folder: Path, copy: Path) -> None:
 
     Raises `BuildError` where the folder can't be read.
     """
+    copy_files(folder, lambda: files_of(folder), copy)
+
+
+def copy_files(folder: Path, files: Callable[[], Iterable[FolderFile]], copy: Path) -> None:
+    """Copy files to their places in `copy`; `folder` is what `BuildError` names."""
     made = set()
     try:
-        for file in _files(folder):
+        for file in files():
             target = copy / file.name
             if target.parent not in made:
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +108,7 @@ def file_names(folder: Path) -> list[str]:
     Raises `BuildError` where the folder can't be read.
     """
     try:
-        return [file.name for file in _files(folder)]
+        return [file.name for file in files_of(folder)]
     except OSError as error:
         raise _unreadable(folder, error) from error
 
@@ -116,6 +126,19 @@ def repository_root(folder: Path) -> Path | None:
     return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
 
 
+def file_at(path: Path, name: str) -> FolderFile:
+    """Return the file at `path` under a name; raise `OSError` where it is not there."""
+    status = path.stat()
+    return FolderFile(name, str(path), status.st_size, executable=bool(status.st_mode & 0o111))
+
+
+def is_skipped(entry: os.DirEntry[str]) -> bool:
+    """Return whether a file or folder beside a source has nothing that a build may need."""
+    if entry.is_dir():
+        return _is_skipped(entry, at_top=False)
+    return entry.name in _SKIPPED_FILES
+
+
 def _ignore_files(folder: Path) -> list[FolderFile]:
     root = repository_root(folder)
     if root is None or root == folder:
@@ -129,7 +152,8 @@ def _ignore_files(folder: Path) -> list[FolderFile]:
     ]
 
 
-def _files(folder: Path) -> Iterator[FolderFile]:
+def files_of(folder: Path) -> Iterator[FolderFile]:
+    """Yield the files that count, sorted by name; raise `OSError` where one can't be read."""
     if not folder.is_dir():
         raise NotADirectoryError(None, "there is no such folder", str(folder))
     real = os.path.realpath(folder)

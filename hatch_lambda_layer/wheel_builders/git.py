@@ -6,38 +6,21 @@ none of them. git never asks for a password.
 
 from __future__ import annotations
 
-import base64
-import os
 import re
 import shutil
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit, urlunsplit
 
+from .._internal.git import TRANSPORTS, git_environment, refused_transport, url_and_environment
 from .._internal.process import LONGEST_SECONDS, redact, run
 from .._internal.removal import remove_tree
 from ..exceptions import BuildError, ToolError, ToolTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from .deadline import Deadline
 
-# git sets these in its hooks; they would make it work on the repository of the hook.
-_OF_A_REPOSITORY = (
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_DIR",
-    "GIT_INDEX_FILE",
-    "GIT_NAMESPACE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_WORK_TREE",
-)
-# As pip and uv have them. Git has others, some of which run whatever program the URL names.
-_TRANSPORTS = ("https", "ssh", "http", "git", "file")
-# As the user may have allowed them; `url.<base>.insteadOf` and submodules may lead there, too.
-_REFUSED_TRANSPORTS = ("ext", "fd")
 # The messages of servers and of git for a commit that can't be fetched by its hash.
 _UNKNOWN_COMMIT = re.compile(
     "not our ref|unadvertised object|find remote ref|no such remote ref|unknown commit",
@@ -56,9 +39,10 @@ def check_out(url: str, commit: str, folder: Path, title: str, deadline: Deadlin
             f"{commit!a}, which is locked for {title}, is not a git commit (40 or 64 hex digits)",
             hint="lock again",
         )
-    url, environment = _without_credentials(url.removeprefix("git+"))
+    url, environment = url_and_environment(url.removeprefix("git+"))
     _check_transport(url, title)
     git = _Git(folder, environment, deadline)
+    check = f"git ls-remote {redact(url)}"
     try:
         git.run("init", "--quiet", "--template=")
         git.run("remote", "add", "--", "origin", url)
@@ -73,12 +57,15 @@ def check_out(url: str, commit: str, folder: Path, title: str, deadline: Deadlin
         # It has the URL as the user's configuration changes it, which can add credentials.
         (folder / ".git" / "FETCH_HEAD").unlink(missing_ok=True)
     except ToolTimeoutError as error:
-        raise deadline.missed_by(title, error) from error
+        slow = (
+            f"check that `{check}` answers, or set `build-timeout` in [tool.lambda-layer] to more"
+        )
+        raise deadline.missed_by(title, error, f"{slow} seconds") from error
     except ToolError as error:
         raise BuildError(
-            f"The source of {title} can't be fetched with git\n\n{error.message}",
+            f"The repository {redact(url)} of {title} can't be fetched with git\n\n{error.message}",
             hint="git can't ask for a password here: check that "
-            f"`git ls-remote {redact(url)}` works without asking for one",
+            f"`{check}` works without asking for one",
         ) from error
 
 
@@ -91,7 +78,7 @@ def shadow(repository: Path, folder: Path, copy: Path, deadline: Deadline) -> No
     if shutil.which("git") is None:
         return
     # Files in Git LFS need not be fetched: those of `folder` are copied afterwards.
-    environment = {**_environment(), "GIT_LFS_SKIP_SMUDGE": "1"}
+    environment = {**git_environment(), "GIT_LFS_SKIP_SMUDGE": "1"}
     git = _Git(copy, environment, deadline)
     prefix = folder.relative_to(repository).as_posix()
     try:
@@ -102,29 +89,51 @@ def shadow(repository: Path, folder: Path, copy: Path, deadline: Deadline) -> No
             return
         # git must not consider the folders that are not copied as deleted.
         git.run("config", "core.sparseCheckout", "true")
+        # What lies in the folders beside it are links, and no changes.
+        git.run("config", "sparse.expectFilesOutsideOfPatterns", "true")
         patterns = copy / ".git" / "info" / "sparse-checkout"
         patterns.parent.mkdir(exist_ok=True)
         patterns.write_text(f"/{_escaped(prefix)}/\n", encoding="utf-8")
         git.run("read-tree", "-mu", "HEAD")
         # These are the files of the last commit; the present ones are copied afterwards.
         remove_tree(copy / prefix)
+        changed = [each for each in _changes(repository) if not each.startswith(f"{prefix}/")]
+        if changed:
+            # One change makes it as dirty as all do.
+            git.run("update-index", "--force-remove", "--", changed[0])
     except ToolError:
         remove_tree(copy)
 
 
-def describe(repository: Path) -> str:
-    """Return what a backend may ask of a repository: its commit, and the tags that lead to it.
+def ignore(copy: Path, paths: Iterable[str]) -> None:
+    """Let git ignore paths of a clone that its repository does not have, or has otherwise."""
+    info = copy / ".git" / "info"
+    if info.is_dir():
+        with (info / "exclude").open("a", encoding="utf-8", errors="surrogateescape") as file:
+            file.writelines(f"/{_escaped(path)}\n" for path in paths)
 
-    Whether files have changed since follows from their contents. Empty where there is no commit.
+
+def describe(repository: Path) -> str:
+    """Return what a backend may ask of a repository: commit, tags that lead to it, and changes.
+
+    Of these, only whether there are any. Empty where there is no commit.
     """
-    # Part of every build of such a folder; these two start nothing.
-    git = _Git(repository, _environment(), supervised=False)
+    # Part of every build of such a folder; these start nothing.
+    git = _Git(repository, git_environment(), supervised=False)
     try:
         commit = git.run("rev-parse", "--verify", "HEAD")
         tags = git.run("tag", "--merged", "HEAD", "--format=%(refname) %(objectname)")
+        is_dirty = any(_changes(repository))
     except ToolError:
         return ""
-    return (commit + tags).decode("utf-8", "surrogateescape")
+    return (commit + tags).decode("utf-8", "surrogateescape") + ("dirty" if is_dirty else "")
+
+
+def _changes(repository: Path) -> list[str]:
+    """Return the files that have changed since the commit, of those that git knows."""
+    git = _Git(repository, git_environment(), supervised=False)
+    status = git.run("status", "--porcelain", "-z", "--untracked-files=no", "--no-renames")
+    return [line[3:] for line in status.decode("utf-8", "surrogateescape").split("\0") if line]
 
 
 def detach(copy: Path, deadline: Deadline) -> None:
@@ -136,7 +145,7 @@ def detach(copy: Path, deadline: Deadline) -> None:
     if not alternates.exists():
         return
     try:
-        _Git(copy, _environment(), deadline).run("repack", "-a", "-d", "--quiet")
+        _Git(copy, git_environment(), deadline).run("repack", "-a", "-d", "--quiet")
         alternates.unlink()
     except ToolError:
         remove_tree(copy / ".git")
@@ -195,55 +204,13 @@ def _fetch(git: _Git, commit: str) -> bool:
 
 
 def _check_transport(url: str, title: str) -> None:
-    """Raise `BuildError` for a URL that names a transport which is not one of `_TRANSPORTS`."""
-    match = re.match(r"([A-Za-z0-9][A-Za-z0-9+.-]*)(://|::)", url)
-    # Else it is a path, or what ssh is given: `user@host:path`.
-    if match and (match[1].lower() not in _TRANSPORTS or match[2] == "::"):
+    """Raise `BuildError` for a URL that names a transport which could run anything."""
+    if transport := refused_transport(url):
         raise BuildError(
-            f"The repository {redact(url)} of {title} is refused: `{match[1]}{match[2]}` is not "
-            f"one of {', '.join(f'`{each}://`' for each in _TRANSPORTS)}",
+            f"The repository {redact(url)} of {title} is refused: `{transport}` is not "
+            f"one of {', '.join(f'`{each}://`' for each in TRANSPORTS)}",
             hint="lock it with another URL",
         )
-
-
-def _environment() -> dict[str, str]:
-    environment = {key: value for key, value in os.environ.items() if key not in _OF_A_REPOSITORY}
-    environment |= {
-        "LC_ALL": "C",  # its messages are read here
-        "GIT_TERMINAL_PROMPT": "0",
-        "SSH_ASKPASS": "false",
-        "SSH_ASKPASS_REQUIRE": "force",
-    }
-    # It would count more than the settings; they are refused with it, too.
-    if allowed := environment.get("GIT_ALLOW_PROTOCOL"):
-        kept = [each for each in allowed.split(":") if each not in _REFUSED_TRANSPORTS]
-        environment["GIT_ALLOW_PROTOCOL"] = ":".join(kept)
-    refused = {f"protocol.{each}.allow": "never" for each in _REFUSED_TRANSPORTS}
-    return _configured(environment, refused)
-
-
-def _configured(environment: dict[str, str], settings: Mapping[str, str]) -> dict[str, str]:
-    """Return git's environment with settings that count more than all of its files."""
-    count = int(environment.get("GIT_CONFIG_COUNT") or 0)
-    for number, (key, value) in enumerate(settings.items(), count):
-        environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return environment | {"GIT_CONFIG_COUNT": str(count + len(settings))}
-
-
-def _without_credentials(url: str) -> tuple[str, dict[str, str]]:
-    """Return a URL without its credentials, and an environment that has them for git.
-
-    So they get neither into an argument list nor into the configuration of the work tree.
-    """
-    environment = _environment()
-    parts = urlsplit(url)
-    userinfo, at, host = parts.netloc.rpartition("@")
-    if parts.scheme not in ("http", "https") or not at:
-        return url, environment
-    user, _, password = userinfo.partition(":")
-    token = base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
-    header = {f"http.{parts.scheme}://{host}/.extraHeader": f"Authorization: Basic {token}"}
-    return urlunsplit(parts._replace(netloc=host)), _configured(environment, header)
 
 
 def _escaped(path: str) -> str:

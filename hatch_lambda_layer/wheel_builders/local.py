@@ -102,10 +102,11 @@ class _Build(NamedTuple):
         variables = self.environment.variables(request) | dict(extra_environ or {})
         if self.stopped is not None:
             variables |= self.stopped.variables(variables["PATH"])
+        around = filter(None, [request.around])
         argv = sandboxed(
             [python, str(script), str(self.log), *rest],
             writable=request.folder.parent,
-            readable=[script, Path(rest[0]), self.environment.prefix],
+            readable=[script, Path(rest[0]), self.environment.prefix, *around],
             env=variables,
         )
         where = Path(cwd or request.project)

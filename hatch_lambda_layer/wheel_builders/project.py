@@ -39,18 +39,29 @@ def project_source(root: Path, pyproject: Mapping[str, object]) -> LockedSource:
     )
 
 
-def read_project_wheel(path: Path, source: LockedSource, target: Target) -> Wheel:
+def read_project_wheel(path: Path, source: LockedSource, target: Target, folder: Path) -> Wheel:
     """Verify the wheel that a build front end has made of the project.
 
-    Raises `WheelError`, and `BuildError` where the target can't run it.
+    A copy in `folder` is taken where requirements name places on this machine. Raises `WheelError`,
+    and `BuildError` where the target can't run it.
     """
-    from ..wheels.verify import verify_wheel
     from .compatibility import check_fit
+    from .local_requirements import names_places, write_without_places
 
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    wheel = verify_wheel(path, path.name, sha256)
+    wheel = _verified(path)
+    if names_places(wheel):
+        copy = folder / path.name
+        write_without_places(wheel, copy)
+        wheel = _verified(copy)
     check_fit(
         wheel, source, target, target.runtime.python_version, "build it for Lambda's platform"
     )
     return wheel
+
+
+def _verified(path: Path) -> Wheel:
+    from ..wheels.verify import verify_wheel
+
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return verify_wheel(path, path.name, sha256)

@@ -55,7 +55,8 @@ class BuildRequest:
     `name` is the package in names of files, `title` the package in messages. `project` is the
     folder of its `pyproject.toml`: `tree` or a folder below it. `folder` is the builder's own, and
     is removed with the wheel once that is in the cache. All are below one folder that has nothing
-    else in it. `deadline` is that of `build-timeout`.
+    else in it. Links beside the project lead to what is below `around`. `deadline` is that of
+    `build-timeout`.
     """
 
     name: str
@@ -66,6 +67,7 @@ class BuildRequest:
     target: Target
     requirements: Requirements
     deadline: Deadline
+    around: Path | None = None
 
 
 class BuiltWheel(NamedTuple):

@@ -1,8 +1,9 @@
 """A sandbox for build backends on this machine, by bubblewrap where a trial run of it works.
 
 Foreign code has no secret in its variables anyway. In the sandbox it also sees no process but its
-own, whose variables it could read, and of the home folder only programs: no keys, no cache of this
-package, no sockets. What it may write is the folder of its build. The network is the user's.
+own, whose variables it could read, and of the home folder only programs, and the repository around
+a folder that it builds: no keys, no cache of this package, no sockets. What it may write is the
+folder of its build. The network is the user's.
 """
 
 from __future__ import annotations

@@ -20,12 +20,13 @@ from .local import LocalWheelBuilder
 from .prospects import check_prospects, explained
 from .protocol import BuildRequest, BuildSession, NativeCodeError
 from .relocking import Relocking
-from .sources import obtain, source_digest, title
+from .sources import around, obtain, read_beside, source_digest, title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from .._internal.console import Console
+    from .._internal.store import TemporaryFile
     from ..index.auth import IndexAccess
     from ..targets.target import Target
     from ..wheels.cache import WheelCache
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     BuildOne = Callable[[BuildRequest], BuiltWheel]
 
 # Incremented when equal sources are built to other wheels than before: older wheels are not used.
-_SCHEMA = 1
+_SCHEMA = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -209,6 +210,8 @@ class _Build:
         builder = self.builder
         build = build_one(builder)
         session.console.info(f"Building {title(self.source)}")
+        if names := read_beside(self.source):
+            session.console.detail(f"  it reads {', '.join(names)} beside its folder")
         deadline = Deadline.after(self._policy.timeout)
         folder, project = self._obtain(deadline)
         self._obtained = None
@@ -222,6 +225,7 @@ class _Build:
                 target=self._target,
                 requirements=session.requirements,
                 deadline=deadline,
+                around=around(self.source),
             )
             return self._inserted(builder, build(request))
         finally:
@@ -232,18 +236,15 @@ class _Build:
 
     def _inserted(self, builder: WheelBuilder, built: BuiltWheel) -> Wheel | None:
         """Put the wheel into the cache; return `None` where another builder has to build it."""
-        from ..wheels.verify import verify_wheel
         from .compatibility import check_fit, check_identity, is_pure
+        from .local_requirements import names_places, write_without_places
 
-        path = built.path
-        with self._built.cache.store.temporary() as temporary:
-            with path.open("rb") as file:
-                shutil.copyfileobj(file, temporary.file)
-            temporary.file.flush()
-            temporary.file.seek(0)
-            sha256 = hashlib.file_digest(temporary.file, "sha256").hexdigest()
-            wheel = verify_wheel(temporary.path, path.name, sha256)
+        with ExitStack() as stack:
+            temporary, wheel = self._copied(built.path, stack)
             check_identity(wheel, self.source)
+            if names_places(wheel):
+                write_without_places(wheel, built.path)
+                temporary, wheel = self._copied(built.path, stack)
             everywhere = is_pure(wheel) and not built.lacks_native
             if builder.name == "local" and "container" in self._builders and not everywhere:
                 self._built.keep_native(self._native_key, native=True)
@@ -256,6 +257,18 @@ class _Build:
                     hint="build again",
                 )
             return self._built.insert(self._key(pure=everywhere), temporary, wheel)
+
+    def _copied(self, path: Path, stack: ExitStack) -> tuple[TemporaryFile, Wheel]:
+        """Copy a new wheel into a temporary file of the cache, where it is verified."""
+        from ..wheels.verify import verify_wheel
+
+        temporary = stack.enter_context(self._built.cache.store.temporary())
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, temporary.file)
+        temporary.file.flush()
+        temporary.file.seek(0)
+        sha256 = hashlib.file_digest(temporary.file, "sha256").hexdigest()
+        return temporary, verify_wheel(temporary.path, path.name, sha256)
 
     def _obtain(self, deadline: Deadline) -> tuple[Path, Path]:
         """Return a folder with the source, made on first use, and the project's folder in it."""

@@ -6,6 +6,7 @@ outside the folder, below a link, or a device. The lockfile's hash was checked b
 
 from __future__ import annotations
 
+import filecmp
 import os
 import tarfile
 import zipfile
@@ -18,7 +19,7 @@ from .._internal.zip_reader import ArchiveError, check_directory_size
 from ..exceptions import BuildError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 # In bytes. Sources have documentation, test data and vendored libraries; anything larger is refused
 # as a decompression bomb.
@@ -170,7 +171,7 @@ def _decompressed(file: BinaryIO) -> BinaryIO:
 
 def _unpack_tar(file: BinaryIO, folder: Path) -> None:
     stream = _Budget(_decompressed(file))
-    links: set[PurePosixPath] = set()
+    links: dict[PurePosixPath, tuple[bytes, str]] = {}
     files: set[PurePosixPath] = set()
     folder.mkdir()
     with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]
@@ -184,8 +185,9 @@ def _unpack_tar(file: BinaryIO, folder: Path) -> None:
             if number == _MAX_MEMBERS:
                 raise _Unsafe(f"it has more than {_MAX_MEMBERS:,} members")
             _check_shared(tar)
-            _check_place(member, links, files)
-            tar.extract(member, folder, filter="data")
+            if not _says_the_same(member, links, files, folder):
+                _check_place(member, links, files)
+                tar.extract(member, folder, filter="data")
             # It would keep every header until the end. Later hard links find files in the folder.
             tar.members.clear()
     # A compressed stream has its checksum behind the last member.
@@ -203,12 +205,34 @@ def _check_shared(tar: tarfile.TarFile) -> None:
         raise _Unsafe("its global header is too large")
 
 
+def _says_the_same(
+    member: tarfile.TarInfo,
+    links: Mapping[PurePosixPath, tuple[bytes, str]],
+    files: Collection[PurePosixPath],
+    folder: Path,
+) -> bool:
+    """Return whether a link is in the archive already, or a file of the content that it leads to.
+
+    tar writes a file that it is given twice as a hard link to itself the second time.
+    """
+    path = PurePosixPath(member.name)
+    if path in links:
+        return links[path] == (member.type, member.linkname)
+    target = PurePosixPath(member.linkname)
+    if not member.islnk() or path not in files or target not in files:
+        return False
+    return path == target or filecmp.cmp(folder / path, folder / target, shallow=False)
+
+
 def _check_place(
-    member: tarfile.TarInfo, links: set[PurePosixPath], files: set[PurePosixPath]
+    member: tarfile.TarInfo,
+    links: dict[PurePosixPath, tuple[bytes, str]],
+    files: set[PurePosixPath],
 ) -> None:
     """Raise `_Unsafe` for a member that could be written outside the folder.
 
-    `links` and `files` have the paths of the members before it, and get its own.
+    `links` (with their kinds and where they lead) and `files` have the paths of the members before
+    it, and get its own.
     """
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts:
@@ -216,12 +240,12 @@ def _check_place(
     if member.issparse():
         raise _Unsafe(f"its member {member.name!a} is a sparse file, of which holes make any size")
     # What is written through a link, or over one, can land anywhere.
-    if not links.isdisjoint((path, *path.parents)):
+    if not links.keys().isdisjoint((path, *path.parents)):
         raise _Unsafe(f"its member {member.name!a} lies on or below a link")
     if member.issym() or member.islnk():
         if path in files:
             raise _Unsafe(f"its member {member.name!a} is in it twice")
-        links.add(path)
+        links[path] = (member.type, member.linkname)
     elif not member.isdir():
         files.add(path)
 

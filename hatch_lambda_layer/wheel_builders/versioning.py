@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .._internal.tables import strings_at, table_at
+from .._internal.tables import strings_at
 from .._internal.toml import parse_toml
+from .beside import build_scripts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 # Build requirements that ask git for the version: hatch-vcs, setuptools-scm, versioningit, dunamai…
 _VERSIONERS = re.compile(r"(^|-)(scm|vcs|git|pbr|dunamai|versioneer|versioningit|versioning)(-|$)")
 # How pdm-backend and others are told to: `[tool.pdm.version] source = "scm"`.
 _SOURCE = re.compile(r"""\b(source|provider|version-from)\s*=\s*["'][\w.]*(scm|vcs|git)""")
-_BUILD_SCRIPTS = ("setup.py", "hatch_build.py", "pdm_build.py", "build.py")
 _GIT = re.compile(rb"\bgit\b")
 
 
@@ -25,24 +24,15 @@ def reads_repository(project: Path) -> bool:
     path = project / "pyproject.toml"
     try:
         text = path.read_text(encoding="utf-8")
-        system = table_at(parse_toml(text), "build-system")
+        pyproject = parse_toml(text)
     except (OSError, ValueError):
-        text, system = "", {}
-    names = map(_required_name, strings_at(system, "requires"))
+        text, pyproject = "", {}
+    names = map(_required_name, strings_at(pyproject, "build-system", "requires"))
     return (
         any(_VERSIONERS.search(name) for name in names)
         or _SOURCE.search(text) is not None
-        or any(_GIT.search(script) for script in _scripts(project, system))
+        or any(_GIT.search(script.read_bytes()) for script in build_scripts(project, pyproject))
     )
-
-
-def _scripts(project: Path, system: dict[str, object]) -> Iterator[bytes]:
-    paths = [project / name for name in _BUILD_SCRIPTS]
-    for folder in strings_at(system, "backend-path"):
-        paths += sorted((project / folder).glob("*.py"))
-    for path in paths:
-        if path.is_file():
-            yield path.read_bytes()
 
 
 def _required_name(requirement: str) -> str:

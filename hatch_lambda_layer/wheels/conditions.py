@@ -9,7 +9,7 @@ from ..exceptions import LockfileError
 from ..lockfiles.markers import is_undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
     from packaging.pylock import Pylock
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # More patch releases than any version of Python has had.
 _PATCHES = 100
+# How many environments of a lock an error names.
+_SHOWN = 6
+_WIDEN = "widen `requires-python` or `environments` to this runtime, then lock again"
 
 
 def without_undecided(pylock: Pylock, lock: Lock, target: Target) -> tuple[Pylock, tuple[str, ...]]:
@@ -63,26 +66,54 @@ def check_required(lock: Lock, names: Iterable[str], target: Target) -> None:
 
 
 def misfit(pylock: Pylock, target: Target, error: Exception) -> tuple[str, str]:
-    """Return why a lock does not fit a target, and what to do."""
+    """Return why a lock does not fit a target, and what to do.
+
+    `error` tells of what no condition explains.
+    """
     python = target.runtime.python
     major, minor = target.runtime.python_version
-    for pythons in (pylock.requires_python, *(each.requires_python for each in pylock.packages)):
-        if pythons is None or pythons.contains(python):
+    for condition, holds in _conditions(pylock, target, str(error)):
+        if holds(python):
             continue
-        for later in range(_PATCHES):
-            version = f"{major}.{minor}.{later}"
-            if pythons.contains(version):
-                reason = (
-                    f"it requires Python {pythons}, and {target.runtime.id} counts as {python}: "
-                    "that patch release is a floor, AWS may have moved on to a later one"
-                )
-                hint = (
-                    "if your functions run on a patch release that fits, name it: "
-                    f'`python-full-version = ["{version}"]` in `[tool.lambda-layer]`'
-                )
-                return reason, hint
-    hint = "widen `requires-python` or `environments` to this runtime, then lock again"
-    return str(error), hint
+        patches = (f"{major}.{minor}.{later}" for later in range(_PATCHES))
+        reason = f"{condition}, and {target.runtime.id} counts as {python}"
+        if fitting := next(filter(holds, patches), None):
+            reason += ": that patch release is a floor, AWS may have moved on to a later one"
+            hint = (
+                "if your functions run on a patch release that fits, name it: "
+                f'`python-full-version = ["{fitting}"]` in `[tool.lambda-layer]`'
+            )
+            return reason, hint
+        return reason, _WIDEN
+    return str(error), _WIDEN
+
+
+def _conditions(
+    pylock: Pylock, target: Target, error: str
+) -> Iterator[tuple[str, Callable[[str], bool]]]:
+    """Yield what a lock asks of a target, in words and as a function of the Python version.
+
+    Of its packages, only those count that `error` names: others may not be for the target.
+    """
+    if pylock.requires_python is not None:
+        yield f"it is for Python {pylock.requires_python}", pylock.requires_python.contains
+    if markers := pylock.environments:
+        environment = marker_environment(target)
+
+        def is_met(python: str) -> bool:
+            own = {**environment, "python_full_version": python}
+            return any(marker.evaluate(own) for marker in markers)
+
+        yield f"it is for environments with {_alternatives(markers)} only", is_met
+    for package in pylock.packages:
+        if package.requires_python is not None and repr(package.name) in error:
+            condition = f"its package `{package.name}` requires Python {package.requires_python}"
+            yield condition, package.requires_python.contains
+
+
+def _alternatives(markers: Sequence[object]) -> str:
+    named = " or ".join(f"`{marker}`" for marker in markers[:_SHOWN])
+    return f"{named}, or others" if len(markers) > _SHOWN else named
 
 
 def marker_environment(target: Target) -> dict[str, str | AbstractSet[str]]:

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._internal.process import redact
+from .._internal.text import safe
 from ..exceptions import DownloadError
 from .digest import check_sha256
 from .location import local_path
@@ -48,6 +50,8 @@ def collect_wheels(
     if doubtful := [each for each, wheel in found.items() if wheel is None and cache.holds(each)]:
         found |= _recheck(doubtful, cache)
     missing = [locked for locked, wheel in found.items() if wheel is None]
+    if kept := [_title(locked) for locked, wheel in found.items() if wheel is not None]:
+        console.detail(f"cached: {', '.join(kept)}")
     if missing:
         downloader = _downloader(missing, access)
         if check is not None:
@@ -75,15 +79,21 @@ def _fetch(
     missing = sorted(missing, key=lambda locked: -(locked.size or 0))
     label = f"Fetching {len(missing)} wheel{'s' * (len(missing) > 1)}"
     fetched = {}
-    with console.progress(label, len(missing)) as progress, cache.for_threads() as own_cache:
+    sizes = {_title(locked): locked.size for locked in missing}
+    with console.progress(label, len(missing), sizes) as progress, cache.for_threads() as own_cache:
 
         def work(locked: LockedWheel) -> Wheel:
             return _fetch_wheel(locked, own_cache, downloader, progress.moved)
 
         for locked, wheel in run_parallel(work, missing, _WORKERS):
             fetched[locked] = wheel
-            progress.done()
+            progress.done(_title(locked))
+            console.detail(f"fetched: {_title(locked)} from {redact(locked.location)}")
     return fetched
+
+
+def _title(locked: LockedWheel) -> str:
+    return safe(f"{locked.name} {locked.version}")
 
 
 def _downloader(missing: Sequence[LockedWheel], access: IndexAccess | None) -> Downloader | None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import signal
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
 
 from hatch_lambda_layer._internal import console as console_module
 from hatch_lambda_layer._internal.console import Console, megabytes
+from tests.support.terminal import on_a_terminal
 
 _BAR = """
 import sys, time
@@ -74,25 +71,6 @@ def screen(output: str) -> list[str]:
         else:
             assert final in "mhl", f"a sequence that this terminal does not know: {final}"
     return [line.rstrip() for line in lines]
-
-
-def on_a_terminal(code: str, term: str = "xterm") -> tuple[str, int]:
-    """Run Python with standard error on a terminal; give what came there, and the exit code."""
-    main, end = pty.openpty()
-    env = {**os.environ, "TERM": term, "COLUMNS": "100", "LINES": "24"}
-    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
-        env.pop(name, None)
-    with subprocess.Popen([sys.executable, "-c", code], stderr=end, env=env) as process:
-        os.close(end)
-        output = b""
-        try:
-            while data := os.read(main, 65_536):
-                output += data
-        except OSError:  # how Linux says that nobody holds the other end any more
-            pass
-        finally:
-            os.close(main)
-    return output.decode(), process.returncode
 
 
 def test_what_several_members_share_is_warned_of_once() -> None:
@@ -165,6 +143,41 @@ def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is(
     ]
 
 
+def test_of_files_total_rate_and_the_largest_still_coming_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(console_module, "time", SimpleNamespace(monotonic=lambda: now))
+    display = Calls()
+    sizes = {"six 1.0": 1_048_576, "numpy 2.3": 8 * 1_048_576, "idna 3": 1_048_576}
+    with Console(display).progress("Fetching 3 wheels", 3, sizes) as progress:
+        progress.moved(1_048_576)
+        progress.done("six 1.0")
+        now += 8
+        progress.moved(7 * 1_048_576)
+        now += 8
+        progress.moved(1_048_576)
+        progress.done("numpy 2.3")
+        now += 8
+        progress.moved(0)
+    assert display.lines == [
+        "info Fetching 3 wheels",
+        "info Fetching 3 wheels: 1 of 3 done, 8.0 MB of 10.0 MB, 1.0 MB/s, numpy 2.3",
+        "info Fetching 3 wheels: 1 of 3 done, 9.0 MB of 10.0 MB, 576 KB/s, numpy 2.3",
+        "info Fetching 3 wheels: 2 of 3 done, 9.0 MB of 10.0 MB, 384 KB/s, idna 3",
+    ]
+
+
+def test_where_a_size_is_not_known_there_is_no_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(console_module, "time", SimpleNamespace(monotonic=lambda: now))
+    display = Calls()
+    with Console(display).progress("Fetching", 2, {"a 1": None, "b 1": 5}) as progress:
+        now += 8
+        progress.moved(8 * 1_048_576)
+    assert display.lines[1:] == ["info Fetching: 0 of 2 done, 8.0 MB, 1.0 MB/s, b 1"]
+
+
 def test_where_no_bytes_are_counted_the_items_alone_are_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -205,10 +218,20 @@ def test_a_bar_that_is_broken_off_leaves_nothing_behind(then: str, codes: tuple[
     assert output.rindex("\x1b[?25h") > output.rindex("\x1b[?25l"), "the cursor stays hidden"
 
 
-def test_a_terminal_that_can_not_move_its_cursor_gets_no_control_sequences() -> None:
-    output, code = on_a_terminal(_BAR.format(then="pass"), term="dumb")
+def test_a_terminal_that_can_not_move_its_cursor_gets_lines_and_no_control_sequences() -> None:
+    often = "from hatch_lambda_layer._internal import console; console._SECONDS_BETWEEN_LINES = 0"
+    output, code = on_a_terminal(f"{often}\n{_BAR.format(then='pass')}", term="dumb")
     assert code == 0
     assert "\x1b" not in output
+    assert "Fetching 3 wheels: 2 of 3 done, 6.0 MB" in output
+
+
+def test_the_bar_counts_the_bytes_of_files() -> None:
+    sizes = "{'numpy 2.3': 8_000_000, 'six 1.0': 2_291_456, 'idna 3': 0}"
+    code = _BAR.format(then="pass").replace('wheels", 3)', f'wheels", 3, {sizes})')
+    output, _ = on_a_terminal(code)
+    assert "3.8 MB of 9.8 MB" in output
+    assert "/s, numpy 2.3" in output
 
 
 # ---- work of unknown length

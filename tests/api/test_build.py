@@ -102,7 +102,10 @@ def test_tables_of_the_whole_project_can_be_overridden(root: Path) -> None:
     assert [each.name for each in built[0].manifest.packages] == ["alpha"]
     with pytest.raises(ConfigError) as caught:
         build_layers(root, overrides={"indexes": [{"name": "acme"}], "runtime": "python3.13"})
-    keys = ("tool.lambda-layer.indexes[0].url` is missing", "tool.lambda-layer.runtime` is unknown")
+    keys = (
+        "tool.lambda-layer.indexes[0].url` is missing",
+        "The `runtime` given for this build is unknown (did you mean `runtimes`?)",
+    )
     assert sorted(keys) == sorted(
         key for key in keys if any(key in problem for problem in caught.value.problems)
     )

@@ -207,21 +207,21 @@ def test_it_goes_in_also_where_nothing_else_may_be_built(project: Project) -> No
 def test_a_wheel_for_another_platform_is_refused(tmp_path: Path, tag: str) -> None:
     path = WheelSpec(name="my-app", tag=tag).write(tmp_path)
     with pytest.raises(BuildError, match=r"does not fit python3\.13-x86_64") as caught:
-        read_project_wheel(path, SOURCE, TARGET)
+        read_project_wheel(path, SOURCE, TARGET, tmp_path)
     assert path.name in str(caught.value)
     assert "include-project = false" in str(caught.value)
 
 
 def test_a_native_wheel_that_fits_is_taken(tmp_path: Path) -> None:
     path = WheelSpec(name="my-app", tag="cp313-abi3-manylinux_2_28_x86_64").write(tmp_path)
-    assert read_project_wheel(path, SOURCE, TARGET).filename == path.name
+    assert read_project_wheel(path, SOURCE, TARGET, tmp_path).filename == path.name
 
 
 @pytest.mark.fault(29)
 def test_the_own_wheel_is_verified_like_any_other(tmp_path: Path) -> None:
     path = WheelSpec(name="my-app", record=b"my_app/__init__.py,sha256=AAAA,1\n").write(tmp_path)
     with pytest.raises(WheelError, match="RECORD"):
-        read_project_wheel(path, SOURCE, TARGET)
+        read_project_wheel(path, SOURCE, TARGET, tmp_path)
 
 
 def test_the_layer_holds_the_project_beside_its_dependencies(project: Project) -> None:

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hatch_lambda_layer.cli.main import main
-from hatch_lambda_layer.config.layer import LayerConfig, Matrix
+from hatch_lambda_layer.config.layer import LayerConfig
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.exceptions import ConfigError
 from hatch_lambda_layer.hatch.builder import LambdaLayerBuilder
 from tests.support.index_server import IndexServer
@@ -44,6 +45,7 @@ VALUES = {
     "build-timeout": ("60", "1200"),
     "container": ("{ repair = true }", '{ engine = "podman" }'),
     "prune": ('["tests"]', '["stubs", "python/x/"]'),
+    "prefer": ('["a", "b"]', '["b", "a"]'),
     "force-include": ('{ a = "python/a", b = "python/b" }', '{ c = "python/c" }'),
     "force-include-outside": ("true", "false"),
     "max-size": ('"100 MiB"', "5000"),
@@ -63,6 +65,7 @@ WRONG = {
     "build-timeout": "0",
     "container": "true",
     "prune": '"tests"',
+    "prefer": '"a"',
     "force-include": "[]",
     "force-include-outside": "1",
     "max-size": '"1 TB"',
@@ -328,6 +331,10 @@ def test_layers_share_their_downloads_under_hatchling_too(project: LayersProject
         (["-m", IDS[2]], [IDS[2]]),
         (["-m", IDS[0], "--member", IDS[1]], [IDS[0], IDS[1]]),
         (["--layer", "web", "-m", IDS[1]], [IDS[1]]),
+        # Of a layer that is named, the runtime and the architecture say which member.
+        (["--layer", "web", "-m", "python3.13-arm64"], [IDS[1]]),
+        (["--layer", "web", "--layer", "slim", "-m", "python3.13-x86_64"], [IDS[2]]),
+        (["-m", "python3.13-x86_64"], [IDS[0]]),
         (
             ["--runtime", "python3.12"],
             ["python3.12-x86_64", "web-python3.12-arm64", "slim-python3.12-x86_64"],
@@ -365,6 +372,11 @@ def test_the_command_line_chooses_and_overrides(
         (
             ["-m", "web", "--layer", "web"],
             f"Member `web` is not in `[tool.lambda-layer]`, which has: {', '.join(IDS)}",
+        ),
+        (
+            ["-m", "python3.13-arm64"],
+            f"Member `python3.13-arm64` is not in `[tool.lambda-layer]`, which has: {IDS[0]}, "
+            + ", ".join(IDS[1:]),
         ),
     ],
 )
@@ -406,15 +418,16 @@ def test_where_no_layer_has_a_name_none_can_be_chosen(project: LayersProject) ->
         (["--runtime", "python313"], "runtimes[0]", "did you mean `python3.13`?"),
         (["--architecture", "mips"], "architectures[0]", "`x86_64`, `arm64`, not 'mips'"),
         (["--tool", "pylok"], "tool", "did you mean `pylock`?"),
+        (["--tool", "rye"], "tool", "`uv lock`"),
     ],
 )
-def test_a_wrong_override_is_an_error_like_a_wrong_key(
+def test_a_wrong_override_is_an_error_that_blames_no_key_of_the_file(
     project: LayersProject, arguments: Sequence[str], field: str, words: str
 ) -> None:
     project.write(layer("web"))
     failed = project.build(*arguments, code=1)
-    assert failed.stderr.startswith(f"error: Field `tool.lambda-layer.{field}` must be one of ")
-    assert failed.stderr.count("Field ") == 1
+    assert failed.stderr.startswith(f"error: The `{field}` given for this build must be one of ")
+    assert "Field " not in failed.stderr
     assert words in failed.stderr
     assert not project.dist.exists()
 
@@ -424,6 +437,38 @@ def test_a_project_without_a_table_can_be_built_for_a_runtime(project: LayersPro
     assert "is missing in pyproject.toml" in project.build(code=1).stderr
     project.build("--runtime", "python3.13")
     assert project.packages() == ["alpha", "beta", "gamma"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["--runtime", "python3.13"], ["layer"]),
+        (["--tool", "pylock"], ["layer"]),
+        (["--runtime", "python3.12"], ["layer-python3.12-x86_64"]),
+        (["--architecture", "arm64"], ["layer-python3.13-arm64"]),
+        (
+            ["--runtime", "python3.13", "--runtime", "python3.12"],
+            ["layer", "layer-python3.12-x86_64"],
+        ),
+    ],
+    ids=" ".join,
+)
+def test_a_member_that_the_table_lacks_never_replaces_layer_zip(
+    project: LayersProject, arguments: Sequence[str], names: Sequence[str]
+) -> None:
+    project.build()
+    before = (project.dist / "layer.zip").stat()
+    project.build(*arguments)
+    assert project.zips() == sorted({"layer.zip", *(f"{name}.zip" for name in names)})
+    after = (project.dist / "layer.zip").stat()
+    # The time of access may change: the file was read.
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_of_two_members_the_chosen_one_keeps_its_name(project: LayersProject) -> None:
+    project.write('architectures = ["x86_64", "arm64"]\n')
+    project.build("--architecture", "arm64")
+    assert project.zips() == ["layer-python3.13-arm64.zip"]
 
 
 def test_tool_decides_between_two_lockfiles(project: LayersProject) -> None:
@@ -480,14 +525,15 @@ def test_a_limit_of_one_layer_is_no_limit_of_the_others(project: LayersProject) 
 
 def test_what_is_excluded_is_in_neither_zip_nor_manifest(project: LayersProject) -> None:
     project.write('exclude = ["Alpha"]\n')
-    shown = project.build().stderr
+    shown = project.build("-v").stderr
     assert project.packages() == ["gamma"]
     message = "`beta` is left out, too: only `alpha` needed it"
     assert project.manifest()["findings"] == [{"code": "left-out-too", "message": message}]
-    assert shown.count(f"warning: {message}\n") == 1
+    assert shown.count(f"note: {message}\n") == 1
     # Of a layer that is up to date it is told, too.
-    again = project.build().stderr
-    assert again.count(f"warning: {message}\n") == 1
+    again = project.build("-v").stderr
+    assert again.count(f"note: {message}\n") == 1
+    assert message not in project.build().stderr
     assert "layer.zip is up to date" in again
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zipfile import ZipFile
 
 import pytest
 
@@ -219,6 +220,15 @@ def test_option_prune_leaves_files_out(project: Project) -> None:
     assert not [name for name in names(project.zip) if name.startswith("python/alpha/")]
 
 
+def test_option_prefer_says_whose_file_stays(project: Project) -> None:
+    specs = [WheelSpec(name=name, files={"same.py": name.encode()}) for name in ("one", "two")]
+    project.lock(*specs)
+    project.configure(prefer=["two"])
+    project.build()
+    with ZipFile(project.zip) as archive:
+        assert archive.read("python/same.py") == b"two"
+
+
 def test_option_force_include_adds_a_file_of_the_project(project: Project) -> None:
     project.root.joinpath("settings.toml").write_text("a = 1\n", encoding="utf-8")
     project.configure(force_include={"settings.toml": "python/config/settings.toml"})
@@ -246,6 +256,17 @@ def test_option_max_size_limits_what_is_unpacked(project: Project) -> None:
         project.build()
     project.configure(max_size="1 MiB")
     assert packages(project) == ["alpha", "beta"]
+
+
+def test_option_filename_begins_the_names_of_all_files(project: Project) -> None:
+    project.make_package("")
+    project.configure(filename="{project}-layer")
+    assert project.build_all()[0].zip_path == project.root / "dist" / "app-layer.zip"
+    project.configure(layers={"web": {}})
+    assert [each.zip_path.name for each in project.build_all()] == [
+        "app-layer-python3.13-x86_64.zip",
+        "app-layer-web-python3.13-x86_64.zip",
+    ]
 
 
 def test_option_indexes_gives_the_credentials_and_binds_names_to_their_index(

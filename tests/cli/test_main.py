@@ -117,8 +117,16 @@ def test_findings_are_shown_and_kept_in_the_manifest(project: Path) -> None:
     assert [each["code"] for each in findings] == ["left-out", "prune"]
     assert "beta-2.1.data/headers/beta.h" in findings[0]["message"]
     assert "'python/nothing' matches nothing" in findings[1]["message"]
-    for finding in findings:
-        assert f"warning: {finding['message']}\n" in result.stderr
+    assert f"warning: {findings[1]['message']}\n" in result.stderr
+
+
+def test_what_nobody_can_act_on_is_a_note_for_who_wants_details(project: Path) -> None:
+    assert "headers" not in run("build", project).stderr
+    # Also of a layer that is up to date.
+    for _ in range(2):
+        shown = run("build", "-v", project).stderr
+        assert "note: beta 2.1: its headers, which only a compiler needs, were left out" in shown
+        assert "warning: " not in shown
 
 
 def test_quiet_prints_nothing_but_warnings_to_standard_error(project: Path) -> None:
@@ -126,9 +134,9 @@ def test_quiet_prints_nothing_but_warnings_to_standard_error(project: Path) -> N
     result = run("build", "-q", project)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == f"{project / 'dist' / 'layer.zip'}\n"
-    write_lock(project, ALPHA, BETA)
+    (project / "pyproject.toml").write_text(TABLE + 'prune = ["python/nothing"]\n')
     (warning,) = run("build", "--quiet", project).stderr.splitlines()
-    assert warning.startswith("warning: beta 2.1: its headers")
+    assert warning.startswith("warning: `prune` pattern 'python/nothing'")
     assert run("build", "-qq", project).stderr == ""
 
 
@@ -139,7 +147,38 @@ def test_verbose_shows_the_table_of_each_member(project: Path) -> None:
     assert run("build", "--verbose", project).stderr.count("package  version") == 2
 
 
-def test_output_names_another_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("command", ["show", "diff", "publish"])
+def test_a_file_that_is_no_zip_is_named_itself(project: Path, command: str) -> None:
+    path = project / "pyproject.toml"
+    path.write_text(f'[project]\nname = "app"\n{TABLE}')
+    project_option = ["--project", project] if command == "publish" else []
+    result = run(command, *project_option, path, *([path] if command == "diff" else []))
+    assert result.exit_code == 1
+    assert f"error: {path} is not a layer: the name of one ends with `.zip`" in result.stderr
+    assert "pyproject.json" not in result.stderr
+
+
+def test_verbose_says_what_was_cached_fetched_and_built_and_why(project: Path) -> None:
+    first = run("build", "-v", project).stderr
+    assert "building layer.zip: there is none with its manifest, unchanged" in first
+    assert f"fetched: alpha 1.0 from {project.with_name('wheels') / ALPHA.filename}" in first
+    again = run("build", "-v", "--clean", project).stderr
+    assert "building layer.zip: it is to be built anew" in again
+    assert "cached: alpha 1.0, beta 2.1" in again
+    (project / "pyproject.toml").write_text(TABLE + 'prune = ["stubs"]\n')
+    changed = run("build", "-v", project).stderr
+    assert "building layer.zip: what it is made from has changed" in changed
+    assert "cached: " not in run("build", project).stderr
+
+
+def test_output_of_a_build_is_no_option_that_makes_a_folder_called_json(project: Path) -> None:
+    result = run("build", project, "--output", "json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--output-dir" in result.stderr
+    assert outputs(project) == ["pylock.toml", "pyproject.toml"]
+
+
+def test_output_dir_names_another_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.parent)
     result = run("build", project, "-o", "some where/layers")
     folder = project.parent / "some where" / "layers"
@@ -255,7 +294,9 @@ def test_an_output_folder_that_is_a_file_is_an_error(project: Path) -> None:
     (project / "dist").write_text("not a folder")
     result = run("build", project)
     assert result.exit_code == 1
-    assert f"error: {project / 'dist' / 'layer.zip'} can't be written: File exists" in result.stderr
+    assert f"error: {project / 'dist'} is a file, but layers go into a folder" in result.stderr
+    assert "--output-dir" in result.stderr
+    assert "Fetching" not in result.stderr
     assert (project / "dist").read_text() == "not a folder"
 
 
@@ -319,7 +360,7 @@ beta     2.1          1 KB    1 KB
 python3.13-x86_64: 6 KB unpacked of 250 MB, 7 KB zipped of 50 MB, 9 files
 content digest: {content_digest}
 code sha256: {code_sha256}
-warning: beta 2.1: its headers, which only a compiler needs, were left out \
+note: beta 2.1: its headers, which only a compiler needs, were left out \
 (beta-2.1.data/headers/beta.h)
 """
 CONTENT_DIGEST = "sha256:dce9e40096422266876085475e414b9ca2583bf3ef9b1b0d2913ad88419903ce"

@@ -321,6 +321,13 @@ def test_a_layer_whose_lock_fails_leaves_the_others(locks: Locked) -> None:
     assert result.stderr.endswith("error: 1 of 2 layers could not be checked: python3.12-x86_64\n")
 
 
+def test_a_document_without_one_of_the_layers_is_not_printed(locks: Locked) -> None:
+    only = spec("nat", tag="cp313-cp313-manylinux_2_17_x86_64")
+    locks.index.add(only)
+    locks.write(MATRIX, locks.package(only))
+    assert locks.run("--format", "json", code=1).stdout == ""
+
+
 def test_quiet_shows_the_answer_alone(locks: Locked) -> None:
     locks.index.add(spec("alpha"))
     locks.write(TABLE, locks.package(spec("alpha")))

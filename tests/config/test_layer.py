@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from hatch_lambda_layer.cli.main import main
 from hatch_lambda_layer.config.container import ContainerConfig
-from hatch_lambda_layer.config.layer import LAMBDA_UNPACKED_LIMIT, TOOLS, LayerConfig, Matrix
+from hatch_lambda_layer.config.layer import LAMBDA_UNPACKED_LIMIT, TOOLS, LayerConfig
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.exceptions import ConfigError
 from hatch_lambda_layer.lockfiles import LOCKFILES
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
@@ -38,6 +39,7 @@ KEYS = {
     "build-timeout",
     "container",
     "prune",
+    "prefer",
     "force-include",
     "force-include-outside",
     "max-size",
@@ -83,6 +85,7 @@ def test_only_the_runtime_has_to_be_named() -> None:
         build_timeout=600,
         container=ContainerConfig(),
         prune=(),
+        prefer=(),
         force_include=(),
         force_include_outside=False,
         max_size=262_144_000,
@@ -105,6 +108,7 @@ def test_every_key_is_read() -> None:
         build = "never"
         build-timeout = 60
         prune = ["tests", "python/*/data/"]
+        prefer = ["aws-cdk-lib"]
         max-size = "100 MiB"
         force-include = { "config" = "python/config", "a.txt" = "/etc/a.txt" }
         """
@@ -118,6 +122,7 @@ def test_every_key_is_read() -> None:
     assert (config.exclude, config.allow_missing) == (("boto3", "six"), ("six",))
     assert (config.build, config.build_timeout) == ("never", 60)
     assert config.prune == ("tests", "python/*/data/")
+    assert config.prefer == ("aws-cdk-lib",)
     assert config.max_size == 104_857_600
     assert config.force_include == (("a.txt", "etc/a.txt"), ("config", "python/config"))
 
@@ -168,6 +173,19 @@ def test_a_missing_table_is_shown_as_it_should_be(pyproject: str) -> None:
     assert "Table `tool.lambda-layer` is missing in pyproject.toml" in text
     example = text[text.index("[tool.lambda-layer]") :]
     assert Matrix.from_pyproject(tomllib.loads(example)).members
+
+
+@pytest.mark.parametrize("overrides", [{}, {"runtimes": ["python3.13"]}])
+@pytest.mark.parametrize(
+    "name",
+    ["tool.lambda_layer", "tool.hatch-lambda-layer", "tool.hatch.lambda-layer", "lambda-layer"],
+)
+def test_a_misspelled_table_is_named_and_not_ignored(
+    name: str, overrides: dict[str, object]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Matrix.from_pyproject(tomllib.loads(f"[{name}]\n{RUNTIME}"), overrides)
+    assert str(caught.value) == f"Table `{name}` is not read: name it `[tool.lambda-layer]`"
 
 
 @pytest.mark.fault(3)
@@ -224,6 +242,8 @@ EVERY_TOOL = "one of `uv`, `poetry`, `pdm`, `pip`, `pylock`, not "
 WRONG = [
     ("tool = 'conda'", "tool", [EVERY_TOOL, "'conda'"]),
     ("tool = 'pylok'", "tool", ["'pylok'", "did you mean `pylock`"]),
+    ("tool = 'rye'", "tool", [EVERY_TOOL, "'rye'", "`uv lock`"]),
+    ("tool = 'pipenv'", "tool", [EVERY_TOOL, "`pipenv requirements --hash > requirements.txt`"]),
     ("tool = 5", "tool", [EVERY_TOOL, "not 5"]),
     ("tool = ''", "tool", [EVERY_TOOL, "not ''"]),
     ("architectures = ['x86-64']", "architectures[0]", ["`x86_64`", "did you mean `x86_64`"]),
@@ -294,7 +314,8 @@ def test_a_wrong_value_is_named_with_its_key_and_what_is_allowed(
         ("['pyhton3.13']", "runtimes[0]", ["did you mean `python3.13`?"]),
         ("['python3.13', '3.12']", "runtimes[1]", ["'3.12'", "did you mean `python3.12`?"]),
         ("['python313']", "runtimes[0]", ["did you mean `python3.13`?"]),
-        ("['python3.9']", "runtimes[0]", ["`python3.11`, `python3.10`", "did you mean `python3."]),
+        ("['python3.9']", "runtimes[0]", ["older than the oldest", "`python3.10`"]),
+        ("['python3.99']", "runtimes[0]", ["newer than the newest", "`python3."]),
         ("['nodejs22.x']", "runtimes[0]", ["one of `python3.14`", "'nodejs22.x'"]),
         ("['python3.13', 'python3.13']", "runtimes", ["'python3.13' more than once"]),
         ("[5]", "runtimes[0]", ["a string that is not empty", "not 5"]),

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from hatch_lambda_layer.config.layer import Matrix
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.config.publish import Destination, Permissions, PublishConfig
 from hatch_lambda_layer.exceptions import ConfigError
 from hatch_lambda_layer.layout import LayerS3Layout
@@ -140,6 +140,8 @@ def test_everything_that_is_wrong_is_said_with_its_key() -> None:
         ("accounts = { prod = { region = [] } }", "accounts.prod.region` is unknown"),
         ('accounts = { prod = { role-arn = "x" } }', "accounts.prod.role-arn` must be the ARN"),
         ("permissions = 7", "permissions` must be a table"),
+        ('s3-bucket = "b"', "s3-bucket` is unknown (did you mean `s3-dir`?)"),
+        ('name = "n"', "name` is unknown (did you mean `layer-name`?)"),
         ("tags = {a='',b='',c='',d='',e='',f='',g='',h='',i='',j='',k=''}", "has 11 tags"),
     ],
 )

@@ -6,7 +6,7 @@ import hashlib
 import io
 import shutil
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -18,20 +18,24 @@ from hatch_lambda_layer._internal.zip_reader import ArchiveError, read_directory
 from hatch_lambda_layer.build.opening import open_project
 from hatch_lambda_layer.config.project import direct_requirements
 from hatch_lambda_layer.config.publish import PublishConfig
+from hatch_lambda_layer.exceptions import LambdaLayerError
 from hatch_lambda_layer.index.netrc import read_netrc
 from hatch_lambda_layer.index.pages import read_links
 from hatch_lambda_layer.layer.dependency_graph import DependencyGraph, Node
 from hatch_lambda_layer.layer.manifest import LayerManifest
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, default_index
+from hatch_lambda_layer.lockfiles.pdm import freshness as pdm_freshness
 from hatch_lambda_layer.lockfiles.pdm import lockfile as pdm
 from hatch_lambda_layer.lockfiles.pip.requirements import RequirementsFiles
+from hatch_lambda_layer.lockfiles.poetry import freshness as poetry_freshness
 from hatch_lambda_layer.lockfiles.poetry import lockfile as poetry
 from hatch_lambda_layer.lockfiles.uv import export as uv
 from hatch_lambda_layer.publishing.descriptions import VersionTag
 from hatch_lambda_layer.publishing.outputs import read_layer_versions
 from hatch_lambda_layer.targets.elf import ElfError, misfits, read_elf
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
+from hatch_lambda_layer.wheel_builders.beside import named_beside
 from hatch_lambda_layer.wheel_builders.native import has_native_code
 from hatch_lambda_layer.wheel_builders.unpacking import unpack
 from hatch_lambda_layer.wheel_builders.versioning import reads_repository
@@ -48,6 +52,7 @@ from .samples import CUT, DEMO, PAGE
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import ModuleType
 
     from hatch_lambda_layer.lockfiles.protocol import Lock
 
@@ -135,18 +140,25 @@ def read_uv_lock(data: bytes, folder: Path) -> None:
 
 
 def read_poetry_lock(data: bytes, folder: Path) -> None:
-    """Read and select from a `poetry.lock`, with what poetry exports in the second part."""
-    lock, _, exported = data.partition(CUT)
-    text = exported.decode("utf-8", "replace")
-    with mock.patch.object(poetry, "_export", return_value=text), _no_uv():
-        _select(_locked("poetry", lock, folder))
+    """Read and select from a `poetry.lock`, with its project in the second part."""
+    _read_judged("poetry", poetry, poetry_freshness, data, folder)
 
 
 def read_pdm_lock(data: bytes, folder: Path) -> None:
     """Read and select from a `pdm.lock`, with its project in the second part."""
+    _read_judged("pdm", pdm, pdm_freshness, data, folder)
+
+
+def _read_judged(
+    tool: str, module: ModuleType, freshness: ModuleType, data: bytes, folder: Path
+) -> None:
+    """Read a lock that is judged as it is, then one that counts as fresh."""
     lock, _, project = data.partition(CUT)
-    with mock.patch.object(pdm, "_check_fresh"), _no_uv():
-        _select(_locked("pdm", lock, folder, project))
+    with mock.patch.object(module, "_asked", return_value=None), _no_uv():
+        with suppress(LambdaLayerError):
+            _locked(tool, lock, folder, project)
+        with mock.patch.object(freshness, "is_fresh", return_value=True):
+            _select(_locked(tool, lock, folder, project))
 
 
 @contextmanager
@@ -247,8 +259,10 @@ def compare_releases(data: bytes, _folder: Path) -> None:
 
 def read_build_system(data: bytes, folder: Path) -> None:
     """Read how a source is built, and what can be told of it before."""
-    (folder / "pyproject.toml").write_bytes(data)
+    for name in ("pyproject.toml", "setup.py", "Cargo.toml"):
+        (folder / name).write_bytes(data)
     reads_repository(folder)
+    named_beside(folder, folder.parent)
     has_native_code(folder, "demo 1.0")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from typing import TYPE_CHECKING
 from zipfile import ZipFile
@@ -176,6 +177,42 @@ def test_an_installation_by_uv_makes_no_layer(project: HookedProject) -> None:
     assert "app" in project.files("installed")
 
 
+def test_a_wheel_that_tox_builds_to_install_it_has_no_layer(project: HookedProject) -> None:
+    # What tox 4 sets for the backend, with `package = wheel`, and where it builds.
+    work = project.root / ".tox"
+    tox = {"TOX_ENV_NAME": ".pkg", "TOX_WORK_DIR": str(work), "HATCH_VERBOSE": "1"}
+    done = project.hatchling("-t", "wheel", "-d", ".tox/.pkg/dist", **tox)
+    succeeded(done)
+    assert project.files(".tox/.pkg/dist") == [WHEEL]
+    assert "no layer is built: tox builds the wheel to install it" in done.stderr
+    # A build that somebody has tox run.
+    succeeded(project.hatchling("-t", "wheel", **tox))
+    assert project.files() == [WHEEL, *LAYER]
+
+
+def test_the_hook_says_why_it_ran_or_not(project: HookedProject) -> None:
+    project.write(GLOBAL_HOOK, '[tool.hatch.build]\ndev-mode-dirs = ["."]\n')
+    verbose = {"HATCH_VERBOSE": "1"}
+    off = project.hatchling("-t", "wheel", HATCH_LAMBDA_LAYER="0", **verbose)
+    assert "no layer is built: HATCH_LAMBDA_LAYER is 0" in off.stderr
+    editable = project.hatchling("-t", "wheel:editable", **verbose)
+    assert "no layer is built: an editable wheel is not kept" in editable.stderr
+    sdist = project.hatchling("-t", "sdist", **verbose)
+    assert "no layer is built: the hook runs for wheels, not for the target sdist" in sdist.stderr
+    pip = project.pip("wheel", "-v", "--wheel-dir", "wheelhouse", **verbose)
+    said = " ".join((pip.stdout + pip.stderr).split())
+    assert "no layer is built: pip builds the wheel" in said
+    assert "HATCH_LAMBDA_LAYER=1 builds one all the same" in said
+    assert project.files("wheelhouse") == [WHEEL]
+    assert project.files() == [WHEEL, "app-1.tar.gz"]
+    built = project.hatchling("-t", "wheel", **verbose)
+    assert f"layers go beside the wheel: {project.root / 'dist'}" in built.stderr
+
+
+def test_the_hook_prints_where_the_layer_is(project: HookedProject) -> None:
+    assert str(project.layer) in project.hatchling("-t", "wheel").stderr.splitlines()
+
+
 def test_one_has_the_hook_run_under_installers_too(project: HookedProject) -> None:
     project.lockfile.unlink()
     for done in (
@@ -259,3 +296,27 @@ def test_what_goes_wrong_fails_the_build_without_a_traceback(
     assert "Traceback" not in done.stderr
     verbose = project.hatchling("-t", "wheel", HATCH_VERBOSE="1")
     assert "Traceback" in verbose.stderr
+
+
+@pytest.mark.fault(93)
+def test_members_of_a_workspace_that_are_built_to_one_folder_lose_no_layer(tmp_path: Path) -> None:
+    root = tmp_path / "workspace"
+    members = [HookedProject(root / name) for name in ("one", "two")]
+    (root / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["one", "two"]\n')
+    for member in members:
+        text = member.pyproject.read_text().replace('"app"', f'"{member.root.name}"')
+        member.pyproject.write_text(text + '[tool.hatch.build.targets.wheel]\ninclude = ["app"]\n')
+    members[0].root = root  # where uv runs, and puts everything
+    done = members[0].uv("build", "--all-packages", "--wheel")
+    assert done.returncode != 0
+    assert "is the layer of the project `" in done.stderr
+    assert members[0].layer.is_file()
+    for name in ("one", "two"):
+        path = root / name / "pyproject.toml"
+        path.write_text(path.read_text().replace(TABLE, TABLE + 'filename = "{project}-layer"\n'))
+    succeeded(members[0].uv("build", "--all-packages", "--wheel"))
+    # The one that was called so has another name now.
+    assert not members[0].layer.exists()
+    for name in ("one", "two"):
+        manifest = json.loads((root / "dist" / f"{name}-layer.json").read_text("utf-8"))
+        assert manifest["project"] == name

@@ -82,6 +82,32 @@ def test_versions_can_be_chosen_in_the_table_of_the_target(project: MatrixProjec
     assert project.files() == layer_files(IDS[0])
 
 
+def test_layer_zip_of_an_earlier_matrix_is_removed_by_a_whole_build(project: MatrixProject) -> None:
+    project.write(TABLE)
+    assert project.hatchling("-t", "lambda-layer").returncode == 0
+    assert project.files() == ["layer.json", "layer.zip"]
+    project.write(MATRIX)
+    assert project.hatchling("-t", f"lambda-layer:{IDS[0]}").returncode == 0
+    assert project.files() == sorted(["layer.json", "layer.zip", *layer_files(IDS[0])])
+    done = project.hatchling("-t", "lambda-layer")
+    assert "layer.zip is removed: this project no longer makes it" in done.stderr + done.stdout
+    assert project.files() == layer_files(*IDS)
+
+
+@pytest.mark.parametrize(
+    ("versions", "said"), [('["python3.9"]', "python3.9"), ('"all"', "must be an array of strings")]
+)
+def test_bad_versions_in_the_table_of_the_target_are_an_error_and_no_traceback(
+    project: MatrixProject, versions: str, said: str
+) -> None:
+    project.write(MATRIX, f"[tool.hatch.build.targets.lambda-layer]\nversions = {versions}\n")
+    done = project.hatchling("-t", "lambda-layer")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert said in done.stderr
+    assert f"`{IDS[0]}`, `{IDS[1]}`" in done.stderr
+
+
 def test_an_unknown_version_is_an_error_that_lists_the_known_ones(project: MatrixProject) -> None:
     done = project.hatchling("-t", f"lambda-layer:{IDS[0]},python3.13-arm64")
     assert done.returncode == 1
@@ -197,7 +223,7 @@ def test_a_folder_that_is_a_file_is_an_error_without_a_traceback(project: Matrix
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert str(project.root / "dist") in done.stderr
-    assert "File exists" in done.stderr
+    assert "dist is a file, but layers go into a folder of that name" in done.stderr
     assert "Traceback" not in done.stderr
     assert (project.root / "dist").read_text() == "a file"
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import os
 import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from hatch_lambda_layer.config.indexes import CodeArtifact, PrivateIndex
 from hatch_lambda_layer.exceptions import CredentialsError
 from hatch_lambda_layer.index.auth import IndexAccess
-from hatch_lambda_layer.index.netrc import Login, read_netrc
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CANARY = "canary-3d0f"
 A = PrivateIndex(name="a", url="https://host.test/a/simple/")
@@ -173,41 +175,10 @@ def test_poetry_is_told_by_variables_of_its_own(monkeypatch: pytest.MonkeyPatch)
     assert added == {"POETRY_HTTP_BASIC_A_USERNAME", "POETRY_HTTP_BASIC_A_PASSWORD"}
 
 
-@pytest.mark.fault(57)
-def test_pip_has_a_netrc_as_long_as_it_runs(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, nobody: Path
-) -> None:
-    (tmp_path / ".netrc").write_text("machine x.test login u password p\n", encoding="utf-8")
-    give(monkeypatch, "A")
-    of_uv = PrivateIndex(name="b", url="https://b.test/simple", tool="uv")
-    give(monkeypatch, "B")
-    before = dict(os.environ)
-    with IndexAccess([A, of_uv]).environment("pip") as environment:
-        assert environment.keys() - before.keys() == {"NETRC"}
-        assert CANARY not in str(environment["NETRC"])
-        assert read_netrc(environment) == {
-            "host.test": Login("user-A", CANARY),
-            "x.test": Login("u", "p"),
-        }
-    assert not Path(environment["NETRC"]).exists()
-    assert list(nobody.iterdir()) == []
-
-
-@pytest.mark.parametrize("tool", ["pip", "pdm", "uv"])
+@pytest.mark.parametrize("tool", ["poetry", "pdm", "uv"])
 def test_without_credentials_a_child_has_the_environment_of_this_process(tool: str) -> None:
     with IndexAccess().environment(tool) as environment:
         assert environment == dict(os.environ)
-
-
-def test_two_logins_for_one_host_are_more_than_netrc_can_say(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    give(monkeypatch, "A", "PORT")
-    with (
-        pytest.raises(CredentialsError, match=r"Index `port` and another index on host\.test"),
-        IndexAccess([A, PORT]).environment("pip"),
-    ):
-        pass
 
 
 def test_codeartifact_is_not_asked_by_whom_has_no_way_to() -> None:

@@ -196,6 +196,25 @@ def test_a_connection_refused_names_the_host_and_the_cause() -> None:
     assert "127.0.0.1" in str(caught.value)
     assert PASSWORD not in str(caught.value)
     assert "someone" not in str(caught.value)
+    where = f"http://127.0.0.1:{port}/files/{WHEEL.filename}"
+    assert caught.value.hint == f"check the network: `curl -I {where}` has to answer"
+
+
+@pytest.mark.fault(49)
+def test_the_page_or_the_host_that_does_not_answer_is_named(server: TimedServer) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        gone = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    server.always("/simple/demo/", Status(404))
+    with pytest.raises(DownloadError, match="Connection refused") as caught:
+        fetch(f"index+{server.simple_url}demo/ {gone}/demo/#{WHEEL.filename}")
+    assert caught.value.message.startswith(f"{gone}/demo/ could not be fetched from ")
+    server.always(PATH, Redirect(f"{gone}/file?signature={PASSWORD}"))
+    with pytest.raises(DownloadError, match="Connection refused") as caught:
+        fetch(server.file_url(WHEEL.filename))
+    assert caught.value.message.startswith(f"{gone}/file?**** could not be fetched from ")
+    assert PASSWORD not in str(caught.value)
+    assert caught.value.hint == f"check the network: `curl -I {gone}/file` has to answer"
 
 
 @pytest.mark.fault(49)

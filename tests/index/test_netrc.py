@@ -1,37 +1,25 @@
-"""The user's netrc is read as others read it, and a child's own is gone when the child is."""
+"""The user's netrc is read as others read it."""
 
 from __future__ import annotations
 
 import netrc
-import os
-import stat
-import subprocess
-import sys
-import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_lambda_layer.index.netrc import Login, read_netrc, temporary_netrc
-from tests.support.waiting import wait_until
+from hatch_lambda_layer.index.netrc import Login, read_netrc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 CANARY = "canary-77e0"
 
 
 @pytest.fixture(autouse=True)
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give temporary files a folder that shows what is left in it."""
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    monkeypatch.setenv("TMPDIR", str(folder))
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a home without files."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
-    return folder
 
 
 def named(tmp_path: Path, text: str) -> dict[str, str]:
@@ -42,12 +30,6 @@ def named(tmp_path: Path, text: str) -> dict[str, str]:
 
 def hosts(path: Path) -> dict[str, tuple[str, str, str]]:
     return dict(netrc.netrc(str(path)).hosts)
-
-
-def written(logins: Mapping[str, Login], environment: Mapping[str, str]) -> dict[str, Login]:
-    """Write a file and give what Python, and so pip, reads in it."""
-    with temporary_netrc(logins, environment) as path:
-        return {host: Login(user, password) for host, (user, _, password) in hosts(path).items()}
 
 
 def test_the_file_is_that_of_the_variable_or_one_of_two_in_the_home(tmp_path: Path) -> None:
@@ -99,8 +81,6 @@ def test_an_odd_entry_does_not_lose_the_others(tmp_path: Path, odd: str, *, befo
     environment = named(tmp_path, f"{good}\n{odd}\n" if before else f"{odd}\n{good}")
     assert read_netrc(environment)["good.test"] == Login("u", "p#w")
     assert "x.test" not in read_netrc(environment)
-    found = written({"new.test": Login("n", CANARY)}, environment)
-    assert (found["good.test"], found["new.test"]) == (Login("u", "p#w"), Login("n", CANARY))
 
 
 @pytest.mark.fault(89)
@@ -118,7 +98,6 @@ def test_bytes_that_are_not_utf_8_do_not_lose_the_others(tmp_path: Path) -> None
     (tmp_path / "netrc").write_bytes(text)
     environment = {"NETRC": str(tmp_path / "netrc")}
     assert read_netrc(environment)["good.test"] == Login("u", "p")
-    assert written({}, environment)["good.test"] == Login("u", "p")
 
 
 @pytest.mark.parametrize(
@@ -141,72 +120,3 @@ def test_the_file_is_read_as_by_the_standard_library(tmp_path: Path, text: str) 
         host: Login(login or account, password)
         for host, (login, account, password) in found.items()
     }
-
-
-@pytest.mark.fault(57)
-def test_only_this_user_reads_what_is_written_and_it_is_gone_afterwards(scratch: Path) -> None:
-    with temporary_netrc({"h": Login("u", CANARY)}, {}) as path:
-        assert hosts(path) == {"h": ("u", "", CANARY)}
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-        assert scratch in path.parents
-    assert list(scratch.iterdir()) == []
-
-
-@pytest.mark.fault(46)
-def test_the_users_umask_changes_nothing() -> None:
-    before = os.umask(0)
-    try:
-        with temporary_netrc({"h": Login("u", CANARY)}, {}) as path:
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    finally:
-        os.umask(before)
-
-
-def test_the_users_other_entries_are_kept_and_the_default_comes_last(tmp_path: Path) -> None:
-    text = "default login d password e\nmachine h login old password gone\nmachine o login p\n"
-    environment = named(tmp_path, text)
-    assert written({"h": Login("u", "new")}, environment) == {
-        "h": Login("u", "new"),
-        "o": Login("p", ""),
-        "default": Login("d", "e"),
-    }
-    with temporary_netrc({"h": Login("u", "new")}, environment) as path:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    assert lines[-1] == "default login d password e"
-    assert (tmp_path / "netrc").read_text(encoding="utf-8") == text
-
-
-@pytest.mark.parametrize(
-    "value", ["with space", 'quo"te', "back\\slash", "#hash", "a#b", "ümläut", "'", '\\"', ""]
-)
-def test_every_user_and_password_is_read_as_it_was_written(value: str) -> None:
-    assert written({"h": Login(value or "u", value)}, {}) == {"h": Login(value or "u", value)}
-
-
-def test_what_the_child_does_wrong_leaves_nothing(scratch: Path) -> None:
-    with pytest.raises(ZeroDivisionError), temporary_netrc({"h": Login("u", CANARY)}, {}):
-        raise ZeroDivisionError
-    assert list(scratch.iterdir()) == []
-
-
-@pytest.mark.fault(41)
-def test_what_a_killed_process_left_is_swept_and_what_a_living_one_has_is_not(
-    scratch: Path,
-) -> None:
-    program = (
-        "import os, sys, time\n"
-        "from hatch_lambda_layer.index.netrc import Login, temporary_netrc\n"
-        f"with temporary_netrc({{'h': Login('u', {CANARY!r})}}, os.environ):\n"
-        "    time.sleep(60)\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program])
-    (found,) = wait_until(lambda: list(scratch.glob("*/netrc")))
-    with temporary_netrc({}, {}):
-        assert found.exists()
-    process.kill()
-    process.wait()
-    assert found.exists()
-    with temporary_netrc({}, {}):
-        assert not found.exists()
-    assert list(scratch.iterdir()) == []

@@ -161,7 +161,7 @@ def test_builds_with_caches_of_their_own_that_start_at_once_write_one_sound_laye
         pyproject.write_text(f"{pyproject.read_text()}\n{table}")
     output = project.directory.parent / "out"
     builds = [LayerProject(project.directory, project.cache / str(each)) for each in range(6)]
-    finish([each.start("--output", str(output)) for each in builds])
+    finish([each.start("--output-dir", str(output)) for each in builds])
     with zipfile.ZipFile(output / "layer.zip") as layer:
         assert layer.testzip() is None
         assert read_only or layer.read("python/data.bin") == noise
@@ -192,7 +192,7 @@ def test_projects_that_write_to_one_folder_wait_for_each_other(
     )
     one.lock(server, *WHEELS)
     two.lock(server, *WHEELS[:1])
-    output = ("--output", str(shared))
+    output = ("--output-dir", str(shared))
     meet(server, lambda: one.start(*output), [lambda: two.start(*output)])
     assert sorted(path.name for path in shared.iterdir()) == ["layer.json", "layer.zip"]
     # What lies there is of one build, the zip and the manifest alike.
@@ -340,7 +340,7 @@ def test_paths_on_the_command_line_may_look_like_anything(
     project = make_project(tmp_path / folder)
     project.lock(server, *WHEELS)
     elsewhere = LayerProject(tmp_path, project.cache)
-    out, _ = elsewhere.build("--output", f"{folder}.out", "--", folder)
+    out, _ = elsewhere.build("--output-dir", f"{folder}.out", "--", folder)
     zip_path = tmp_path / f"{folder}.out" / "layer.zip"
     assert out == f"{zip_path}\n"
     assert zip_path.is_file()

@@ -226,11 +226,13 @@ def test_no_tool_lives_on_when_a_build_is_interrupted(
         package=True,
         extra_toml=f'{LAYER_TABLE}tool = "pdm"\n',
     )
-    # pdm reads from a pipe that nobody writes to: it hangs as long as it lives.
+    # Of a lock of a later version than is known, pdm is asked. It reads from a pipe that nobody
+    # writes to: it hangs as long as it lives.
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     pdm = stand_in(tmp_path / "bin", "pdm", f'exec cat "{pipe}"')
-    (directory / "pdm.lock").write_text("[metadata]\n", encoding="utf-8")
+    text = '[metadata]\nlock_version = "4.99.0"\ncontent_hash = "sha256:0"\n'
+    (directory / "pdm.lock").write_text(text, encoding="utf-8")
     path = f"{pdm.parent}{os.pathsep}{os.environ['PATH']}"
     project = LayerProject(directory, tmp_path / "cache", {**locked.environment, "PATH": path})
     with project.start(entrance=entrance) as process:

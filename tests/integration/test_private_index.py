@@ -16,14 +16,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.integration import LAYER_TABLE, LayerProject
-from tests.support.index_server import Answer, Close, Hang, IndexServer, Status
+from tests.support.index_server import Answer, Close, IndexServer, Status
 from tests.support.leaks import LeakedFile, LeakWatch
 from tests.support.lock_factory import LockedFile, LockedPackage, uv_project
 from tests.support.loopback import LoopbackServer, Quiet
 from tests.support.source_factory import IN_TREE, sdist, telling_project, told
 from tests.support.system_parts import MissingPart, require
 from tests.support.tools import isolate, tool_path, tool_project
-from tests.support.waiting import wait_until
 from tests.support.wheel_factory import Member, WheelSpec
 
 if TYPE_CHECKING:
@@ -187,10 +186,7 @@ def test_every_tool_builds_from_a_private_index_and_its_password_shows_nowhere(
     assert team.project.packages() == ["acme_core", "beta"]
     assert team.private.requests_for(team.private.path_of(CORE.filename))
     assert not any(each.headers.get("Authorization") for each in team.public.requests)
-    # While pip runs, there is a netrc that only its user can read; else there is nothing.
-    known = {"netrc", "partial"} if tool == "pip" else set()
-    assert {each.path.name for each in watch.files} <= known
-    assert all((each.mode, each.folder_mode) == (0o600, 0o700) for each in watch.files)
+    assert watch.files == set()
     assert list((team.root / "tmp").iterdir()) == []
     # The manifest knows nothing of where it came from.
     assert "127.0.0.1" not in team.project.manifest.read_text(encoding="utf-8")
@@ -255,27 +251,6 @@ def test_half_of_the_credentials_is_an_error_that_names_the_other_half(team: Tea
     assert f"{OWN}_PASSWORD is not set" in said
 
 
-@pytest.mark.fault(42)
-@pytest.mark.fault(57)
-def test_a_terminated_build_leaves_no_netrc(team: Team) -> None:
-    secrets = lock_with_pip(team)
-    team.public.always("/simple/acme-core/", Hang())
-    with LeakWatch(CANARY, team.root / "tmp") as watch:
-        process = subprocess.Popen(
-            [sys.executable, "-c", "from hatch_lambda_layer.cli.main import main; main()", "build"],
-            cwd=team.project.directory,
-            env=team.environment(secrets),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        wait_until(lambda: team.public.requests or process.poll() is not None)
-        process.terminate()
-        said, _ = process.communicate(timeout=20)
-    assert process.returncode == 143, said
-    assert {each.path.name for each in watch.files} >= {"netrc"}
-    assert list((team.root / "tmp").iterdir()) == []
-
-
 # ---- a private name never comes from elsewhere
 
 
@@ -283,7 +258,19 @@ IMPOSTOR = WheelSpec(name="acme-core", version="99.0", requires_dist=["beta"])
 
 
 @pytest.mark.fault(59)
-def test_what_pip_takes_from_a_public_index_although_a_private_one_has_it_is_refused(
+def test_a_name_that_a_private_index_has_is_taken_from_there_without_a_claim(team: Team) -> None:
+    secrets = lock_with_pip(team)
+    pyproject = team.project.directory / "pyproject.toml"
+    text = pyproject.read_text(encoding="utf-8")
+    pyproject.write_text(text.replace('packages = ["acme-*"]', ""), encoding="utf-8")
+    team.public.add(IMPOSTOR)
+    team.build(secrets)
+    assert team.private.requests_for(team.private.path_of(CORE.filename))
+    assert not team.public.requests_for(team.public.path_of(IMPOSTOR.filename))
+
+
+@pytest.mark.fault(59)
+def test_what_a_url_takes_from_elsewhere_although_a_private_index_has_it_is_refused(
     team: Team,
 ) -> None:
     secrets = lock_with_pip(team)
@@ -291,6 +278,10 @@ def test_what_pip_takes_from_a_public_index_although_a_private_one_has_it_is_ref
     text = pyproject.read_text(encoding="utf-8")
     pyproject.write_text(text.replace('packages = ["acme-*"]', ""), encoding="utf-8")
     team.public.add(IMPOSTOR)
+    requirements = team.project.directory / "requirements.txt"
+    line = f"acme-core @ {team.public.file_url(IMPOSTOR.filename)}"
+    lines = requirements.read_text(encoding="utf-8").replace("acme-core", line)
+    requirements.write_text(lines, encoding="utf-8")
     said, _ = team.build(secrets, 1)
     for words in ("acme-core 99.0", "localhost", "not from the private index `acme`", "too"):
         assert words in said
@@ -325,7 +316,7 @@ def test_a_private_index_that_does_not_answer_is_an_error_and_no_way_to_the_publ
     secrets = lock_with_pip(team)
     team.public.add(IMPOSTOR)
     team.private.always("/simple/acme-core/", answer)
-    said, _ = team.build({**secrets, "PIP_RETRIES": "0"}, 1)
+    said, _ = team.build({**secrets, "UV_HTTP_RETRIES": "0"}, 1)
     assert "index `acme`" in said
     assert not team.project.zip.exists()
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 import subprocess
-import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +27,7 @@ from tests.support.source_factory import (
     sdist,
     write_files,
 )
-from tests.support.system_parts import MissingPart, interpreter_for, require
+from tests.support.system_parts import c_compiler, interpreter_for, require
 from tests.support.tools import isolate, snapshot
 from tests.support.wheel_factory import WheelSpec
 from tests.support.workshop import OWN, RUNTIME, TARGET, Workshop, content
@@ -440,16 +438,6 @@ def test_a_failing_installation_does_not_show_the_password(
 # ---- native code
 
 
-def compiler() -> str:
-    """Give a C compiler for the Linux that runs here, with the headers of this Python."""
-    found = shutil.which("cc") or shutil.which("gcc")
-    if found is None or platform.system() != "Linux":
-        raise MissingPart("no C compiler for Linux on this machine")
-    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
-        raise MissingPart("no headers of this Python on this machine")
-    return found
-
-
 def native_project(body: str) -> dict[str, bytes]:
     setup = (
         "from setuptools import Extension, setup\n"
@@ -502,7 +490,7 @@ def glibc() -> tuple[int, int]:
 def test_an_extension_that_fits_is_taken_and_can_be_imported(
     workshop: Workshop, index: IndexServer
 ) -> None:
-    require(compiler)
+    require(c_compiler, headers=True)
     source, folder = native_source(workshop, index, PLAIN)
     (wheel,) = workshop.build_all([source], here(), folder)
     assert wheel.filename.endswith(f"-linux_{platform.machine()}.whl")
@@ -520,7 +508,7 @@ def test_an_extension_that_fits_is_taken_and_can_be_imported(
 def test_an_extension_for_this_machine_is_refused_for_the_other_architecture(
     workshop: Workshop, index: IndexServer
 ) -> None:
-    require(compiler)
+    require(c_compiler, headers=True)
     assert HERE is not None
     source, folder = native_source(workshop, index, PLAIN)
     other = Target(here().runtime, OTHER[HERE])
@@ -545,7 +533,7 @@ def test_an_extension_fits_as_long_as_its_symbols_are_in_the_runtimes_glibc(
     symbol: str,
     runtime: str,
 ) -> None:
-    require(compiler)
+    require(c_compiler, headers=True)
     python = require(interpreter_for, runtime)
     body, version = NEWER[symbol]
     if glibc() < version:
@@ -570,7 +558,7 @@ def test_an_extension_fits_as_long_as_its_symbols_are_in_the_runtimes_glibc(
 
 
 def test_a_compiler_that_fails_is_quoted(workshop: Workshop, index: IndexServer) -> None:
-    require(compiler)
+    require(c_compiler, headers=True)
     index.add_file(*sdist("lib", "1.0", native_project("return no_such_thing_1a2b;")))
     data = index.files["lib-1.0.tar.gz"]
     source = locked_source(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import sys
+import tomllib
 from typing import TYPE_CHECKING
 from zipfile import ZipFile
 
@@ -182,6 +185,60 @@ def test_every_conflict_counts_and_the_first_five_are_named(project: Project) ->
         project.build()
     assert caught.value.message.count("one and two have different files") == 5
     assert "- and 2 more" in caught.value.message
+
+
+def run_in(layer: Path, code: str) -> str:
+    """Run code with the `python` folder of an unpacked layer on the path."""
+    argv = [sys.executable, "-S", "-c", code]
+    env = {"PYTHONPATH": str(layer / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(argv, env=env, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.fault(33)
+def test_the_file_of_a_preferred_distribution_stays(project: Project, tmp_path: Path) -> None:
+    """Two distributions have one path with different content, which installers allow."""
+    project.lock(
+        wheel("aws-cdk-lib", {"aws_cdk/__init__.py": b"A = 'all'\n", "aws_cdk/lib.py": b""}),
+        wheel("cdk-assembly", {"aws_cdk/__init__.py": b"A = 'part'\n", "aws_cdk/part.py": b""}),
+    )
+    with pytest.raises(ConflictError) as caught:
+        project.build()
+    line = re.search(r"`(prefer = \[.*\])`", caught.value.hint or "")
+    assert line is not None
+    # The error's own line, as it would be pasted.
+    assert tomllib.loads(line[1]) == {"prefer": ["aws-cdk-lib"]}
+
+    for preferred, expected in (["aws-cdk-lib"], "all"), (["CDK.Assembly", "aws-cdk-lib"], "part"):
+        project.configure(prefer=preferred)
+        project.build()
+        unpacked = tmp_path / expected
+        ZipFile(project.zip).extractall(unpacked)
+        code = "import aws_cdk, aws_cdk.lib, aws_cdk.part; print(aws_cdk.A)"
+        assert run_in(unpacked, code).split() == [expected]
+
+
+@pytest.mark.fault(33)
+def test_a_preferred_distribution_settles_only_its_own_conflicts(project: Project) -> None:
+    project.lock(
+        wheel("one", {"a.py": b"1", "b.py": b"1"}),
+        wheel("two", {"a.py": b"2", "b.py": b"2"}),
+        wheel("three", {"b.py": b"3"}),
+    )
+    project.configure(prefer=["three"])
+    with pytest.raises(ConflictError) as caught:
+        project.build()
+    assert "`python/a.py`: one and two have different files" in caught.value.message
+    assert "b.py" not in caught.value.message
+
+
+@pytest.mark.fault(33)
+def test_a_preferred_distribution_that_has_one_path_twice_is_an_error(project: Project) -> None:
+    spec = wheel("one", {"bin/tool": b"1"}).with_files(Member("one-1.0.data/scripts/tool", b"2"))
+    project.lock(spec)
+    project.configure(prefer=["one"])
+    with pytest.raises(ConflictError) as caught:
+        project.build()
+    assert "prefer" not in (caught.value.hint or "")
 
 
 @pytest.mark.fault(33)

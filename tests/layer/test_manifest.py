@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hatch_lambda_layer.config.layer import Matrix
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.exceptions import LambdaLayerError
 from hatch_lambda_layer.layer.archive import WrittenArchive, write_archive
 from hatch_lambda_layer.layer.findings import Finding
@@ -101,7 +101,7 @@ def test_a_manifest_survives_json() -> None:
 def test_the_json_has_its_schema_first_and_is_readable() -> None:
     text = MANIFEST.to_json()
 
-    assert text.startswith('{\n  "schema": 1,\n  "member": "python3.13-arm64",\n')
+    assert text.startswith('{\n  "schema": 1,\n  "project": null,\n  "member": "python3.13-arm64"')
     assert text.endswith("}\n")
     assert "caf\u00e9" in text
     assert set(json.loads(text)) == {"schema", *asdict(MANIFEST)}

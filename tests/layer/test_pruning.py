@@ -135,6 +135,10 @@ def test_stubs_of_a_lazy_loader_go_when_a_pattern_says_so() -> None:
         "pyarrow/lib/cmake/Arrow/ArrowConfig.cmake",
         "numpy/_core/lib/pkgconfig/numpy.pc",
         "scipy/linalg/solve.f90",
+        "nvidia/cuda_runtime/include/vector_types.cuh",
+        "pkg/include/deep/kernels.cu",
+        "pkg/include/pyopencl-ranluxcl.cl",
+        "pkg/include/shaders.metal",
     ],
 )
 def test_the_preset_headers_leaves_out_what_a_compiler_reads(path: str) -> None:
@@ -152,11 +156,37 @@ def test_the_preset_headers_leaves_out_what_a_compiler_reads(path: str) -> None:
         "pkg/page.html",
         "pkg/grammar.h5",
         "pkg/x.cfg",
+        "thinc/backends/_custom_kernels.cu",
+        "thinc/backends/_murmur3.cuh",
+        "pyopencl/cl/pyopencl-airy.cl",
+        "mlx/backend/kernels.metal",
+        "includes/kernels.cu",
         "pkg-1.0.dist-info/licenses/vendor.h",
     ],
 )
 def test_the_preset_headers_keeps_everything_else(path: str) -> None:
     assert not goes(path, "headers")
+
+
+@pytest.mark.parametrize(
+    ("patterns", "path"),
+    [
+        (("headers", "!python/thing/*.pyx"), "thing/core.pyx"),
+        (("!*.pyx", "headers"), "thing/core.pyx"),
+        (("tests", "headers", "!*.csv"), "pkg/tests/data/table.csv"),
+        (("stubs", "!*.pyi"), "pkg/core.pyi"),
+        (("headers", "pkg", "!*.h"), "other/x.h"),
+    ],
+)
+def test_a_pattern_with_an_exclamation_mark_brings_back_what_a_preset_took(
+    patterns: tuple[str, ...], path: str
+) -> None:
+    assert not goes(path, *patterns)
+
+
+def test_a_pattern_takes_again_what_an_earlier_one_brought_back() -> None:
+    assert goes("thing/core.pyx", "headers", "!*.pyx", "core.pyx")
+    assert goes("thing/core.pxd", "headers", "!*.pyx")
 
 
 # Each row was compared with what `git check-ignore --no-index` says.

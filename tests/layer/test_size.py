@@ -91,6 +91,17 @@ def test_an_empty_tree_is_an_error_that_says_where_to_look() -> None:
         assert option in str(caught.value)
 
 
+@pytest.mark.fault(38)
+def test_a_layer_that_exclude_has_emptied_says_so(project: Project) -> None:
+    project.lock(*TWELVE[:2])
+    project.configure(exclude=[each.name for each in TWELVE[:2]])
+    with pytest.raises(SizeError) as caught:
+        project.build()
+    names = ", ".join(sorted(each.name for each in TWELVE[:2]))
+    assert caught.value.message.endswith(f"`exclude` leaves out all that is locked: {names}")
+    assert "groups" not in str(caught.value)
+
+
 @pytest.mark.fault(35)
 def test_a_zip_holds_65534_files_and_no_more() -> None:
     entry = Entry.made("python/a.py", "a", b"")

@@ -6,15 +6,15 @@ import hashlib
 import json
 import os
 import re
-import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from hatch_lambda_layer.exceptions import LockfileError, ToolError
+from hatch_lambda_layer.exceptions import LockfileError
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, find_lockfile
-from hatch_lambda_layer.lockfiles.pdm.document import PdmLock
+from hatch_lambda_layer.lockfiles.pdm.document import PdmLock, target_markers
+from hatch_lambda_layer.lockfiles.pdm.requirements import parse_need
 from hatch_lambda_layer.lockfiles.pdm.sources import PdmSources
 from hatch_lambda_layer.targets.target import Architecture, Runtime, Target, runtimes
 from hatch_lambda_layer.wheels.selection import select
@@ -25,7 +25,6 @@ from tests.support.system_parts import require
 from tests.support.tools import (
     ToolProject,
     git_repository,
-    hide,
     isolate,
     snapshot,
     source_tree,
@@ -83,13 +82,13 @@ def make_home(user: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def read(project: ToolProject | UvProject, **options: Any) -> Lock:
+def read(project: ToolProject | UvProject, at: Target = TARGET, **options: Any) -> Lock:
     layout = LayerPathLayout(
         path_pyproject_toml=project.pyproject, dir_output=project.directory / "dist"
     )
     request = LockRequest(layout=layout, **options)
     lockfile, path = find_lockfile(None, request)
-    return lockfile.read(path, request, TARGET)
+    return lockfile.read(path, request, at)
 
 
 class Read(NamedTuple):
@@ -131,12 +130,12 @@ def project_table(*dependencies: str) -> str:
 
 @pytest.mark.parametrize("target", EVERY_TARGET, ids=lambda target: target.id)
 def test_only_the_default_dependencies_of_the_target_get_in(
-    locked: ToolProject, as_read: Read, target: Target
+    locked: ToolProject, home: Path, target: Target
 ) -> None:
     # `shim` is locked for every Python, because the development group needs it on every one.
     assert re.search(r'name = "shim"\n(?:(?!marker).*\n)*?\n', locked.lockfile.read_text("utf-8"))
     python, machine = target.runtime.id.removeprefix("python"), target.architecture.value
-    assert names(as_read.lock, target) == same_set.expected(python, machine)
+    assert names(read(locked, target), target) == same_set.expected(python, machine)
 
 
 @pytest.mark.usefixtures("home")
@@ -157,8 +156,9 @@ def test_what_the_project_does_not_have_is_refused_with_what_it_has(
     locked: ToolProject, kind: str
 ) -> None:
     known = "`dev`, `docs`" if kind == "group" else "`cli`"
+    wanted: dict[str, Any] = {f"{kind}s": ("typo",)}
     with pytest.raises(LockfileError, match=f"has no {kind} `typo`; it has: {known}$"):
-        read(locked, **{f"{kind}s": ("typo",)})
+        read(locked, **wanted)
 
 
 @pytest.mark.usefixtures("home")
@@ -180,7 +180,8 @@ def test_a_group_that_was_not_locked_is_refused_with_the_command_for_it(
     assert names(read(project)) == same_set.expected("3.13", "x86_64")
     with pytest.raises(LockfileError, match="leaves out `dev`, `cli`") as raised:
         read(project, groups=("dev",), extras=("cli",))
-    assert raised.value.hint == "lock again with `pdm lock --group dev --group cli`"
+    hint = "lock again with `pdm lock --update-reuse --group dev --group cli`"
+    assert raised.value.hint == hint
 
 
 @pytest.mark.usefixtures("home")
@@ -200,10 +201,12 @@ def test_what_only_a_runtime_of_the_projects_own_needs_is_kept_for_it(
         'dev = ["alpha"]\n[tool.lambda-layer.custom-runtimes.acme]\npython = "3.16"\n'
         f'glibc = "2.34"\n\n{same_set.index_table("pdm", index.simple_url)}'
     )
-    lock = read(lock_project(tmp_path, text, "-G", ":all"))
-    acme = Runtime(id="acme", python="3.16.0", glibc=(2, 34), compatible=())
-    assert names(lock, Target(acme, Architecture.X86_64)) == {"alpha"}
-    assert names(lock) == set()
+    project = lock_project(tmp_path, text, "-G", ":all")
+    acme = Target(
+        Runtime(id="acme", python="3.16.0", glibc=(2, 34), compatible=()), Architecture.X86_64
+    )
+    assert names(read(project, acme), acme) == {"alpha"}
+    assert names(read(project)) == set()
 
 
 @pytest.mark.usefixtures("home")
@@ -241,8 +244,7 @@ def test_the_targets_of_a_lock_become_markers() -> None:
         {"requires_python": "<3.9,>=3.8", "platform": "linux"},
         {"requires_python": "", "platform": "macos_14_0_arm64", "implementation": "cpython"},
     ]
-    lock = PdmLock({"metadata": {"targets": targets}}, ["default"])
-    any_python, linux, macos = lock.environments()
+    any_python, linux, macos = target_markers({"targets": targets})
     assert any_python == 'python_full_version ~= "3.11"'
     python = '(python_full_version < "3.9" and python_full_version >= "3.8")'
     system = '(sys_platform == "linux") and (platform_machine == "x86_64")'
@@ -257,20 +259,17 @@ def test_the_targets_of_a_lock_become_markers() -> None:
 def locked_packages(*packages: dict[str, Any]) -> PdmLock:
     files = [{"file": "x-1-py3-none-any.whl", "hash": "sha256:aa"}]
     usual = {"version": "1", "groups": ["default"], "files": files}
-    content = {"metadata": {}, "package": [{**usual, **each} for each in packages]}
+    content = {
+        "metadata": {"strategy": ["inherit_metadata"]},
+        "package": [{**usual, **each} for each in packages],
+    }
     return PdmLock(content, ["default"])
 
 
-def kept(lock: PdmLock, *requirements: str) -> dict[str, str | None]:
-    from packaging.requirements import Requirement
-
-    environments = [
-        {key: str(value) for key, value in target.marker_environment().items()}
-        for target in EVERY_TARGET
-    ]
-    lock.narrow([Requirement(each) for each in requirements], environments)
-    found = lock.tables(lambda _: ["https://index.test/simple"])
-    return {table["name"]: table["marker"] for table in found}
+def kept(lock: PdmLock, *requirements: str, target: Target = TARGET) -> dict[str, str | None]:
+    environment = {key: str(value) for key, value in target.marker_environment().items()}
+    found = lock.reached_from([parse_need(each) for each in requirements], environment)
+    return {package.name: marker for package, marker in found}
 
 
 def test_a_package_that_only_a_group_needs_somewhere_is_kept_to_where_it_is_needed() -> None:
@@ -280,12 +279,11 @@ def test_a_package_that_only_a_group_needs_somewhere_is_kept_to_where_it_is_need
         {"name": "both", "marker": "sys_platform == 'linux'"},
         {"name": "other"},
     )
-    marker = (
-        '(python_version == "3.11" and platform_machine == "x86_64") or '
-        '(python_version == "3.11" and platform_machine == "aarch64")'
-    )
-    expected = {"lib": None, "shim": marker, "both": "sys_platform == 'linux'"}
-    assert kept(lock, "lib", "other; sys_platform == 'win32'") == expected
+    expected = {"lib": None, "both": "sys_platform == 'linux'"}
+    requirements = ("lib", "other; sys_platform == 'win32'")
+    assert kept(lock, *requirements) == expected
+    old = Target(runtimes()["python3.11"], Architecture.ARM64)
+    assert kept(lock, *requirements, target=old) == {**expected, "shim": None}
 
 
 def test_packages_that_need_each_other_are_followed_once() -> None:
@@ -312,9 +310,33 @@ def test_what_was_asked_for_by_its_place_is_kept_under_any_name() -> None:
     assert kept(lock) == {"lib": None, "shim": None}
 
 
-def test_everything_is_kept_where_a_dependency_is_not_understood() -> None:
-    lock = locked_packages({"name": "lib", "dependencies": ["-e ./odd"]}, {"name": "shim"})
-    assert kept(lock, "lib") == {"lib": None, "shim": None}
+def test_of_several_versions_the_latest_is_taken_that_all_accept() -> None:
+    lock = locked_packages(
+        {"name": "one", "dependencies": ["lib"]},
+        {"name": "two", "dependencies": ["lib<2"]},
+        {"name": "lib", "version": "1.0"},
+        {"name": "lib", "version": "1.5", "dependencies": ["shim"]},
+        {"name": "lib", "version": "2.0", "dependencies": ["other"]},
+        {"name": "lib", "version": "1.9", "requires_python": ">=3.99"},
+        {"name": "shim"},
+        {"name": "other"},
+    )
+
+    def versions(*requirements: str) -> set[str]:
+        environment = {key: str(value) for key, value in TARGET.marker_environment().items()}
+        found = lock.reached_from([parse_need(each) for each in requirements], environment)
+        return {f"{package.name} {package.version}" for package, _ in found}
+
+    assert versions("one") == {"one 1", "lib 2.0", "other 1"}
+    assert versions("one", "two") == {"one 1", "two 1", "lib 1.5", "shim 1"}
+    # An override of the project, which the lock has decided on.
+    assert versions("lib==7") == {"lib 2.0", "other 1"}
+
+
+def test_the_marker_of_what_only_the_kernel_decides_stays() -> None:
+    marker = "platform_release >= '5'"
+    lock = locked_packages({"name": "lib", "dependencies": [f"shim; {marker}"]}, {"name": "shim"})
+    assert kept(lock, "lib") == {"lib": None, "shim": marker.replace("'", '"')}
 
 
 # Files: by the hashes of the lock, at the indexes of the project.
@@ -391,7 +413,8 @@ def test_a_place_is_a_url_or_a_path_below_the_project() -> None:
             {**place, "name": "remote", "url": "https://me:CANARY@host.test/lib.zip"},
         ],
     }
-    git, other, local, remote = PdmLock(content, ["default"]).tables(lambda _: [])
+    packages = PdmLock(content, ["default"]).packages
+    git, other, local, remote = (each.table(None, lambda _: []) for each in packages)
     assert git["vcs"] == {
         "type": "git",
         "url": "https://host.test/lib.git",
@@ -465,6 +488,24 @@ def test_sources_and_mirror_of_the_user_count_as_they_do_for_pdm(
     assert indexes(tmp_path, "lib") == ["https://p.test/simple"]
 
 
+def test_a_lock_is_read_anew_when_the_sources_of_the_user_change(
+    locked: ToolProject, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = LayerPathLayout(path_pyproject_toml=locked.pyproject, dir_output=locked.directory)
+
+    def key() -> str | None:
+        return PDM.key(locked.lockfile, LockRequest(layout=layout), TARGET)
+
+    first = key()
+    assert first is not None
+    assert key() == first
+    monkeypatch.setenv("PDM_PYPI_URL", "https://env.test/simple")
+    second = key()
+    config = home / "config" / "pdm" / "config.toml"
+    config.write_text('[pypi]\nurl = "https://mirror.test/simple"\n', encoding="utf-8")
+    assert len({first, second, key()}) == 3
+
+
 @pytest.mark.usefixtures("home")
 def test_several_indexes_are_several_pages(index: IndexServer, tmp_path: Path) -> None:
     with IndexServer(hostname="localhost") as other:
@@ -504,7 +545,7 @@ def test_a_stale_lock_fails_and_stays_as_it_is(locked: ToolProject, tmp_path: Pa
     before = snapshot(project.directory)
     with pytest.raises(LockfileError, match="is stale") as raised:
         read(project)
-    assert raised.value.hint == "lock again with `pdm lock`"
+    assert raised.value.hint == "lock again with `pdm lock --update-reuse`"
     assert snapshot(project.directory) == before
 
 
@@ -514,7 +555,7 @@ def test_a_stale_lock_fails_and_stays_as_it_is(locked: ToolProject, tmp_path: Pa
     [
         ("[metadata]", "<<<<<<< ours\n[metadata]", "merge conflict in line 4"),
         ("[metadata]", "[metadata", "is not valid TOML"),
-        ('lock_version = "4.', 'lock_version = "9.', "is of a version that the installed pdm"),
+        ('lock_version = "4.', 'lock_version = "9.', r"is of format 9\.\S+, which is not known"),
         ('name = "alpha"', 'title = "alpha"', "is not as pdm writes it"),
     ],
 )
@@ -533,23 +574,49 @@ def test_a_lock_without_files_is_refused(locked: ToolProject, tmp_path: Path) ->
         read(edited(locked, tmp_path, "files = [", "others = ["))
 
 
+def without_metadata(index: IndexServer, folder: Path, text: str = "") -> ToolProject:
+    """Lock the set of every tool as pdm before 2.11 did: packages have no groups and markers."""
+    text = text or same_set.pyproject("pdm", index.simple_url)
+    return lock_project(folder, text, "-G", ":all", "--strategy", "no_inherit_metadata")
+
+
+@pytest.mark.parametrize("options", [{}, {"groups": ("dev",), "extras": ("cli",)}])
 @pytest.mark.usefixtures("home")
-def test_a_lock_without_markers_is_refused(index: IndexServer, tmp_path: Path) -> None:
-    text = project_table("alpha") + same_set.index_table("pdm", index.simple_url)
-    project = lock_project(tmp_path, text, "--strategy", "no_inherit_metadata")
-    with pytest.raises(LockfileError, match="does not say which groups and platforms"):
+def test_a_lock_without_groups_and_markers_is_walked(
+    index: IndexServer, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    project = without_metadata(index, tmp_path)
+    assert "groups = [" in project.lockfile.read_text("utf-8").partition("[[package]]")[0]
+    assert "groups = [" not in project.lockfile.read_text("utf-8").partition("[[package]]")[2]
+    for target in EVERY_TARGET:
+        python, machine = target.runtime.id.removeprefix("python"), target.architecture.value
+        expected = same_set.expected(python, machine, **options)
+        assert names(read(project, target, **options), target) == expected
+
+
+@pytest.mark.usefixtures("home")
+def test_a_lock_without_groups_needs_a_project_that_lists_its_dependencies(
+    index: IndexServer, tmp_path: Path
+) -> None:
+    project = without_metadata(index, tmp_path)
+    text = project.pyproject.read_text("utf-8")
+    text = text.replace('"1.0"\n', '"1.0"\ndynamic = ["optional-dependencies"]\n', 1)
+    text = re.sub(r"\[project\.optional-dependencies\]\ncli = .*\n", "", text)
+    project.pyproject.write_text(text, encoding="utf-8")
+    project.lock()
+    with pytest.raises(LockfileError, match="does not say which groups need a package"):
         read(project)
 
 
 @pytest.mark.usefixtures("home")
-def test_a_lock_of_pdm_2_11_to_2_16_is_read(locked: ToolProject, tmp_path: Path) -> None:
+def test_a_lock_for_the_one_platform_that_it_was_made_on_is_refused(
+    locked: ToolProject, tmp_path: Path
+) -> None:
     targets = '[[metadata.targets]]\nrequires_python = ">=3.10,<3.15"\n'
     project = edited(locked, tmp_path, targets, "")
-    text = project.lockfile.read_text("utf-8")
-    text = re.sub('lock_version = ".*"', 'lock_version = "4.4.1"', text)
-    project.lockfile.write_text(text, encoding="utf-8")
     with pytest.raises(LockfileError, match="is for the one platform that it was made on"):
         read(project)
+    text = project.lockfile.read_text("utf-8")
     text = text.replace('["inherit_metadata"]', '["cross_platform", "inherit_metadata"]')
     project.lockfile.write_text(text, encoding="utf-8")
     assert names(read(project)) == same_set.expected("3.13", "x86_64")
@@ -593,89 +660,83 @@ def test_nothing_is_changed_where_no_interpreter_fits_the_project(
     assert snapshot(project.directory, home) == before
 
 
-# The tool.
+# Locks of a later pdm than is known here.
+
+
+def of_later_pdm(project: ToolProject, folder: Path) -> ToolProject:
+    """Copy a project with a lock whose hash only a later pdm understands."""
+    copy = project.copy_to(folder / "app")
+    text = re.sub(
+        'lock_version = ".*"', 'lock_version = "4.99.0"', copy.lockfile.read_text("utf-8")
+    )
+    text = re.sub('content_hash = ".*"', 'content_hash = "sha256:0"', text)
+    copy.lockfile.write_text(text, encoding="utf-8")
+    return copy
 
 
 @pytest.fixture
-def nothing_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Path:
-    """Give the only folder for programs but the system's, where no pdm is beside this package."""
-    hide(monkeypatch, tmp_path / "hidden", "pdm")
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Path:
+    """Give the only folder for programs but the system's."""
     folder = tmp_path / "programs"
     folder.mkdir()
     monkeypatch.setenv("PATH", os.pathsep.join([str(folder), "/usr/bin", "/bin"]))
     return folder
 
 
-@pytest.mark.usefixtures("nothing_beside")
-def test_without_pdm_both_ways_to_get_it_are_named(
-    locked: ToolProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("programs")
+def test_a_lock_of_a_later_pdm_is_compared_with_the_requirements(
+    locked: ToolProject, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
-    with pytest.raises(LockfileError, match="needs pdm, and none was found") as raised:
-        read(locked)
-    assert 'pip install "hatch-lambda-layer[pdm]"' in str(raised.value.hint)
-    assert "on the PATH" in str(raised.value.hint)
+    project = of_later_pdm(locked, tmp_path)
+    lock = read(project)
+    assert names(lock) == same_set.expected("3.13", "x86_64")
+    (warning,) = lock.warnings
+    assert "compared with the requirements in pyproject.toml" in warning
+    text = project.pyproject.read_text("utf-8")
+    changed = text.replace('"alpha",', '"alpha>=2", "missing",').replace('"clicky"', "")
+    project.pyproject.write_text(changed, encoding="utf-8")
+    with pytest.raises(LockfileError, match="is stale") as raised:
+        read(project)
+    assert raised.value.message.splitlines()[1:] == [
+        "- `alpha>=2` is not in it",
+        "- `missing` is not in it",
+        "- nothing requires `clicky` any more",
+        "- nothing requires `colors` any more",
+    ]
 
 
-def test_the_pdm_beside_this_package_comes_first(
-    locked: ToolProject, nothing_beside: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("programs")
+def test_what_the_project_overrides_or_excludes_does_not_make_a_lock_stale(
+    locked: ToolProject, tmp_path: Path
 ) -> None:
-    stand_in(nothing_beside, "pdm", "echo 'the wrong one' >&2; exit 1")
-    package = tmp_path / "beside" / "pdm"
-    package.mkdir(parents=True)
-    (package.parent / "pdm-2.29.3.dist-info").mkdir()
-    # The real program, as a package of this interpreter.
-    run = f"import os, sys; os.execv({str(locked.program)!r}, ['pdm', *sys.argv[1:]])"
-    (package / "__main__.py").write_text(run, encoding="utf-8")
-    monkeypatch.setattr(sys, "path", [*sys.path, str(package.parent)])
-    monkeypatch.setenv("PYTHONPATH", str(package.parent))
-    assert names(read(locked)) == same_set.expected("3.13", "x86_64")
-
-
-def test_a_folder_of_the_project_that_is_called_pdm_is_not_taken_for_it(
-    locked: ToolProject, nothing_beside: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (nothing_beside / "pdm").symlink_to(locked.program)
-    project = locked.copy_to(tmp_path / "app")
-    (project.directory / "pdm").mkdir()
-    monkeypatch.setattr(sys, "path", [str(project.directory), *sys.path])
+    project = of_later_pdm(locked, tmp_path)
+    text = project.pyproject.read_text("utf-8").replace('"alpha",', '"alpha>=2", "missing",')
+    text += '\n[tool.pdm.resolution]\nexcludes = ["Missing"]\noverrides = { alpha = "1.0" }\n'
+    project.pyproject.write_text(text, encoding="utf-8")
     assert names(read(project)) == same_set.expected("3.13", "x86_64")
 
 
-def test_a_pdm_that_is_too_old_is_named_as_such(locked: ToolProject, nothing_beside: Path) -> None:
-    said = "[PdmUsageError]: unrecognized arguments: --check"
-    stand_in(nothing_beside, "pdm", f"echo '{said}' >&2; exit 2")
-    with pytest.raises(LockfileError, match="too old to read") as raised:
-        read(locked)
-    assert said in raised.value.message
-
-
-@pytest.mark.usefixtures("home")
-def test_pdms_own_words_are_shown(locked: ToolProject, tmp_path: Path) -> None:
-    project = locked.copy_to(tmp_path / "app")
-    with project.pyproject.open("a", encoding="utf-8") as file:
-        file.write('\n[tool.pdm.resolution]\nexclude-newer-override = { alpha = "never" }\n')
-    with pytest.raises(ToolError, match=r"Invalid `resolution\.exclude-newer-override`"):
-        read(project)
-
-
-@pytest.mark.fault(57)
-def test_credentials_are_cut_out_of_what_pdm_says(
-    locked: ToolProject, nothing_beside: Path
+@pytest.mark.parametrize(
+    ("script", "verdict"),
+    [
+        ("exit 0", "fresh"),
+        ('echo "WARNING: Lockfile hash doesn\'t match pyproject.toml" >&2; exit 1', "stale"),
+        ("echo 'unrecognized arguments: --check' >&2; exit 2", "compared"),
+    ],
+)
+def test_a_pdm_on_the_path_is_asked_of_a_lock_of_a_later_one(
+    locked: ToolProject, tmp_path: Path, programs: Path, script: str, verdict: str
 ) -> None:
-    script = "echo 'no answer from https://me:CANARY@index.test/simple' >&2; exit 1"
-    stand_in(nothing_beside, "pdm", script)
-    with pytest.raises(ToolError, match=r"no answer from https://\*\*\*\*@index\.test") as raised:
-        read(locked)
-    assert "CANARY" not in str(raised.value)
-
-
-def test_a_pdm_that_is_killed_is_reported_as_that(
-    locked: ToolProject, nothing_beside: Path
-) -> None:
-    stand_in(nothing_beside, "pdm", "kill -9 $$")
-    with pytest.raises(ToolError, match="ended by signal 9"):
-        read(locked)
+    stand_in(programs, "pdm", f'echo "$@" >> "{tmp_path}/asked"; {script}')
+    read(locked)
+    assert not (tmp_path / "asked").exists()
+    project = of_later_pdm(locked, tmp_path)
+    if verdict == "stale":
+        with pytest.raises(LockfileError, match="is stale"):
+            read(project)
+    else:
+        assert bool(read(project).warnings) is (verdict == "compared")
+    assert (tmp_path / "asked").read_text("utf-8") == "lock --check --lockfile pdm.lock\n"
 
 
 # The same set, whichever tool has locked it.
@@ -704,8 +765,8 @@ def test_each_tool_selects_the_same_wheels(
     options: dict[str, Any],
 ) -> None:
     isolate(monkeypatch, tmp_path, require(tool_path, "pdm"), require(tool_path, "poetry"))
-    locks = {tool: read(project, **options) for tool, project in by_every_tool.items()}
     for target in EVERY_TARGET:
+        locks = {tool: read(each, target, **options) for tool, each in by_every_tool.items()}
         selected = {
             tool: [(wheel.filename, wheel.sha256) for wheel in select(lock, target).wheels]
             for tool, lock in locks.items()

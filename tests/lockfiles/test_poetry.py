@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
 import re
-import sys
 import tomllib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from hatch_lambda_layer.exceptions import LockfileError, ToolError
+from hatch_lambda_layer.exceptions import LambdaLayerError, LockfileError, ToolError
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, find_lockfile
 from hatch_lambda_layer.lockfiles.default_index import default_index
-from hatch_lambda_layer.lockfiles.poetry.document import Pin, PoetryLock, read_pins
-from hatch_lambda_layer.lockfiles.tools import beside
+from hatch_lambda_layer.lockfiles.poetry.constraints import allows
+from hatch_lambda_layer.lockfiles.poetry.document import PoetryLock
+from hatch_lambda_layer.lockfiles.poetry.requirements import needs_of_project
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheels.selection import select
 from tests.support import same_set
@@ -27,7 +26,6 @@ from tests.support.system_parts import require
 from tests.support.tools import (
     ToolProject,
     git_repository,
-    hide,
     isolate,
     snapshot,
     source_tree,
@@ -119,7 +117,7 @@ def make_home(user: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def read(project: ToolProject | Path, **options: Any) -> Lock:
+def read(project: ToolProject | Path, at: Target = TARGET, **options: Any) -> Lock:
     folder = project.directory if isinstance(project, ToolProject) else project
     layout = LayerPathLayout(
         path_pyproject_toml=folder / "pyproject.toml", dir_output=folder / "dist"
@@ -127,7 +125,7 @@ def read(project: ToolProject | Path, **options: Any) -> Lock:
     request = LockRequest(layout=layout, **options)
     lockfile, path = find_lockfile(None, request)
     assert lockfile is POETRY
-    return lockfile.read(path, request, TARGET)
+    return lockfile.read(path, request, at)
 
 
 class Read(NamedTuple):
@@ -148,7 +146,7 @@ def as_read(
 
 
 NOTHING: dict[str, Any] = {}
-EVERYTHING = {"groups": ("docs", "dev"), "extras": ("cli",)}
+EVERYTHING: dict[str, Any] = {"groups": ("docs", "dev"), "extras": ("cli",)}
 
 
 @pytest.fixture(scope="module")
@@ -206,8 +204,9 @@ def test_what_the_project_does_not_have_is_refused_with_what_it_has(
     locked: ToolProject, kind: str
 ) -> None:
     known = "`dev`, `docs`" if kind == "group" else "`cli`"
+    wanted: dict[str, Any] = {f"{kind}s": ("typo",)}
     with pytest.raises(LockfileError, match=f"has no {kind} `typo`; it has: {known}$"):
-        read(locked, **{f"{kind}s": ("typo",)})
+        read(locked, **wanted)
 
 
 @pytest.mark.usefixtures("home")
@@ -340,11 +339,163 @@ def test_a_lock_of_poetry_1_selects_the_same_wheels(
     older.lockfile.write_text(rewrite(legacy.lockfile.read_text("utf-8")), encoding="utf-8")
     assert older.lockfile.read_bytes() != legacy.lockfile.read_bytes()
     for options, new in zip((NOTHING, EVERYTHING), legacy_as_read, strict=True):
-        old = read(older, **options)
         for python in ("3.11", "3.13"):
-            found = select(old, target(python)).wheels
+            found = select(read(older, target(python), **options), target(python)).wheels
             assert found == select(new, target(python)).wheels
             assert ("clicky" in {each.name for each in found}) is bool(options)
+
+
+def two_versions(tool: str, url: str, folder: Path) -> ToolProject:
+    """Lock a project where one package requires an old version of another, on old Pythons only."""
+    start = LEGACY[: LEGACY.index("[tool.poetry.dependencies]")]
+    text = f"""{start}
+[tool.poetry.dependencies]
+python = ">=3.8,<4"
+bototool = "*"
+requester = {{ version = "^1.0", extras = ["socks"] }}
+
+[[tool.poetry.source]]
+name = "loop"
+url = "{url}"
+priority = "primary"
+"""
+    return tool_project(tool, folder / "app", text, folder / "state")
+
+
+@pytest.mark.parametrize(
+    ("tool", "rewrite"),
+    [("poetry-1", str), ("poetry", as_format_2_0), ("poetry", as_format_1_1)],
+)
+@pytest.mark.usefixtures("home")
+def test_two_versions_of_one_package_in_a_lock_of_poetry_1(
+    tmp_path: Path, tool: str, rewrite: Any
+) -> None:
+    with IndexServer() as index:
+        old, new = "urlthree>=1.25,<1.27; python_version < '3.12'", "urlthree<2.1,>=1.25"
+        index.add(
+            WheelSpec(name="bototool", requires_dist=[old, f"{new}; python_version >= '3.12'"]),
+            WheelSpec(
+                name="requester",
+                requires_dist=["urlthree<3,>=1.21", "pysocks!=1.5; extra == 'socks'"],
+                extra_metadata="Provides-Extra: socks\n",
+            ),
+            WheelSpec(name="pysocks", version="1.7"),
+            *(WheelSpec(name="urlthree", version=each) for each in ("1.26.1", "2.0.7", "2.5")),
+        )
+        project = two_versions(tool, index.simple_url, tmp_path)
+        text = project.lockfile.read_text("utf-8")
+        assert text.count('name = "urlthree"') == 2
+        if tool == "poetry-1":
+            # poetry itself installs that lock, but does not export it.
+            with pytest.raises(AssertionError, match="Dependency walk failed at urlthree"):
+                project.run("export", "--without-hashes")
+        project.lockfile.write_text(rewrite(text), encoding="utf-8")
+        for python, version in (("3.11", "1.26.1"), ("3.13", "2.0.7")):
+            found = select(read(project, target(python)), target(python)).wheels
+            versions = {wheel.name: wheel.version for wheel in found}
+            assert versions == {
+                "bototool": "1.0",
+                "requester": "1.0",
+                "pysocks": "1.7",
+                "urlthree": version,
+            }
+
+
+def walked(
+    folder: Path, packages: list[dict[str, Any]], project: dict[str, Any], python: str = "3.13"
+) -> set[str]:
+    lock = PoetryLock(folder / "poetry.lock", {"metadata": {}, "package": packages})
+    needs = list(needs_of_project({"tool": {"poetry": project}}, ("dev",), ("cli",)))
+    environment = {key: str(each) for key, each in target(python).marker_environment().items()}
+    found = lock.reached_from(needs, environment)
+    return {f"{package.name} {package.version}" for package, _ in found}
+
+
+def package(name: str, version: str = "1.0", **facts: Any) -> dict[str, Any]:
+    return {"name": name, "version": version, "python-versions": "*", **facts}
+
+
+def test_what_a_project_of_poetry_1_requires_is_read_in_all_its_forms(tmp_path: Path) -> None:
+    project = {
+        "dependencies": {
+            "python": "^3.9",
+            "One": "^1.0",
+            "old": {"version": "*", "python": "<3.12"},
+            "mac": {"version": "*", "platform": "darwin"},
+            "lib": [{"version": "<2", "python": "<3.12"}, {"version": ">=2", "python": ">=3.12"}],
+            "clicky": {"version": "*", "optional": True},
+            "unused": {"version": "*", "optional": True},
+            "gitlib": {"git": "https://host.test/gitlib.git", "tag": "v2"},
+        },
+        "extras": {"CLI": ["clicky"]},
+        "dev-dependencies": {"tester": "*"},
+        "group": {
+            "dev": {"dependencies": {"linter": "*"}, "include-groups": ["docs"]},
+            "docs": {"dependencies": {"sphinxy": "*"}},
+            "other": {"dependencies": {"unused": "*"}},
+        },
+    }
+    tags = [
+        {"type": "git", "url": "https://host.test/gitlib.git", "reference": f"v{each}"}
+        for each in (1, 2)
+    ]
+    packages = [
+        *map(package, ("one", "old", "mac", "clicky", "unused", "tester", "linter", "sphinxy")),
+        package("lib", "1.5"),
+        package("lib", "2.5"),
+        package("gitlib", "3.0", source=tags[0]),
+        package("gitlib", "2.0", source=tags[1]),
+    ]
+    groups = {"tester 1.0", "linter 1.0", "sphinxy 1.0"}
+    expected = {"one 1.0", "clicky 1.0", "gitlib 2.0", *groups}
+    assert walked(tmp_path, packages, project) == {*expected, "lib 2.5"}
+    assert walked(tmp_path, packages, project, "3.11") == {*expected, "lib 1.5", "old 1.0"}
+
+
+def test_extras_and_pythons_of_packages_count_in_a_lock_of_poetry_1(tmp_path: Path) -> None:
+    project = {"dependencies": {"lib": {"version": "*", "extras": ["all"]}, "num": "*"}}
+    optional = {"version": "*", "optional": True}
+    dependencies = {
+        "speedy": {**optional, "markers": 'extra == "fast"'},
+        "slowy": {**optional, "markers": 'extra == "slow"'},
+        # Before poetry 1.1, without a marker.
+        "listed": optional,
+        "unlisted": optional,
+    }
+    extras = {"all": ["lib[fast]"], "fast": ["speedy", "listed (>=1)"], "slow": ["slowy"]}
+    packages = [
+        package("lib", dependencies=dependencies, extras=extras),
+        *map(package, ("speedy", "slowy", "listed", "unlisted")),
+        package("num", "2.3", **{"python-versions": ">=3.12"}),
+        package("num", "2.2", **{"python-versions": ">=3.9 || 2.7"}),
+    ]
+    expected = {"lib 1.0", "speedy 1.0", "listed 1.0"}
+    assert walked(tmp_path, packages, project) == {*expected, "num 2.3"}
+    assert walked(tmp_path, packages, project, "3.11") == {*expected, "num 2.2"}
+
+
+@pytest.mark.parametrize(
+    ("constraint", "inside", "outside"),
+    [
+        ("^1.2", "1.9 1.2 1.9a1", "2.0 2.0a1 1.1"),
+        ("^0.2.3", "0.2.3 0.2.9", "0.3 0.2.2"),
+        ("^0.0.3", "0.0.3", "0.0.4 0.1"),
+        ("^0", "0.9", "1.0"),
+        ("~1.2.3", "1.2.9", "1.3"),
+        ("~1", "1.9", "2.0"),
+        ("1.2", "1.2 1.2.0 1.2+local", "1.2.1"),
+        ("1.*", "1.9", "2.0"),
+        (">=1.21.1,<1.27 || >1.27", "1.22 1.28", "1.27 1.20"),
+        (">=1 <2", "1.5", "2.0"),
+        ("what is this", "1.0 2.0", ""),
+        ("*", "1.0 2.0rc1 odd", ""),
+    ],
+)
+def test_constraints_of_poetry_allow_what_they_do_there(
+    constraint: str, inside: str, outside: str
+) -> None:
+    assert [each for each in inside.split() if not allows(constraint, each)] == []
+    assert [each for each in outside.split() if allows(constraint, each)] == []
 
 
 def test_a_shared_table_of_files_is_told_apart_by_version(tmp_path: Path) -> None:
@@ -365,8 +516,8 @@ def test_a_shared_table_of_files_is_told_apart_by_version(tmp_path: Path) -> Non
         },
     }
     lock = PoetryLock(tmp_path / "poetry.lock", content)
-    pins = read_pins('some-lib==1.0 ; python_version < "3.12"\nsome-lib==1.0.1\n')
-    first, second = lock.tables(pins, lambda: "https://index.test/simple")
+    first, second = (lock.table(each, None, default) for each in lock.packages)
+    assert first["name"] == "some-lib"
     assert first["sdist"]["hashes"] == {"sha256": "cc"}
     assert [wheel["hashes"]["sha256"] for wheel in first["wheels"]] == ["aa"]
     assert second["sdist"]["hashes"] == {"sha256": "bb"}
@@ -403,7 +554,11 @@ def test_poetrys_way_to_name_pythons_is_understood(
     assert lock.requires_python() == (specifiers, markers)
 
 
-# What an export can hold beside the usual.
+# What a lock can hold beside the usual.
+
+
+def default() -> str:
+    return "https://default.test/simple"
 
 
 def release(version: str, digest: str, **source: str) -> dict[str, Any]:
@@ -412,37 +567,34 @@ def release(version: str, digest: str, **source: str) -> dict[str, Any]:
     return {"name": "lib", "version": version, "files": [file], **table}
 
 
-def tables(packages: list[dict[str, Any]], export: str, folder: Path) -> list[dict[str, Any]]:
-    lock = PoetryLock(folder / "poetry.lock", {"metadata": {}, "package": packages})
-    return list(lock.tables(read_pins(export), lambda: "https://default.test/simple"))
+def table(package: dict[str, Any], folder: Path) -> dict[str, Any]:
+    lock = PoetryLock(folder / "poetry.lock", {"metadata": {}, "package": [package]})
+    return lock.table(lock.packages[0], None, default)
 
 
-def test_one_version_from_two_indexes_is_told_apart_by_its_files(tmp_path: Path) -> None:
-    packages = [
-        release("1.0", "aa", url="https://one.test/simple"),
-        release("1.0", "bb", url="https://two.test/simple"),
-    ]
-    export = (
-        "--index-url https://one.test/simple\n\n"
-        'lib==1.0 ; sys_platform == "darwin" \\\n    --hash=sha256:aa\n'
-        'lib==1.0 ; sys_platform == "linux" \\\n    --hash=sha256:bb\n'
-    )
-    one, two = tables(packages, export, tmp_path)
-    assert (one["index"], one["marker"]) == ("https://one.test/simple", 'sys_platform == "darwin"')
-    assert (two["index"], two["marker"]) == ("https://two.test/simple", 'sys_platform == "linux"')
+def test_each_group_can_have_a_marker_of_its_own(tmp_path: Path) -> None:
+    package = {
+        **release("1.0", "aa"),
+        "groups": ["main", "dev", "Docs"],
+        "markers": {"main": 'extra == "x" or python_version < "3.12"', "dev": 'os_name == "nt"'},
+    }
+    metadata = {"lock-version": "2.1"}
+    lock = PoetryLock(tmp_path / "poetry.lock", {"metadata": metadata, "package": [package]})
 
+    def marker(*groups: str, extras: tuple[str, ...] = ()) -> list[str | None]:
+        return [each for _, each in lock.locked_for(groups, extras)]
 
-def test_a_package_with_and_without_an_extra_is_one_package(tmp_path: Path) -> None:
-    export = 'lib[x]==1.0 ; python_version < "3.12"\nlib==1.0 ; sys_platform == "linux"\n'
-    (table,) = tables([release("1.0", "aa")], export, tmp_path)
-    assert table["marker"] == '(python_version < "3.12") or (sys_platform == "linux")'
-    (table,) = tables([release("1.0", "aa")], "lib[x]==1.0\n" + export, tmp_path)
-    assert table["marker"] is None
+    assert marker() == ['python_version < "3.12"']
+    assert marker(extras=("X",)) == [None]
+    assert marker("dev") == ['(python_version < "3.12") or (os_name == "nt")']
+    assert marker("docs") == [None]
+    package["groups"] = ["dev"]
+    lock = PoetryLock(tmp_path / "poetry.lock", {"metadata": metadata, "package": [package]})
+    assert marker() == []
 
 
 def test_the_default_index_counts_where_the_lock_names_none(tmp_path: Path) -> None:
-    (table,) = tables([release("1.0", "aa")], "lib==1.0\n", tmp_path)
-    assert table["index"] == "https://default.test/simple"
+    assert table(release("1.0", "aa"), tmp_path)["index"] == "https://default.test/simple"
 
 
 def test_the_default_index_is_the_one_that_is_built_into_uv(
@@ -457,16 +609,14 @@ def test_the_default_index_is_the_one_that_is_built_into_uv(
 
 
 def test_credentials_in_the_url_of_an_index_stay_in_the_lock(tmp_path: Path) -> None:
-    packages = [release("1.0", "aa", url="https://me:CANARY@one.test/simple/")]
-    (table,) = tables(packages, "lib==1.0\n", tmp_path)
-    assert table["index"] == "https://one.test/simple"
-    assert "CANARY" not in json.dumps(table)
+    found = table(release("1.0", "aa", url="https://me:CANARY@one.test/simple/"), tmp_path)
+    assert found["index"] == "https://one.test/simple"
+    assert "CANARY" not in json.dumps(found)
 
 
 def test_a_page_with_the_links_of_many_projects_is_asked_itself(tmp_path: Path) -> None:
-    packages = [release("1.0", "aa", url="https://one.test/stable.html")]
-    (table,) = tables(packages, "lib==1.0\n", tmp_path)
-    (wheel,) = table["wheels"]
+    found = table(release("1.0", "aa", url="https://one.test/stable.html"), tmp_path)
+    (wheel,) = found["wheels"]
     assert wheel["url"] == "index+https://one.test/stable.html#lib-1.0-py3-none-any.whl"
 
 
@@ -478,47 +628,15 @@ def test_a_repository_in_gits_own_short_form_gets_a_url(tmp_path: Path) -> None:
         "resolved_reference": "a" * 40,
         "subdirectory": "sub",
     }
-    packages = [{"name": "lib", "version": "1.0", "files": [], "source": source}]
-    export = f"lib @ git+ssh://git@host.test/team/lib.git@{'a' * 40}#subdirectory=sub\n"
-    (table,) = tables(packages, export, tmp_path)
-    assert table["vcs"]["url"] == "ssh://git@host.test/team/lib.git"
-    assert table["vcs"]["subdirectory"] == "sub"
+    found = table({"name": "lib", "version": "1.0", "files": [], "source": source}, tmp_path)
+    assert found["vcs"]["url"] == "ssh://git@host.test/team/lib.git"
+    assert found["vcs"]["subdirectory"] == "sub"
 
 
 @pytest.mark.fault(10)
 def test_a_package_without_files_is_refused(tmp_path: Path) -> None:
-    packages = [{"name": "lib", "version": "1.0", "files": []}]
     with pytest.raises(LockfileError, match="names no file of package `lib`"):
-        tables(packages, "lib==1.0\n", tmp_path)
-
-
-def test_a_pin_that_the_lock_does_not_have_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LockfileError, match=r"does not have `lib==2\.0`"):
-        tables([release("1.0", "aa")], "lib==2.0\n", tmp_path)
-
-
-def test_lines_of_an_export_are_read_with_all_that_they_say() -> None:
-    export = (
-        "# a comment\n"
-        "--extra-index-url https://one.test/simple\n"
-        "-e file:///some/folder ; python_version < '3.12'\n"
-        "Some.Lib[x,y]==1.0 ; python_version < '3.12' \\\n"
-        "    --hash=sha256:aa \\\n"
-        "    --hash=sha256:bb\n"
-    )
-    folder, pin = read_pins(export)
-    assert folder == Pin(
-        line="-e file:///some/folder ; python_version < '3.12'",
-        url="file:///some/folder",
-        marker="python_version < '3.12'",
-    )
-    assert dataclasses.replace(pin, line="") == Pin(
-        line="",
-        name="some-lib",
-        version="1.0",
-        marker='python_version < "3.12"',
-        hashes=frozenset({"sha256:aa", "sha256:bb"}),
-    )
+        table({"name": "lib", "version": "1.0", "files": []}, tmp_path)
 
 
 # Locks that can't be used.
@@ -547,7 +665,7 @@ def test_a_stale_lock_fails_and_stays_as_it_is(locked: ToolProject, tmp_path: Pa
     [
         ("[[package]]", "<<<<<<< ours\n[[package]]", "merge conflict in line 3"),
         ("[[package]]", "[[package", "is not valid TOML"),
-        ('lock-version = "2.1"', 'lock-version = "3.0"', "not compatible with the current version"),
+        ('lock-version = "2.1"', 'lock-version = "3.0"', r"is of format 3\.0, which is not known"),
         ('file = "alpha-1.0-py3-none-any.whl"', "file = 1", "is not as poetry writes it: Type"),
         ('file = "alpha-1.0-py3-none-any.whl"', 'file = "x"', "names no file of package `alpha`"),
     ],
@@ -568,7 +686,9 @@ def test_a_lock_that_is_none_is_refused(
 def test_a_project_file_that_is_no_toml_is_named(locked: ToolProject, tmp_path: Path) -> None:
     project = locked.copy_to(tmp_path / "app")
     project.pyproject.write_text("[project\n", encoding="utf-8")
-    with pytest.raises(LockfileError, match=r"pyproject\.toml` can't be read: .*line 1, column"):
+    with pytest.raises(
+        LambdaLayerError, match=r"pyproject\.toml`? can't be read: .*line 1, column"
+    ):
         read(project)
 
 
@@ -596,105 +716,86 @@ def test_neither_the_project_nor_the_home_of_the_user_is_changed(
     assert b"CANARY" not in lock.text
 
 
-# The tool.
+# Locks of a later poetry than is known here.
+
+
+def of_later_poetry(project: ToolProject, folder: Path) -> ToolProject:
+    """Copy a project with a lock whose hash only a later poetry understands."""
+    copy = project.copy_to(folder / "app")
+    text = re.sub("by Poetry [0-9.]+", "by Poetry 99.1.0", copy.lockfile.read_text("utf-8"))
+    text = re.sub('content-hash = ".*"', f'content-hash = "{"0" * 64}"', text)
+    copy.lockfile.write_text(text, encoding="utf-8")
+    return copy
 
 
 @pytest.fixture
-def nothing_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Path:
-    """Give the folder for programs that come first, where no poetry is beside this package."""
-    hide(monkeypatch, tmp_path / "hidden", "poetry")
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Path:
+    """Give the only folder for programs but the system's."""
     folder = tmp_path / "programs"
     folder.mkdir()
     monkeypatch.setenv("PATH", os.pathsep.join([str(folder), "/usr/bin", "/bin"]))
     return folder
 
 
-@pytest.mark.usefixtures("nothing_beside")
-def test_without_poetry_both_ways_to_get_it_are_named(
-    locked: ToolProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.usefixtures("programs")
+def test_a_lock_of_a_later_poetry_is_compared_with_the_requirements(
+    locked: ToolProject, legacy: ToolProject, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
-    with pytest.raises(LockfileError, match=r"needs poetry .* none was found") as raised:
-        read(locked)
-    assert raised.value.hint is not None
-    assert 'pip install "hatch-lambda-layer[poetry]"' in raised.value.hint
-    assert "poetry self add poetry-plugin-export" in raised.value.hint
+    for project in (locked, legacy):
+        lock = read(of_later_poetry(project, tmp_path / project.directory.parent.name))
+        (warning,) = lock.warnings
+        assert "compared with the requirements in pyproject.toml" in warning
+        assert names(lock) == names(read(project))
 
 
-def test_a_poetry_on_the_path_will_do(locked: ToolProject, nothing_beside: Path) -> None:
-    (nothing_beside / "poetry").symlink_to(require(tool_path, "poetry"))
-    assert names(read(locked)) == same_set.expected("3.13", "x86_64")
-
-
-def test_a_poetry_without_the_plugin_is_refused_with_both_ways(
-    locked: ToolProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
+@pytest.mark.usefixtures("programs")
+def test_a_lock_of_a_later_poetry_that_lacks_or_has_too_much_is_stale(
+    locked: ToolProject, tmp_path: Path
 ) -> None:
-    if beside("poetry") is None:
-        pytest.skip("poetry is not installed beside pytest, where its plugin can be hidden")
-    farm = hide(monkeypatch, tmp_path / "without", "poetry_plugin_export")
-    # The real poetry, of an interpreter that sees everything but the plugin.
-    code = (
-        "import sys; sys.path = [each for each in sys.path if not each.endswith('site-packages')]; "
-        f"sys.path.append({str(farm)!r}); from poetry.console.application import main; "
-        "sys.exit(main())"
-    )
-    program = stand_in(tmp_path, "poetry", f'exec "{sys.executable}" -I -c "{code}" "$@"')
-    monkeypatch.setenv("PATH", os.pathsep.join([str(program.parent), "/usr/bin", "/bin"]))
-    with pytest.raises(LockfileError, match="installed poetry does not have it") as raised:
-        read(locked)
-    assert "export" in raised.value.message
-    assert "poetry self add poetry-plugin-export" in str(raised.value.hint)
-
-
-@pytest.mark.fault(9)
-def test_a_stale_lock_fails_where_the_plugin_only_warns_of_it(
-    locked: ToolProject, nothing_beside: Path, tmp_path: Path
-) -> None:
-    project = locked.copy_to(tmp_path / "app")
-    add_dependency(project)
-    # The plugin before 1.9 says so on stderr and goes on; the check is the real poetry's.
-    real = require(tool_path, "poetry")
-    warning = "Warning: poetry.lock is not consistent with pyproject.toml."
-    warns = f'if [ "$3" = export ]; then echo "{warning}" >&2; exit 0; fi'
-    stand_in(nothing_beside, "poetry", f'{warns}\nexec "{real}" "$@"')
-    with pytest.raises(LockfileError, match="is stale"):
+    project = of_later_poetry(locked, tmp_path)
+    text = project.pyproject.read_text("utf-8")
+    changed = text.replace('"alpha",', '"alpha>=2", "missing",').replace('"clicky"', "")
+    project.pyproject.write_text(changed, encoding="utf-8")
+    with pytest.raises(LockfileError, match="is stale") as raised:
         read(project)
+    lines = raised.value.message.splitlines()[1:]
+    assert lines == [
+        "- `alpha>=2` is not in it",
+        "- `missing` is not in it",
+        "- nothing requires `clicky` any more",
+        "- nothing requires `colors` any more",
+    ]
 
 
-def test_a_poetry_that_is_too_old_is_named_as_such(
-    locked: ToolProject, nothing_beside: Path
+@pytest.mark.parametrize(
+    ("script", "verdict"),
+    [
+        ("exit 0", "fresh"),
+        ("echo 'Error: poetry.lock was last generated before' >&2; exit 1", "stale"),
+        ("echo 'The option does not exist' >&2; exit 1", "compared"),
+        ("kill -9 $$", "compared"),
+    ],
+)
+def test_a_poetry_on_the_path_is_asked_of_a_lock_of_a_later_one(
+    locked: ToolProject, tmp_path: Path, programs: Path, script: str, verdict: str
 ) -> None:
-    said = 'The "--lock" option does not exist.'
-    stand_in(nothing_beside, "poetry", f"echo '{said}' >&2; exit 1")
-    with pytest.raises(LockfileError, match="too old to read") as raised:
-        read(locked)
-    assert said in raised.value.message
-    assert "poetry self update" in str(raised.value.hint)
+    stand_in(programs, "poetry", f'echo "$@" >> "{tmp_path}/asked"; {script}')
+    read(locked)
+    assert not (tmp_path / "asked").exists()
+    project = of_later_poetry(locked, tmp_path)
+    if verdict == "stale":
+        with pytest.raises(LockfileError, match="is stale"):
+            read(project)
+    else:
+        assert bool(read(project).warnings) is (verdict == "compared")
+    asked = (tmp_path / "asked").read_text("utf-8")
+    assert asked == "check --lock --no-interaction --no-ansi\n"
 
 
-@pytest.mark.usefixtures("home")
-def test_poetrys_own_words_are_shown(locked: ToolProject, tmp_path: Path) -> None:
-    project = locked.copy_to(tmp_path / "app")
-    text = project.pyproject.read_text("utf-8").replace('version = "1.0"', 'version = "one.two"')
-    project.pyproject.write_text(text, encoding="utf-8")
-    with pytest.raises(ToolError, match=r"is invalid:\n.*project\.version must match"):
-        read(project)
-
-
-@pytest.mark.fault(57)
-def test_credentials_are_cut_out_of_what_poetry_says(
-    locked: ToolProject, nothing_beside: Path
+def test_a_real_poetry_says_of_a_lock_of_a_later_one_that_it_is_stale(
+    locked: ToolProject, tmp_path: Path, programs: Path
 ) -> None:
-    script = "echo 'no answer from https://me:CANARY@index.test/simple' >&2; exit 1"
-    stand_in(nothing_beside, "poetry", script)
-    with pytest.raises(ToolError, match=r"no answer from https://\*\*\*\*@index\.test") as raised:
-        read(locked)
-    assert "CANARY" not in str(raised.value)
-
-
-def test_a_poetry_that_is_killed_is_reported_as_that(
-    locked: ToolProject, nothing_beside: Path
-) -> None:
-    stand_in(nothing_beside, "poetry", "kill -9 $$")
-    with pytest.raises(ToolError, match="ended by signal 9"):
-        read(locked)
+    (programs / "poetry").symlink_to(require(tool_path, "poetry"))
+    with pytest.raises(LockfileError, match="is stale") as raised:
+        read(of_later_poetry(locked, tmp_path))
+    assert raised.value.message.endswith("is stale: pyproject.toml has changed since")

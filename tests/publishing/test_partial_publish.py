@@ -95,6 +95,16 @@ def test_the_versions_in_other_regions_are_shown_when_one_fails(regional: Shop) 
     assert f"error: {DEAD}, layer `{regional.name}`: " in result.stderr
 
 
+@pytest.mark.parametrize("form", ["json", "terraform", "cloudformation"])
+def test_no_document_is_printed_when_a_region_fails(regional: Shop, form: str) -> None:
+    # `> layers.tf.json` would be deployed without that Region, or with nothing in it.
+    regional.aws.faults = [Injected(lambda each: each.region == DEAD, DENIED)]
+    assert regional.publish("--format", form, code=1).stdout == ""
+    assert {region for _, region in recorded(regional)} == set(REGIONS[1:])
+    regional.aws.faults = []
+    assert DEAD in regional.publish("--format", form).stdout
+
+
 @pytest.mark.fault(63)
 def test_a_region_that_fails_keeps_its_version_on_record(regional: Shop) -> None:
     regional.publish()

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_lambda_layer.aws.session import AwsSession
+from hatch_lambda_layer.build.lock_selection import Resolver
+from hatch_lambda_layer.exceptions import ToolError
 from hatch_lambda_layer.publishing.descriptions import VersionTag
 from hatch_lambda_layer.wheels.cache import WheelCache
 from tests.publishing.runs import Run
@@ -135,6 +137,65 @@ def test_a_changed_package_makes_a_new_version(shop: Shop) -> None:
     assert json.loads(shop.stored(f"{folder}/last-layer.json")) == shop.manifest()
     assert json.loads(shop.stored(f"{folder}/000002/layer.json")) == shop.manifest()
     assert json.loads(shop.stored(f"{folder}/000001/layer.json")) != shop.manifest()
+
+
+@pytest.mark.fault(95)
+def test_what_was_built_from_another_lockfile_is_refused_unless_stale_is_given(
+    shop: Shop,
+) -> None:
+    shop.run("build")
+    shop.run("publish")
+    shop.lock(ALPHA, NEW_BETA)
+    with shop.aws.watch():
+        refused = shop.run("publish", code=1)
+    assert "layer.zip was built from another lockfile or configuration" in refused.stderr
+    assert "`--build`" in refused.stderr
+    assert shop.aws.requests == []
+    assert shop.run("publish", "--dry-run", code=1).stdout == ""
+    assert shop.run("publish", "--stale").stdout == f"{shop.arn(1)}\n"
+    # What is named is meant, and what no lockfile fixes can't be stale.
+    assert shop.run("publish", str(shop.zip)).stdout == f"{shop.arn(1)}\n"
+    shop.lockfile.unlink()
+    assert shop.run("publish").stdout == f"{shop.arn(1)}\n"
+    shop.lock(ALPHA, NEW_BETA)
+    shop.run("publish", "--build")
+    assert len(shop.live()) == 2
+    shop.run("publish")
+    shop.layer["prune"] = ["stubs"]
+    shop.run("publish", code=1)
+
+
+def test_a_lockfile_that_is_not_valid_keeps_a_layer_from_being_published(shop: Shop) -> None:
+    shop.run("build")
+    shop.lockfile.write_text("lock-version = '9'", "utf-8")
+    refused = shop.run("publish", code=1).stderr
+    assert "layer.zip can't be compared with the lockfile: " in refused
+    assert "`--stale` publishes them as they are" in refused
+    shop.run("publish", "--stale")
+
+
+def test_a_tool_that_is_not_there_to_read_the_lockfile_is_a_warning(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.run("build")
+
+    def missing(*_: object) -> None:
+        raise ToolError("poetry", "not found")
+
+    monkeypatch.setattr(Resolver, "lock", missing)
+    published = shop.run("publish")
+    assert published.stdout == f"{shop.arn(1)}\n"
+    assert "warning: layer.zip can't be compared with the lockfile: " in published.stderr
+
+
+def test_requirements_without_hashes_make_no_layer_stale(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.run("build")
+    shop.lock(ALPHA, NEW_BETA)
+    read = Resolver.lock
+    monkeypatch.setattr(Resolver, "lock", lambda *call: replace(read(*call), resolved=True))
+    assert shop.run("publish").stdout == f"{shop.arn(1)}\n"
 
 
 def test_a_change_of_prune_alone_makes_a_new_version(shop: Shop) -> None:
@@ -325,6 +386,27 @@ def test_without_configuration_the_project_is_published_directly(
     assert result.stdout == f"{shop.arn(1, 'eu-central-1', f'plain-{shop.name}')}\n"
 
 
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(
+    ("variables", "region"),
+    [
+        ({"AWS_REGION": "eu-central-1"}, "eu-central-1"),
+        ({"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": ""}, "eu-central-1"),
+        ({"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "us-west-2"}, "us-west-2"),
+    ],
+)
+def test_aws_region_names_the_region_after_aws_default_region(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variables: dict[str, str], region: str
+) -> None:
+    settings = tmp_path / "config"
+    settings.write_text("[default]\nregion = sa-east-1\n", encoding="utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(settings))
+    assert AwsSession().region == "sa-east-1"
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert AwsSession().region == region
+
+
 def test_permissions_are_given_once_each(shop: Shop) -> None:
     shop.config["permissions"] = PERMITTED
     shop.publish()
@@ -398,7 +480,7 @@ def test_what_is_live_is_written_for_other_programs(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "github"))
-    result = shop.publish("--output", "json")
+    result = shop.publish("--format", "json")
     (version,) = json.loads(result.stdout)["versions"]
     assert (version["arn"], version["status"]) == (shop.arn(1), "published")
     (kept,) = json.loads((shop.root / "dist" / "layer-versions.json").read_text())["versions"]

@@ -192,11 +192,13 @@ def test_findings_that_came_and_went_are_told() -> None:
     full = Finding(code="nearly-full", message="the layer takes 90 %")
     both = Finding(code="left-out", message="headers")
     old = replace(OLD, findings=(both, yanked))
-    new = replace(OLD, findings=(full, both))
+    gone = Finding(code="left-out-too", message="`attrs` is left out, too")
+    new = replace(OLD, findings=(full, both, gone))
 
-    assert body(old, new).splitlines()[-2:] == [
+    assert body(old, new).splitlines()[-3:] == [
         "- warning: six 1.16.0 was yanked",
         "+ warning: the layer takes 90 %",
+        "+ note: `attrs` is left out, too",
     ]
     assert difference(old, new).equal
 
@@ -309,7 +311,7 @@ def test_the_command_prints_the_difference(tmp_path: Path) -> None:
 def test_the_command_prints_json(tmp_path: Path) -> None:
     old = write(tmp_path / "old", "layer", OLD, b"old")
 
-    result = run("--output", "json", old, old)
+    result = run("--format", "json", old, old)
 
     assert json.loads(result.stdout)["equal"] is True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from textwrap import dedent
 
 from hatch_lambda_layer.layer.manifest import LayerManifest, LayerPackage
@@ -94,11 +95,20 @@ def test_no_line_ends_in_spaces() -> None:
     assert all(line == line.rstrip() for line in layer_table(layer).splitlines())
 
 
+def test_no_line_of_the_totals_is_too_long_for_a_terminal() -> None:
+    layer = manifest(package("six", "1.17.0", 249 * MB, 130 * MB), files=12_345)
+    totals = layer_totals(replace(layer, member="reports-python3.13-x86_64"))
+    assert totals == table("""
+        reports-python3.13-x86_64: 249.0 MB unpacked of 250 MB,
+          130.0 MB zipped over 50 MB, so it goes through S3, 12,345 files
+    """)
+
+
 def test_the_totals_stand_beside_the_limits_of_lambda() -> None:
     layer = manifest(package("six", "1.17.0", 125 * MB, 30 * MB), files=12_345)
 
     assert layer_totals(layer) == (
-        "python3.13-arm64: 125.0 MB unpacked of 250 MB, 30.0 MB zipped of 50 MB, 12,345 files"
+        "python3.13-arm64: 125.0 MB unpacked of 250 MB,\n  30.0 MB zipped of 50 MB, 12,345 files"
     )
 
 
@@ -110,8 +120,8 @@ def test_a_larger_zip_goes_through_s3() -> None:
     layer = manifest(package("a", "1", 60 * MB, 50 * MB + 1), files=2)
 
     assert layer_totals(layer) == (
-        "python3.13-arm64: 60.0 MB unpacked of 250 MB, "
-        "50.0 MB zipped over 50 MB, so it goes through S3, 2 files"
+        "python3.13-arm64: 60.0 MB unpacked of 250 MB,\n"
+        "  50.0 MB zipped over 50 MB, so it goes through S3, 2 files"
     )
 
 

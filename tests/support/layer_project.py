@@ -9,7 +9,7 @@ from zipfile import ZipFile
 
 from hatch_lambda_layer._internal.console import Console
 from hatch_lambda_layer.build.project import ProjectBuild
-from hatch_lambda_layer.config.layer import Matrix
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.layout import LayerPathLayout
 from tests.support.displays import Lines
 from tests.support.lock_factory import locked, pylock
@@ -93,9 +93,10 @@ class Project:
         path = self.root / "pyproject.toml"
         pyproject = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
         pyproject["tool"] = {"lambda-layer": self.table}
+        matrix = Matrix.from_pyproject(pyproject)
         return ProjectBuild(
-            matrix=Matrix.from_pyproject(pyproject),
-            layout=LayerPathLayout(path, self.root / "dist"),
+            matrix=matrix,
+            layout=LayerPathLayout(path, self.root / "dist", filename=matrix.filename),
             pyproject=pyproject,
             console=Console(display),
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hatch_lambda_layer.build.limits import load
-from hatch_lambda_layer.config.layer import Matrix, Member
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.layer.size import check_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hatch_lambda_layer.config.layer import Member
     from hatch_lambda_layer.layer.findings import Finding
     from hatch_lambda_layer.layer.tree import LayerTree
     from hatch_lambda_layer.wheels.wheel import Wheel

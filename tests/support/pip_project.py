@@ -1,4 +1,4 @@
-"""Requirements files that pip resolves against a loopback index, and what that index has."""
+"""Requirements files that are resolved against a loopback index, and what that index has."""
 
 from __future__ import annotations
 
@@ -6,17 +6,27 @@ import io
 import shutil
 import subprocess
 import tarfile
+import zipfile
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import packaging.utils
 import pytest
 
+from hatch_lambda_layer._internal.console import Console
+from hatch_lambda_layer._internal.store import Store
+from hatch_lambda_layer.build.source_metadata import SourceReader
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.exceptions import LambdaLayerError
+from hatch_lambda_layer.index.auth import IndexAccess
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import Lock, LockRequest
 from hatch_lambda_layer.lockfiles.pip.lockfile import PipLockfile
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
+from hatch_lambda_layer.wheels.cache import WheelCache
 from hatch_lambda_layer.wheels.selection import select
+from tests.support.displays import Lines
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
@@ -49,22 +59,33 @@ EXPECTED = {
     ARM64: {"on-arm", "before-313", "on-linux", "on-cpython"},
 }
 
-# A build backend that needs nothing, and that tells what it was run with.
+# A build backend that needs nothing, and whose wheel tells what it was run with.
 BACKEND = """
-import json, os, pathlib
-NAME, VERSION, REQUIRES, TOLD = {facts!r}
-def prepare_metadata_for_build_wheel(folder, config_settings=None):
-    pathlib.Path(TOLD).write_text(json.dumps(dict(os.environ)))
-    info = pathlib.Path(folder, f"{{NAME.replace('-', '_')}}-{{VERSION}}.dist-info")
-    info.mkdir()
+import base64, hashlib, json, os, pathlib, zipfile
+NAME, VERSION, REQUIRES = {facts!r}
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    stem = f"{{NAME.replace('-', '_')}}-{{VERSION}}"
     lines = ["Metadata-Version: 2.1", f"Name: {{NAME}}", f"Version: {{VERSION}}"]
     lines += [f"Requires-Dist: {{each}}" for each in REQUIRES]
-    (info / "METADATA").write_text("\\n".join(lines) + "\\n")
-    return info.name
-prepare_metadata_for_build_editable = prepare_metadata_for_build_wheel
-def build_wheel(*_, **__):
-    raise SystemExit("nobody has asked for a wheel")
-build_editable = build_wheel
+    # As setuptools does, which the user's own folder must not show.
+    pathlib.Path(f"{{NAME}}.egg-info").mkdir()
+    home = [str(each) for each in pathlib.Path.home().rglob("*")]
+    told = json.dumps({{"environment": dict(os.environ), "home": home}})
+    files = {{
+        "told.json": told,
+        f"{{stem}}.dist-info/METADATA": "\\n".join(lines) + "\\n",
+        f"{{stem}}.dist-info/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\n"
+        "Tag: py3-none-any\\n",
+    }}
+    record = f"{{stem}}.dist-info/RECORD,,\\n"
+    for path, text in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=")
+        record += f"{{path}},sha256={{digest.decode()}},{{len(text.encode())}}\\n"
+    name = f"{{stem}}-py3-none-any.whl"
+    with zipfile.ZipFile(pathlib.Path(folder, name), "w") as wheel:
+        for path, text in {{**files, f"{{stem}}.dist-info/RECORD": record}}.items():
+            wheel.writestr(zipfile.ZipInfo(path), text)
+    return name
 """
 
 
@@ -102,7 +123,10 @@ def serve(server: IndexServer) -> None:
 
 
 class PipProject:
-    """A folder with requirements files, and the settings of a user whose only index is ours."""
+    """A folder with requirements files, and the settings of a user whose only index is ours.
+
+    Wheels that are built go into a cache in the folder `told`.
+    """
 
     def __init__(self, root: Path, told: Path) -> None:
         self.root = root
@@ -120,11 +144,27 @@ class PipProject:
         layout = LayerPathLayout(self.root / "pyproject.toml", self.root / "dist")
         return LockRequest(layout=layout, requirements=names, **asked)
 
-    def lock(self, *names: str, target: Target = X86_64, sources: bool = False) -> Lock:
+    def lock(
+        self,
+        *names: str,
+        target: Target = X86_64,
+        sources: bool = False,
+        access: IndexAccess | None = None,
+    ) -> Lock:
         lockfile = PipLockfile()
-        request = self.request(*names, build=sources)
+        access = access or IndexAccess()
+        request = self.request(*names, build=sources, access=access)
+        reader = SourceReader(
+            layout=request.layout, cache=self._cache(), console=Console(Lines()), access=access
+        )
+        table = {"tool": {"lambda-layer": {"runtimes": [target.runtime.id]}}}
+        (config,) = Matrix.from_pyproject(table).layers
+        request = replace(request, read_source=partial(reader.metadata, config, target))
         (path,) = lockfile.find(request)
         return lockfile.read(path, request, target)
+
+    def _cache(self) -> WheelCache:
+        return WheelCache(Store(self.told))
 
     def names(self, *names: str, target: Target = X86_64) -> set[str]:
         """What the lock selects for the target it was made for: that all of it fits is part."""
@@ -142,11 +182,20 @@ class PipProject:
 
     def backends(self) -> dict[str, str]:
         """What the backends that ran have told, by the name of their source."""
-        return {path.stem: path.read_text() for path in self.told.iterdir()}
+        found = {}
+        for path in self.told.rglob("*"):
+            if not (path.is_file() and zipfile.is_zipfile(path)):
+                continue
+            with zipfile.ZipFile(path) as wheel:
+                if "told.json" in wheel.namelist():
+                    info = next(each for each in wheel.namelist() if each.endswith("/METADATA"))
+                    name = info.rpartition("-1.0.dist-info/")[0].replace("_", "-")
+                    found[name] = wheel.read("told.json").decode()
+        return found
 
     def source(self, name: str, *, folder: str, requires: Sequence[str] = ()) -> dict[str, bytes]:
         """Write a source with a backend into a folder, and give its files."""
-        facts = (name, "1.0", list(requires), str(self.told / f"{name}.json"))
+        facts = (name, "1.0", list(requires))
         pyproject = (
             '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
         )

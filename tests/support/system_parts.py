@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -51,6 +52,16 @@ class Part:
 def in_ci() -> bool:
     """Whether this is a continuous-integration run, where a missing part is a failure."""
     return os.environ.get("CI", "").lower() == "true"
+
+
+def c_compiler(*, headers: bool = False) -> str:
+    """Give a C compiler for the Linux that runs here, with the headers of this Python if wanted."""
+    found = shutil.which("cc") or shutil.which("gcc")
+    if found is None or platform.system() != "Linux":
+        raise MissingPart("no C compiler for Linux on this machine")
+    if headers and not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        raise MissingPart("no headers of this Python on this machine")
+    return found
 
 
 def require(get: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

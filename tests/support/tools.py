@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _REQUIREMENTS = {
     "poetry": ("poetry==2.5.1", "poetry-plugin-export==1.10.1"),
+    "poetry-1": ("poetry==1.8.5",),
     "pdm": ("pdm==2.29.3", "hishel<2", "unearth<0.18"),
 }
 # Port 9 (discard) answers nobody: a request to another host fails at once.
@@ -33,7 +34,7 @@ _REFUSED = "http://127.0.0.1:9"
 
 
 def tool_path(name: str) -> Path:
-    """Give the program `poetry` or `pdm`; raise MissingPart where it can't be had."""
+    """Give the program `poetry`, `poetry-1` or `pdm`; raise MissingPart where it can't be had."""
     beside = Path(sys.executable).with_name(name)
     if beside.is_file():
         return beside
@@ -41,7 +42,7 @@ def tool_path(name: str) -> Path:
         return Path(found)
     requirements = _REQUIREMENTS[name]
     environment = cached(requirements[0].replace("==", "-"), lambda folder: _install(folder, name))
-    return environment / "bin" / name
+    return environment / "bin" / name.removesuffix("-1")
 
 
 def _install(folder: Path, name: str) -> None:
@@ -227,7 +228,7 @@ def tool_project(
     *,
     lock: bool = True,
 ) -> ToolProject:
-    """Write a project and lock it with the real `poetry` or `pdm`; a missing tool skips the test.
+    """Write a project and lock it with the real tool; one that is missing skips the test.
 
     `state` has the tool's home and cache. The environment cuts every other host off.
     """

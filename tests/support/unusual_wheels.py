@@ -106,6 +106,35 @@ def record_without_sizes() -> WheelSpec:
 
 
 @_unusual
+def record_standard_base64() -> WheelSpec:
+    """Hashes in the standard alphabet of base64, with padding, instead of the one for URLs."""
+    # Of 40 files, some have `-` or `_` in their hash.
+    files = {f"demo/m{number}.py": b"#" * number for number in range(40)}
+
+    def standard(rows: list[Row]) -> list[Row]:
+        return [
+            (path, digest and digest.replace("-", "+").replace("_", "/") + "=", size)
+            for path, digest, size in rows
+        ]
+
+    return replace(_BASE, files=files, record=standard)
+
+
+@_unusual
+def record_repeats_in_two_alphabets() -> WheelSpec:
+    """Each row twice, with the same hash in both alphabets of base64."""
+
+    def repeated(rows: list[Row]) -> list[Row]:
+        again = [
+            (path, digest and digest.replace("-", "+").replace("_", "/") + "=", size)
+            for path, digest, size in rows
+        ]
+        return [*rows, *again]
+
+    return replace(_BASE, record=repeated)
+
+
+@_unusual
 def record_crlf_and_quotes() -> WheelSpec:
     """CSV as Python's default dialect ends its lines, with a path that needs quotes."""
     files = {"demo/__init__.py": b"", "demo/a,b.txt": b"comma"}

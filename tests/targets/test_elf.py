@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import struct
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from tests.support.elf_factory import (
     X86_64,
     ElfSpec,
 )
-from tests.support.system_parts import MissingPart, require
+from tests.support.system_parts import c_compiler, require
 
 AL2 = Target(runtimes()["python3.11"], Architecture.X86_64)
 AL2023 = Target(runtimes()["python3.13"], Architecture.X86_64)
@@ -241,16 +240,9 @@ def test_there_are_ceilings_for_every_runtime_and_architecture() -> None:
             assert set(rows[architecture.machine][glibc]) == {"GLIBCXX", "CXXABI", "GCC"}
 
 
-def compiler() -> str:
-    found = shutil.which("cc") or shutil.which("gcc")
-    if found is None or platform.system() != "Linux":
-        raise MissingPart("no C compiler for Linux on this machine")
-    return found
-
-
 @pytest.mark.parametrize("hash_style", ["gnu", "sysv"])
 def test_a_library_of_a_real_compiler_is_read(tmp_path: Path, hash_style: str) -> None:
-    cc = require(compiler)
+    cc = require(c_compiler)
     source = "double exp(double); int abs(int);\ndouble f(double x) { return exp(abs(x)); }\n"
     (tmp_path / "x.c").write_text(source, encoding="utf-8")
     argv = [cc, "-shared", "-fPIC", "-fno-builtin", "-Wl,-soname,libx.so.1"]

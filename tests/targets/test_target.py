@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from packaging.markers import Marker, default_environment
@@ -16,12 +16,15 @@ from packaging.tags import parse_tag, platform_tags
 import hatch_lambda_layer
 from hatch_lambda_layer._internal.console import Console
 from hatch_lambda_layer.build.project import ProjectBuild
-from hatch_lambda_layer.config.layer import Matrix, Member
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.targets.target import Architecture, Runtime, Target, runtimes
 from tests.support.displays import Lines
 from tests.support.lock_factory import LockedFile, LockedPackage, pylock
 from tests.support.wheel_factory import WheelSpec
+
+if TYPE_CHECKING:
+    from hatch_lambda_layer.config.layer import Member
 
 FACTS = Path(hatch_lambda_layer.__file__).with_name("targets") / "runtimes.toml"
 RUNTIMES = list(runtimes().values())
@@ -127,7 +130,8 @@ def test_a_target_is_named_after_runtime_and_architecture() -> None:
 def test_the_platforms_are_every_manylinux_up_to_the_runtimes_glibc(
     runtime: Runtime, architecture: Architecture, oldest: int, legacy: dict[str, str]
 ) -> None:
-    platforms = Target(runtime, architecture).platforms()
+    *platforms, plain = Target(runtime, architecture).platforms()
+    assert plain == f"linux_{architecture.machine}"
     minors = range(GLIBC[runtime.os][1], oldest - 1, -1)
     modern = [f"manylinux_2_{minor}_{architecture.machine}" for minor in minors]
     assert [each for each in platforms if each not in legacy] == modern
@@ -138,7 +142,7 @@ def test_the_platforms_are_every_manylinux_up_to_the_runtimes_glibc(
 
 def test_packaging_gives_the_same_platforms_for_a_host_with_that_glibc() -> None:
     host = [tag for tag in platform_tags() if tag.startswith("manylinux")]
-    wanted = target("python3.13-x86_64").platforms()
+    wanted = target("python3.13-x86_64").platforms()[:-1]
     if wanted[0] not in host:
         pytest.skip("this host is no x86_64 Linux with glibc 2.34 or newer")
     assert host[host.index(wanted[0]) :] == wanted
@@ -149,7 +153,7 @@ def test_tags_of_other_systems_and_machines_never_fit(each: Target) -> None:
     machine = each.architecture.machine
     platforms = {tag.platform for tag in each.tags()}
     assert platforms - {"any"} == set(each.platforms())
-    assert all(re.fullmatch(rf"manylinux\w+_{machine}|any", platform) for platform in platforms)
+    assert all(re.fullmatch(rf"(many)?linux\w*_{machine}|any", platform) for platform in platforms)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +165,9 @@ def test_tags_of_other_systems_and_machines_never_fit(each: Target) -> None:
         ("cp313-cp313-manylinux1_x86_64", True),
         ("cp313-cp313-manylinux_2_17_aarch64", False),
         ("cp313-cp313-manylinux_2_17_i686", False),
-        ("cp313-cp313-linux_x86_64", False),
+        ("cp313-cp313-linux_x86_64", True),
+        ("cp313-cp313-linux_aarch64", False),
+        ("cp312-cp312-linux_x86_64", False),
         ("cp313-cp313-musllinux_1_1_x86_64", False),
         ("cp313-cp313-musllinux_1_2_x86_64", False),
         ("cp313-cp313-macosx_10_13_x86_64", False),
@@ -195,6 +201,7 @@ def test_a_wheel_fits_python_3_13_on_x86_64_by_its_tag(tag: str, *, fits: bool) 
     ("better", "worse"),
     [
         ("cp313-cp313-manylinux_2_28_x86_64", "cp313-cp313-manylinux_2_17_x86_64"),
+        ("py3-none-any", "cp313-cp313-linux_x86_64"),
         ("cp313-cp313-manylinux_2_17_x86_64", "cp313-abi3-manylinux_2_34_x86_64"),
         ("cp313-abi3-manylinux_2_17_x86_64", "cp39-abi3-manylinux_2_34_x86_64"),
         ("cp39-abi3-manylinux1_x86_64", "py3-none-manylinux_2_34_x86_64"),

@@ -21,7 +21,7 @@ from hatch_lambda_layer.wheel_builders import BuildPolicy, _logged
 from hatch_lambda_layer.wheel_builders.compatibility import check_fit
 from hatch_lambda_layer.wheel_builders.local import LocalWheelBuilder
 from hatch_lambda_layer.wheels.verify import verify_wheel
-from tests.support.elf_factory import AARCH64, X86_64, ElfSpec
+from tests.support.elf_factory import AARCH64, ElfSpec
 from tests.support.source_factory import (
     IN_TREE,
     locked_source,
@@ -245,6 +245,7 @@ def test_a_build_script_sees_no_variable_that_is_not_named_here(
             "LANGUAGE",
             "SOURCE_DATE_EPOCH",
             "CFLAGS",
+            "CPPFLAGS",
             "SETUPTOOLS_SCM_PRETEND_VERSION_FOR_X",
         ),
         *("PYTHONHASHSEED", "PYTHONNOUSERSITE", "PYTHONPYCACHEPREFIX"),
@@ -421,18 +422,39 @@ def test_a_broken_elf_file_is_refused(workshop: Workshop) -> None:
 @pytest.mark.fault(18)
 @pytest.mark.fault(19)
 @pytest.mark.parametrize(
-    ("path", "data"),
+    ("path", "data", "reason"),
     [
-        ("lib/_x.so", ElfSpec(machine=X86_64).data),
-        ("lib/bin/tool", ElfSpec(machine=X86_64).data),
-        ("lib/_x.so", b"\xcf\xfa\xed\xfe a library of macOS"),
+        ("lib/_x.so", ElfSpec(machine=AARCH64).data, "64-bit aarch64"),
+        ("lib/bin/tool", ElfSpec(libraries=["libpq.so.5"]).data, "`libpq.so.5`"),
+        ("lib/_x.so", b"\xcf\xfa\xed\xfe a library of macOS", "another system than Linux"),
+        ("lib/_x.cpython-39-x86_64-linux-gnu.so", FITTING.data, "for Python 3.9"),
     ],
 )
-def test_a_pure_wheel_with_native_code_is_refused(
-    workshop: Workshop, path: str, data: bytes
+def test_native_code_under_a_pure_tag_is_refused_where_it_does_not_fit(
+    workshop: Workshop, path: str, data: bytes, reason: str
 ) -> None:
     wheel = WheelSpec(name="lib", files={"lib/__init__.py": b"", path: data})
-    workshop.refusal(of_wheel(workshop.root, wheel), f"`{path}` is native code", "tag")
+    workshop.refusal(of_wheel(workshop.root, wheel), f"`{path}`", reason)
+
+
+def test_native_code_under_a_pure_tag_is_taken_where_it_fits_and_for_that_target_alone(
+    workshop: Workshop,
+) -> None:
+    # amazon.ion 0.9.3 is built to `py3-none-any`, with a shared object in it.
+    wheel = WheelSpec(name="lib", files={"lib/__init__.py": b"", "lib/_x.so": FITTING.data})
+    source = of_wheel(workshop.root, wheel)
+    assert workshop.build(source).filename == "lib-1.0-py3-none-any.whl"
+    with pytest.raises(BuildError, match=r"`lib/_x\.so` .*64-bit x86_64"):
+        workshop.build(source, ARM)
+
+
+def test_native_code_under_a_pure_tag_must_be_built_with_the_python_of_the_target(
+    tmp_path: Path,
+) -> None:
+    wheel = WheelSpec(name="lib", files={"lib/__init__.py": b"", "lib/_x.so": FITTING.data})
+    other = runtimes()["python3.14" if OWN != "python3.14" else "python3.13"]
+    with pytest.raises(BuildError, match="it was built with Python"):
+        check(tmp_path, wheel, Target(other, X86))
 
 
 def test_a_wheel_of_another_python_says_which_one_is_missing(
@@ -749,3 +771,38 @@ def test_what_a_script_and_its_children_say_is_in_a_file_in_its_order(tmp_path: 
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
     said = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
     assert said == ["['a', 'b'] __main__ scripts", "1", "the end"]
+
+
+# ---- a home that can't be written
+
+
+@pytest.fixture
+def homeless(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    # Below a file nobody can make a folder, not even root.
+    (workshop.root / "home").write_text("no folder")
+    for name in ("UV_CACHE_DIR", "XDG_CACHE_HOME", "UV_NO_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(workshop.root / "home"))
+    return workshop
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps caches by other variables")
+def test_where_the_home_can_not_be_written_the_cache_of_uv_lies_in_ours(
+    homeless: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_CACHE_DIR", str(homeless.root / "ours"))
+    assert homeless.build(packed(homeless.root, telling_project())).name == "teller"
+    assert (homeless.root / "ours" / "uv" / "CACHEDIR.TAG").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps caches by other variables")
+@pytest.mark.parametrize("chosen", [None, "UV_CACHE_DIR"])
+def test_where_no_cache_of_uv_can_be_written_the_message_names_its_variable(
+    homeless: Workshop, monkeypatch: pytest.MonkeyPatch, chosen: str | None
+) -> None:
+    monkeypatch.delenv("HATCH_LAMBDA_LAYER_CACHE_DIR", raising=False)
+    if chosen:
+        monkeypatch.setenv(chosen, str(homeless.root / "home" / "chosen"))
+    said = homeless.refusal(packed(homeless.root, telling_project()), "Failed to initialize cache")
+    assert "HATCH_LAMBDA_LAYER_CACHE_DIR" in said
+    assert "UV_CACHE_DIR" in said

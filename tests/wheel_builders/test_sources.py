@@ -183,7 +183,10 @@ def test_every_file_of_a_folder_is_read_once(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(workshop: Workshop) -> None:
     missing = workshop.root / "gone"
     workshop.refusal(
-        locked_source("directory", missing), str(missing), "no such folder", "lock again"
+        locked_source("directory", missing),
+        f"The folder `{missing}` of package `teller` (from its folder)",
+        "no such folder",
+        "lock again",
     )
 
 
@@ -249,8 +252,7 @@ def test_a_folder_deep_in_a_repository_is_as_clean_as_it_is_there(workshop: Work
     head = repository(root, {**files, **others}, tag="v3")
     facts = workshop.facts(locked_source("directory", root / prefix))
     assert (facts["describe"], facts["status"]) == (f"v3-0-g{head[:7]}", "")
-    # The neighbours are not needed, and are not copied.
-    assert facts["above"] == ["a lib [1]"]
+    assert facts["above"] == ["a lib [1]", "other"]
     (root / prefix / "old.py").unlink()
     facts = workshop.facts(locked_source("directory", root / prefix))
     assert facts["status"] == f'D "{prefix}/old.py"'
@@ -419,6 +421,7 @@ def test_a_git_server_that_says_nothing_is_left_after_the_time_of_a_build(
             "`teller`",
             "not done after 3 seconds (`build-timeout`)",
             "`git fetch",
+            f"check that `git ls-remote {url}` answers",
         )
         assert time.monotonic() - start < 15
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import io
 import struct
+import subprocess
 import sys
 import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_lambda_layer.exceptions import BuildError
+from hatch_lambda_layer.wheel_builders.unpacking import unpack
 from tests.support.peak import peak_of
 
 if TYPE_CHECKING:
@@ -104,3 +108,73 @@ def test_a_zip_whose_directory_is_huge_is_refused(tmp_path: Path) -> None:
         printed, peak = peak_of(UNPACK, path, tmp_path / f"out {count}")
         assert said in printed
         assert peak < 128 << 20
+
+
+def archive(folder: Path, *members: tuple[str, bytes, str | bytes]) -> Path:
+    """Return a tar of members: a name, a kind, and where it leads or what is in it."""
+    path = folder / "x.tar"
+    with tarfile.open(path, "w") as tar:
+        for name, kind, value in members:
+            info = tarfile.TarInfo(name)
+            info.type = kind
+            data = value if isinstance(value, bytes) else b""
+            info.size = len(data)
+            info.linkname = value if isinstance(value, str) else ""
+            tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+FILE, HARD, SOFT = tarfile.REGTYPE, tarfile.LNKTYPE, tarfile.SYMTYPE
+ONE, SAME, OTHER = ("x/a", FILE, b"a"), ("x/b", FILE, b"a"), ("x/b", FILE, b"b")
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        # As GNU tar writes `tar cf x.tar x/a x/a` where `x/a` has a second name.
+        [ONE, ("x/a", HARD, "x/a")],
+        [ONE, ("x/b", HARD, "x/a"), ("x/b", HARD, "x/a")],
+        [ONE, ("x/b", SOFT, "a"), ("x/b", SOFT, "a")],
+        [ONE, SAME, ("x/b", HARD, "x/a")],
+        [ONE, ONE, SAME, SAME],
+    ],
+)
+def test_members_that_occur_twice_and_say_the_same_are_accepted(
+    tmp_path: Path, members: list[tuple[str, bytes, str | bytes]]
+) -> None:
+    out = unpack(archive(tmp_path, *members), tmp_path / "out", "package `x`")
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {
+        name.removeprefix("x/"): b"a" for name, _, _ in members
+    }
+
+
+def test_what_gnu_tar_makes_of_a_file_that_is_named_twice_is_accepted(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "a").write_bytes(b"a")
+    (tmp_path / "x" / "b").hardlink_to(tmp_path / "x" / "a")
+    names = ["x/a", "x/a", "x/b", "x/b"]
+    subprocess.run(["tar", "cf", "x.tar", *names], cwd=tmp_path, check=True)
+    with tarfile.open(tmp_path / "x.tar") as tar:
+        assert [each.islnk() for each in tar] == [False, True, True, True]
+    out = unpack(tmp_path / "x.tar", tmp_path / "out", "package `x`")
+    assert sorted(path.name for path in out.iterdir()) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [ONE, OTHER, ("x/b", HARD, "x/a")],
+        [ONE, SAME, ("x/b", SOFT, "a")],
+        [ONE, ("x/b", SOFT, "a"), ("x/b", SOFT, "c")],
+        [ONE, ("x/b", SOFT, "a"), ("x/b", HARD, "x/a")],
+        [ONE, ("x/b", SOFT, "a"), ("x/b", FILE, b"a")],
+        [ONE, ("x/b", HARD, "x/a"), ("x/b/c", FILE, b"a")],
+        [ONE, ("x/a", HARD, "../x/a")],
+        [("x/b", SOFT, "../../etc"), ("x/b", SOFT, "../../etc")],
+    ],
+)
+def test_members_that_occur_twice_and_differ_stay_refused(
+    tmp_path: Path, members: list[tuple[str, bytes, str | bytes]]
+) -> None:
+    with pytest.raises(BuildError, match="is refused"):
+        unpack(archive(tmp_path, *members), tmp_path / "out", "package `x`")

@@ -439,11 +439,19 @@ def test_a_sha256_in_capitals_is_the_same() -> None:
 @pytest.mark.parametrize(
     ("options", "entry", "words"),
     [
-        ({"requires_python": "<3.13"}, {}, ["'3.13.7'", "'<3.13'"]),
-        ({"requires_python": ">=3.14"}, {}, ["'>=3.14'"]),
-        ({"environments": ["sys_platform == 'darwin'"]}, {}, ["environments"]),
-        ({"environments": ["platform_machine == 'aarch64'"]}, {}, ["environments"]),
-        ({}, {"requires_python": "<3.12"}, ["'<3.12'", "'demo'"]),
+        ({"requires_python": "<3.13"}, {}, ["it is for Python <3.13, and python3.13 counts as"]),
+        ({"requires_python": ">=3.14"}, {}, ["it is for Python >=3.14"]),
+        (
+            {"environments": ["sys_platform == 'darwin'", "python_version < '3.12'"]},
+            {},
+            ['it is for environments with `sys_platform == "darwin"` or `python_version < "3.12"`'],
+        ),
+        (
+            {"environments": [f"os_name == '{each}'" for each in range(9)]},
+            {},
+            ["`, or others only"],
+        ),
+        ({}, {"requires_python": "<3.12"}, ["package `demo` requires Python <3.12"]),
     ],
 )
 def test_a_lock_that_excludes_the_target_is_refused(
@@ -503,9 +511,13 @@ def test_the_warning_stays_when_the_selection_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"requires_python": ">=3.13.9"}, {"requires_python": "==3.13.9"}]
+    ("options", "where"),
+    [
+        ({"requires_python": ">=3.13.9"}, "lock"),
+        ({"requires_python": "==3.13.9"}, "package"),
+        ({"environments": ["python_full_version >= '3.13.9'", "os_name == 'nt'"]}, "lock"),
+    ],
 )
-@pytest.mark.parametrize("where", ["lock", "package"])
 def test_a_patch_release_above_the_floor_is_explained_and_can_be_named(
     options: dict[str, Any], where: str
 ) -> None:

@@ -1,1 +1,1 @@
-"""`pdm.lock`, which is read here after pdm has checked it."""
+"""`pdm.lock`, read without pdm."""

@@ -1,9 +1,9 @@
-"""The packages of `pdm.lock` as tables of a `pylock.toml` (PEP 751).
+"""The packages of `pdm.lock`, as tables of a `pylock.toml` (PEP 751).
 
-The lockfile (format 4.4, of pdm 2.11, and later) has the groups of each package, and the marker
-under which any of them needs it. A package that the project needs only on old Pythons is locked
-for every Python if a development group always needs it. So the dependencies of the project, its
-chosen groups and its chosen extras are followed here from package to package, for each target.
+With the strategy `inherit_metadata` (pdm 2.11 and later), the lockfile has the groups of each
+package, and the marker under which any of them needs it. A package that the project needs only on
+old Pythons is locked for every Python if a development group always needs it. So the dependencies
+of the project, its chosen groups and its chosen extras are followed here in any case.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from .. import pylock_text as _text
+from ..markers import is_undecided
+from ..walk import Need, walk
+from .requirements import parse_need
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-
-    from packaging.markers import Marker
-    from packaging.requirements import Requirement
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 _VCS = ("git", "hg", "svn", "bzr")
 _PROJECT_ROOT = "${PROJECT_ROOT}"
@@ -38,136 +38,100 @@ _USUAL_MACHINE = {"linux": "x86_64", "alpine": "x86_64"}
 
 
 class PdmLock:
-    """The packages of a parsed `pdm.lock` that any of `groups` needs; extras are groups to pdm."""
+    """The packages of a parsed `pdm.lock` that any of `groups` needs, `None` for all.
 
-    def __init__(self, content: Mapping[str, Any], groups: Collection[str]) -> None:
-        self._metadata = content["metadata"]
-        self._packages = [
-            _Package(each)
-            for each in content.get("package", [])
-            # A lock of one group only need not name it.
-            if not each.get("groups") or set(groups).intersection(each["groups"])
-        ]
-
-    def environments(self) -> list[str]:
-        """Return the markers of the locked targets; empty where any target is locked."""
-        markers = [_target_marker(each) for each in self._metadata.get("targets", [])]
-        return [marker for marker in markers if marker] if all(markers) else []
-
-    def narrow(
-        self, requirements: Sequence[Requirement], environments: Iterable[Mapping[str, str]]
-    ) -> None:
-        """Limit each package to those `environments` in which `requirements` lead to it.
-
-        `environments` are marker environments (PEP 508). Where a dependency is not a valid
-        requirement, no package is limited.
-        """
-        from packaging.requirements import InvalidRequirement
-
-        try:
-            found = [(each, self._needed(requirements, each)) for each in environments]
-        except InvalidRequirement:
-            return
-        for package in self._packages:
-            allowed = [each for each, _ in found if package.holds(each)]
-            needed = [each for each, packages in found if id(package) in packages]
-            if needed != allowed:
-                package.narrowed = _text.any_of(map(_exactly, needed))
-                package.is_needed = bool(needed)
-
-    def tables(self, indexes: Callable[[str], Sequence[str]]) -> Iterator[dict[str, Any]]:
-        """Yield the table of each package that is needed.
-
-        `indexes` returns the URLs of the indexes that may have a package, by its name. Raises
-        `LockfileError` for a release of which the lockfile has no files.
-        """
-        merged: dict[tuple[str, ...], list[_Package]] = {}
-        for package in self._packages:
-            if package.is_needed:
-                # A package with an extra is locked once more, with the same files.
-                merged.setdefault(package.identity, []).append(package)
-        for packages in merged.values():
-            marker = _text.any_of(_text.all_of(each.marker, each.narrowed) for each in packages)
-            yield packages[0].table(marker, indexes)
-
-    def _needed(
-        self, requirements: Sequence[Requirement], environment: Mapping[str, str]
-    ) -> set[int]:
-        """Return the `id` of each package that the requirements lead to."""
-        # A requirement for a path, a URL or a repository need not have the package's name.
-        waiting = [package for package in self._packages if package.is_direct]
-        waiting += self._of(requirements, environment)
-        found: set[int] = set()
-        while waiting:
-            package = waiting.pop()
-            if id(package) not in found:
-                found.add(id(package))
-                waiting += self._of(package.requirements, environment)
-        return found
-
-    def _of(
-        self, requirements: Iterable[Requirement], environment: Mapping[str, str]
-    ) -> list[_Package]:
-        from packaging.utils import canonicalize_name
-
-        found = []
-        for requirement in requirements:
-            if requirement.marker and not requirement.marker.evaluate({**environment, "extra": ""}):
-                continue
-            name = canonicalize_name(requirement.name)
-            extras = {canonicalize_name(extra) for extra in requirement.extras}
-            found += [
-                package
-                for package in self._packages
-                if package.name == name and package.extras <= extras and package.holds(environment)
-            ]
-        return found
-
-
-class _Package:
-    """One package of the lockfile, with or without an extra.
-
-    `narrowed` is the marker of the environments that need it, `None` where all do.
+    Extras are groups to pdm.
     """
 
-    def __init__(self, content: Mapping[str, Any]) -> None:
+    def __init__(self, content: Mapping[str, Any], groups: Collection[str] | None) -> None:
+        self._metadata = content["metadata"]
+        entries: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+        for entry in content.get("package", []):
+            # Without the strategy, and in a lock of one group only, no groups are named.
+            named = entry.get("groups")
+            if not named or groups is None or set(groups).intersection(named):
+                # A package with an extra is locked once more, with the same files.
+                entries.setdefault(_identity(entry), []).append(entry)
+        files = self._metadata.get("files", {})
+        self.packages = [PdmPackage(each, files) for each in entries.values()]
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether it has the groups of each package."""
+        return "inherit_metadata" in self._metadata.get("strategy", ())
+
+    def reached_from(
+        self, needs: Sequence[Need], environment: Mapping[str, str]
+    ) -> Iterator[tuple[PdmPackage, str | None]]:
+        """Yield the packages that `needs` lead to in an environment (PEP 508), with their markers.
+
+        Raises `InvalidRequirement` for a dependency that is not valid.
+        """
+        # A requirement for a path, a URL or a repository need not have the package's name.
+        direct = [each for each in self.packages if self.has_groups and each.is_direct]
+        roots = [*needs, *(Need(name=each.name, text=each.name) for each in direct)]
+        found = walk(roots, self.packages, environment)
+        for package in self.packages:
+            if id(package) in found:
+                yield package, _text.all_of(package.marker, found[id(package)])
+
+
+class PdmPackage:
+    """One package of the lockfile at one version, with and without extras.
+
+    `files` are those of all packages, by name and version, where the format keeps them together.
+    """
+
+    def __init__(
+        self, entries: Sequence[Mapping[str, Any]], files: Mapping[str, list[dict[str, str]]]
+    ) -> None:
         from packaging.utils import canonicalize_name
 
-        self._content = content
+        self._entries = entries
+        self._content = content = entries[0]
         self.name: str = canonicalize_name(content["name"])
-        self.extras = {canonicalize_name(extra) for extra in content.get("extras", [])}
-        self.marker: str | None = content.get("marker")
-        self.narrowed: str | None = None
-        self.is_needed = True
-        vcs = next((each for each in _VCS if each in content), None)
-        self._kind = vcs or next((each for each in ("path", "url") if each in content), "release")
+        self.version = str(content.get("version") or "")
+        self.marker = _text.any_of(each.get("marker") for each in entries)
+        self._files = content.get("files") or files.get(f"{content['name']} {self.version}", [])
+        self._kind = _kind(content)
+
+    @cached_property
+    def _needs(self) -> list[tuple[set[str], list[Need]]]:
+        """The dependencies by the extras that need them."""
+        from packaging.utils import canonicalize_name
+
+        return [
+            (
+                {canonicalize_name(extra) for extra in entry.get("extras", [])},
+                [parse_need(line) for line in entry.get("dependencies", [])],
+            )
+            for entry in self._entries
+        ]
+
+    def dependencies(self) -> list[Need]:
+        """Return all its dependencies; raise `InvalidRequirement` for one that is not valid."""
+        return [need for _, needs in self._needs for need in needs]
+
+    def needs(self, extras: Collection[str]) -> list[Need]:
+        """Return its dependencies where `extras` of it are required; it raises the same."""
+        return [need for own, needs in self._needs if own <= set(extras) for need in needs]
+
+    def fits(self, environment: Mapping[str, str]) -> bool:
+        """Return whether its marker and its `requires-python` hold in an environment."""
+        from packaging.markers import Marker
+        from packaging.specifiers import SpecifierSet
+
+        pythons = SpecifierSet(self._content.get("requires_python", ""))
+        if not pythons.contains(environment["python_full_version"], prereleases=True):
+            return False
+        if not self.marker or is_undecided(self.marker, environment):
+            return True
+        return Marker(self.marker).evaluate({**environment, "extra": ""})
 
     @property
     def is_direct(self) -> bool:
         """Whether it is locked by a path, a URL or a repository instead of a version."""
         return self._kind != "release"
-
-    @property
-    def identity(self) -> tuple[str, ...]:
-        """The name, version and place: equal for packages that differ only in their extras."""
-        return self.name, str(self._content.get("version")), str(self._content.get(self._kind))
-
-    @cached_property
-    def requirements(self) -> list[Requirement]:
-        """Its dependencies; raises `InvalidRequirement` for one that is not valid (PEP 508)."""
-        from packaging.requirements import Requirement
-
-        return [Requirement(each) for each in self._content.get("dependencies", [])]
-
-    def holds(self, environment: Mapping[str, str]) -> bool:
-        """Return whether its marker holds in `environment`."""
-        return self._marker is None or self._marker.evaluate(dict(environment))
-
-    @cached_property
-    def _marker(self) -> Marker | None:
-        from packaging.markers import Marker
-
-        return Marker(self.marker) if self.marker else None
 
     def table(self, marker: str | None, indexes: Callable[[str], Sequence[str]]) -> dict[str, Any]:
         """Return its table, with `None` for a key that it does not have."""
@@ -184,7 +148,7 @@ class _Package:
 
     def _direct(self) -> dict[str, Any]:
         content, kind = self._content, self._kind
-        files = content.get("files", [])
+        files = self._files
         subdirectory = content.get("subdirectory")
         place = _place(content[kind])
         if kind in _VCS:
@@ -204,6 +168,24 @@ class _Package:
         return {"archive": {**place, "hashes": hashes, "subdirectory": subdirectory}}
 
 
+def target_markers(metadata: Mapping[str, Any]) -> list[str]:
+    """Return the markers of the targets of a lock; empty where it is for all."""
+    markers = [_target_marker(each) for each in metadata.get("targets", [])]
+    return [marker for marker in markers if marker] if all(markers) else []
+
+
+def _kind(entry: Mapping[str, Any]) -> str:
+    return next((each for each in (*_VCS, "path", "url") if each in entry), "release")
+
+
+def _identity(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the name, version and place: equal for packages that differ only in their extras."""
+    from packaging.utils import canonicalize_name
+
+    name = canonicalize_name(entry["name"])
+    return name, str(entry.get("version")), str(entry.get(_kind(entry)))
+
+
 def _place(text: str) -> dict[str, str]:
     """Return a place as a `url`, or as a `path` relative to the project."""
     if _PROJECT_ROOT in text:
@@ -212,11 +194,6 @@ def _place(text: str) -> dict[str, str]:
     if "://" in text:
         return {"url": _text.without_credentials(text)}
     return {"path": str(PurePosixPath(text))}
-
-
-def _exactly(environment: Mapping[str, str]) -> str:
-    names = ("python_version", "platform_machine")
-    return " and ".join(f'{name} == "{environment[name]}"' for name in names)
 
 
 def _target_marker(target: Mapping[str, str]) -> str | None:

@@ -6,6 +6,7 @@ pdm's documentation, "Specify index for individual packages", "Store credentials
 
 from __future__ import annotations
 
+import json
 import os
 from fnmatch import fnmatch
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 _DEFAULT = "pypi"
+_VARIABLES = ("PDM_PYPI_URL", "PDM_IGNORE_STORED_INDEX")
 
 
 class PdmSources:
@@ -62,6 +64,14 @@ class PdmSources:
         return [_text.without_credentials(url).rstrip("/") for url in urls]
 
 
+def facts_of_user(folder: Path) -> list[str | None]:
+    """Return what decides about the sources of the project in `folder` beside `pyproject.toml`."""
+    return [
+        *map(os.environ.get, _VARIABLES),
+        *(json.dumps(_read(path), default=str) for path in _settings(folder)),
+    ]
+
+
 def _settings(folder: Path) -> Iterable[Path]:
     """Yield the paths of pdm's settings, in the order of precedence."""
     from platformdirs import site_config_path, user_config_path
@@ -76,7 +86,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return parse_toml(path.read_bytes())
     except (OSError, ValueError):
-        return {}  # `pdm lock --check` has read it before, and would have failed
+        return {}  # as if it were not there: what it would have said is about indexes alone
 
 
 def _ignores_stored(settings: Iterable[Mapping[str, Any]]) -> bool:

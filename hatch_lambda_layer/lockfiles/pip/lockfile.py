@@ -1,35 +1,33 @@
-"""`requirements.txt`, read through pip's installation report for the target."""
+"""`requirements.txt`: read here where it has hashes, else resolved by uv."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..._internal.process import redact
-from ..._internal.scratch import scratch_folder
 from ...exceptions import LockfileError, backticked
 from ..protocol import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from ...targets.target import Target
     from ..protocol import LockRequest
     from .requirements import RequirementsFiles
+    from .settings import PipSettings
 
 # Incremented when the same files are locked differently than before.
-_SCHEMA = 1
+_SCHEMA = 2
 
 
 class PipLockfile:
-    """Requirements files, resolved by pip as if it ran on the target.
+    """Requirements files: with hashes they are a lock, without they are resolved by uv.
 
-    To read what a source requires, pip runs its build backend, in an environment without secrets,
-    where the request allows it; else a source is an error.
+    Where a source has to be built for what it requires, the request says whether that is allowed.
     """
 
     tool = "pip"
@@ -64,39 +62,32 @@ class PipLockfile:
         return [path] if path.is_file() else []
 
     def read(self, path: Path, request: LockRequest, target: Target) -> Lock:
-        """Run pip to resolve the files, which takes seconds and asks the index.
+        """Read files with hashes here; have uv resolve others, for which it asks the indexes.
 
-        pip enforces the hashes in the files. Where there are none, the index decides what is
-        locked, and the lock has a warning. Raises `LockfileError`, `SelectionError` and
-        `ToolError`.
+        These decide then what is locked: the lock has a warning. Raises `LambdaLayerError`.
         """
-        from .call import PipCall
-
         self._refuse_selection(path, request)
+        settings, files = self._settings_and_files(request)
+        if _is_read_here(files):
+            return self._read_hashed(path, request, target, settings, files)
+        from .resolution import resolve
+
+        settings.check(resolving=True)
         names = self._names(request)
-        files = self._files(request)
-        with scratch_folder() as folder:
-            call = PipCall(
-                root=request.layout.dir_project_root,
-                names=names,
-                target=target,
-                folder=folder,
-                sources=request.build,
-                access=request.access,
-            )
-            text, warnings = call.lock(path.parent)
-        if not files.has_hashes:
-            unfixed = (
-                f"There are no hashes in {backticked(names)}: the layer can change although the "
-                f"project does not; lock with hashes, as with `{self.command}`"
-            )
-            warnings = (unfixed, *warnings)
+        found = resolve(path, request, target, settings, files)
+        unfixed = (
+            f"There are no hashes in {backticked(names)}: the layer can change although the "
+            f"project does not; lock with hashes, as with `{self.command}`"
+        )
         return Lock(
             path=path,
             command=self.command,
-            text=text,
-            warnings=warnings,
-            resolved=not files.has_hashes,
+            text=found.text,
+            folder=files.root,
+            warnings=(unfixed, *found.warnings),
+            resolved=True,
+            required=found.required,
+            unlisted="finding",
         )
 
     def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
@@ -105,41 +96,94 @@ class PipLockfile:
         Where all files are here, with hashes for everything, an index decides the URLs only; those
         depend on pip's settings, which are in the key as well.
         """
-        from .call import pip_identity
-
-        files = self._files(request)
-        if not files.is_settled or self._selects(request):
+        settings, files = self._settings_and_files(request)
+        if not (_is_read_here(files) and files.is_settled) or self._selects(request):
             return None
         root = request.layout.dir_project_root
         facts = [
             _SCHEMA,
-            request.build,
             self._names(request),
             [(os.path.relpath(path, root), _digest(text)) for path, text in files.texts.items()],
             files.expanded,
             target.marker_environment(),
             target.platforms(),
-            pip_identity(),
-            sorted(_settings()),
-            [index.url for index in request.access.own],
+            redact(repr(settings)),
+            [(index.url, index.packages) for index in request.access.own],
+            list(_local_files(settings, files)),
         ]
         return _digest(json.dumps(facts, sort_keys=True).encode())
 
-    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
+    def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:
         """Return the URLs that pip searches, by its settings and the requirements files."""
-        from .call import configured_indexes
+        settings, files = self._settings_and_files(request)
+        from .searched import indexes
 
-        return self._files(request).indexes(configured_indexes())
+        return indexes(settings, files, path.parent)
+
+    def _read_hashed(
+        self,
+        path: Path,
+        request: LockRequest,
+        target: Target,
+        settings: PipSettings,
+        files: RequirementsFiles,
+    ) -> Lock:
+        from .hashed import HashedRequirements
+        from .places import Places
+        from .searched import find_links, formats, indexes, unreached
+
+        settings.check(resolving=False)
+        root = request.layout.dir_project_root
+        own = tuple(index.url for index in request.access.own)
+        found = tuple(indexes(settings, files, root)) if files.lines else ()
+        requirements = HashedRequirements(
+            files=files,
+            places=Places(
+                root=root,
+                access=request.access,
+                indexes=(*found, *own) if found else (),
+                pages=tuple(find_links(settings, files)),
+                unreached=unreached(settings, files),
+            ),
+            formats=formats(settings, files),
+            target=target,
+            any_python=settings.ignore_requires_python,
+        )
+        text, warnings, required = requirements.lock()
+        return Lock(
+            path=path,
+            command=self.command,
+            text=text,
+            folder=root,
+            warnings=warnings,
+            required=required,
+            unlisted="finding" if settings.no_deps else "error",
+        )
 
     def _names(self, request: LockRequest) -> tuple[str, ...]:
         return request.requirements or (self.filename,)
 
-    def _files(self, request: LockRequest) -> RequirementsFiles:
+    def _settings_and_files(self, request: LockRequest) -> tuple[PipSettings, RequirementsFiles]:
+        """Read both; the indexes' credentials and certificates in them count from now on."""
+        from .lines import url_with_credentials
         from .requirements import RequirementsFiles
+        from .settings import read_settings
 
+        settings = read_settings(os.environ)
         root = request.layout.dir_project_root
-        constraints = os.environ.get("PIP_CONSTRAINT", "").split()
-        return RequirementsFiles(root, self._names(request), constraints, os.environ)
+        files = RequirementsFiles(root, self._names(request), settings.constraints, os.environ)
+        if settings.no_require_hashes:
+            files.has_hashes &= files.is_settled
+        files.has_hashes |= settings.require_hashes
+        urls = [settings.index_url or "", *settings.extra_index_urls, *settings.find_links]
+        urls += [value for _, value, _ in files.options]
+        urls += filter(None, (url_with_credentials(each.text) for each in files.lines))
+        certificates = {"pip's setting `cert`": settings.cert} if settings.cert else {}
+        request.access.learn([each for each in urls if "://" in each], certificates)
+        # What sources need to be built comes from there as well.
+        if settings.index_url and not settings.no_index:
+            request.access.search([settings.index_url, *settings.extra_index_urls])
+        return settings, files
 
     def _selects(self, request: LockRequest) -> bool:
         return bool(request.groups or request.extras)
@@ -157,25 +201,22 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _settings() -> Iterator[tuple[str, str]]:
-    """Yield the settings that decide which index pip asks, without credentials.
+def _is_read_here(files: RequirementsFiles) -> bool:
+    """Return whether nothing is left to be resolved: hashes are required, or there is nothing."""
+    return files.has_hashes or not (files.lines or files.problems)
 
-    These are variables with their values, and configuration files with their digests.
-    """
-    from platformdirs import PlatformDirs
 
-    for name, value in os.environ.items():
-        if name.startswith("PIP_"):
-            yield name, redact(value)
-    # The files of pip's documentation, "Configuration"; one more than pip reads does no harm.
-    name = "pip.ini" if sys.platform == "win32" else "pip.conf"
-    home = Path.home()
-    folders = [Path("/etc"), Path(sys.prefix), home / ".config/pip", home / ".pip", home / "pip"]
-    folders += map(Path, PlatformDirs("pip", appauthor=False, roaming=True).iter_config_dirs())
-    paths = [folder / name for folder in folders]
-    if chosen := os.environ.get("PIP_CONFIG_FILE"):
-        paths.append(Path(chosen))
-    for path in paths:
-        if path.is_file():
-            text = path.read_text(encoding="utf-8", errors="replace")
-            yield str(path), _digest(redact(text).encode())
+def _local_files(settings: PipSettings, files: RequirementsFiles) -> Iterator[list[object]]:
+    """Yield what changes when a local file does that the requirements or a page could name."""
+    from .lines import local_path
+    from .searched import find_links
+
+    places = [*find_links(settings, files), *(line.text.partition(";")[0] for line in files.lines)]
+    for place in places:
+        text = local_path(place) if place.startswith("file:") else place.strip()
+        path = files.root / text
+        if "://" in text or not os.path.exists(path):  # noqa: PTH110  # no error for a long name
+            continue
+        for each in sorted(path.iterdir()) if path.is_dir() else [path]:
+            status = each.stat()
+            yield [place, each.name, status.st_size, status.st_mtime_ns]

@@ -1,1 +1,1 @@
-"""`poetry.lock`, which poetry exports."""
+"""`poetry.lock`, read without poetry."""

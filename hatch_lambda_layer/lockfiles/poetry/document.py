@@ -1,67 +1,99 @@
-"""The packages of `poetry.lock` that poetry exports, as tables of a `pylock.toml` (PEP 751).
+"""The packages of `poetry.lock`, as tables of a `pylock.toml` (PEP 751).
 
-The export has a line for each package that is wanted, with its marker; the lockfile has the
-package's source and files. Lockfiles of the formats 1.0 to 2.1 (poetry 1.0 to 2.x) are supported.
+Format 2.1 (poetry 2) has the groups of each package and its marker in each of them. Older ones
+(poetry 1) only have dependencies, which are followed from what the project requires.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
-from ...exceptions import LockfileError
 from .. import pylock_text as _text
+from ..markers import as_text, parse_marker, without_extras
+from ..walk import walk
+from .constraints import allows, alternatives
+from .requirements import read_needs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from packaging.specifiers import SpecifierSet
+
+    from ..walk import Need
 
 # git's short form of `ssh://user@host/path`.
 _SCP_URL = re.compile(r"(?P<host>[^/@:]+@[^/:]+):(?!/)(?P<path>.+)")
-# One condition of poetry's on the version of Python, such as `^3.11`, `>=3.9` or `3.12.*`.
-_CONDITION = re.compile(r"\s*(\^|~=|~|[<>!=]=|[<>=])?\s*(\d[\w.*+-]*)\s*,?")
+_NAME = re.compile(r"\s*(?P<name>[\w.-]+)\s*(\[(?P<extras>[^\]]*)\])?")
+# The first format that has groups and markers.
+_WITH_GROUPS = (2, 1)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pin:
-    """One line of the export: a release by `name` and `version`, or a package at `url`.
+class PoetryPackage:
+    """One package of the lockfile."""
 
-    `line` is its text. `name` is `None` for a folder in develop mode. `hashes` are `sha256:…`.
-    """
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self.content = content
+        self.name = _normal(content["name"])
+        self.version = str(content["version"])
+        self.source: Mapping[str, str] = content.get("source", {})
+        self._dependencies = list(read_needs(content.get("dependencies", {})))
+        self._extras: dict[str, list[str]] = {
+            _normal(name): each for name, each in content.get("extras", {}).items()
+        }
 
-    line: str
-    name: str | None = None
-    version: str | None = None
-    url: str | None = None
-    marker: str | None = None
-    hashes: frozenset[str] = frozenset()
+    @property
+    def kind(self) -> str:
+        """The kind of its source: `release`, `directory`, `file`, `git` or `url`."""
+        kind = self.source.get("type", "release")
+        return "release" if kind == "legacy" else kind
 
+    def dependencies(self) -> Sequence[Need]:
+        """Return all its dependencies, those of its extras too."""
+        return self._dependencies
 
-def read_pins(text: str) -> Iterator[Pin]:
-    """Yield the pins of a `requirements.txt` that poetry has exported."""
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
+    def needs(self, extras: Collection[str]) -> Iterator[Need]:
+        """Yield its dependencies where `extras` of it are required, and no others."""
+        extras, named = self._with_names(extras)
+        for need in self._dependencies:
+            marker = as_text(without_extras(parse_marker(need.marker), extras))
+            # Before poetry 1.1, only the list of the extra says so.
+            is_unnamed = need.is_optional and "extra" not in need.marker
+            if marker is not None and not (is_unnamed and need.name not in named):
+                yield dataclasses.replace(need, marker=marker)
 
-    for joined in text.replace("\\\n", " ").splitlines():
-        line, *hashes = re.split(r"\s+--hash=", joined.strip())
-        if not line or line.startswith(("--", "#")):
-            continue  # the URLs of indexes, which the lockfile has for each package
-        if line.startswith("-e "):
-            url, _, marker = line.removeprefix("-e ").partition(" ; ")
-            yield Pin(line=line, url=url.strip(), marker=marker or None)
-            continue
-        requirement = Requirement(line)
-        yield Pin(
-            line=line,
-            name=canonicalize_name(requirement.name),
-            version=next((each.version for each in requirement.specifier), None),
-            url=requirement.url,
-            marker=str(requirement.marker) if requirement.marker else None,
-            hashes=frozenset(hashes),
-        )
+    def _with_names(self, extras: Iterable[str]) -> tuple[set[str], set[str]]:
+        """Return extras with those that they include, and the names of what they require."""
+        waiting, found, named = list(extras), set[str](), set[str]()
+        while waiting:
+            extra = waiting.pop()
+            if extra in found:
+                continue
+            found.add(extra)
+            for text in self._extras.get(extra, ()):
+                if match := _NAME.match(text):
+                    named.add(_normal(match["name"]))
+                    if _normal(match["name"]) == self.name:
+                        waiting += map(_normal, (match["extras"] or "").split(","))
+        return found, named
+
+    def fits(self, environment: Mapping[str, str]) -> bool:
+        """Return whether its `requires-python` allows the Python of an environment."""
+        pythons = self.content.get("python-versions", "*")
+        return allows(pythons, environment["python_full_version"])
+
+    def marker(self, groups: Collection[str], extras: Iterable[str]) -> str | None:
+        """Return the marker under which it is locked for `groups`; `None` where it is not."""
+        markers = self.content.get("markers", "")
+        found = []
+        for group in self.content["groups"]:
+            if _normal(group) in groups:
+                text = markers if isinstance(markers, str) else markers.get(group, "")
+                found.append(as_text(without_extras(parse_marker(text), extras)))
+        known = [text for text in found if text is not None]
+        return (_text.any_of(known) or "") if known else None
 
 
 class PoetryLock:
@@ -70,7 +102,12 @@ class PoetryLock:
     def __init__(self, path: Path, content: Mapping[str, Any]) -> None:
         self._path = path
         self._metadata = content["metadata"]
-        self._packages: list[Mapping[str, Any]] = content.get("package", [])
+        self.packages = [PoetryPackage(each) for each in content.get("package", [])]
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether it has the groups and markers of its packages."""
+        return format_of(self._metadata) >= _WITH_GROUPS
 
     def requires_python(self) -> tuple[str | None, list[str]]:
         """Return the Pythons that are locked: version specifiers (PEP 440), or a list of markers.
@@ -78,14 +115,9 @@ class PoetryLock:
         Markers are for alternatives (`||`), which specifiers can't express. The result is `None`
         and an empty list where all Pythons are locked, or the constraint is not understood.
         """
-        from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-        constraint = self._metadata.get("python-versions", "*")
         try:
-            each = [_specifiers(part) for part in re.split(r"\|\|?", constraint)]
-            for specifiers in each:
-                SpecifierSet(specifiers)
-        except (InvalidSpecifier, ValueError):
+            each = alternatives(self._metadata.get("python-versions", "*"))
+        except ValueError:
             return None, []
         if "" in each:
             return None, []
@@ -93,69 +125,56 @@ class PoetryLock:
             return each[0], []
         return None, [marker for part in each if (marker := _text.python_marker(part))]
 
-    def tables(
-        self, pins: Iterable[Pin], default_index: Callable[[], str]
-    ) -> Iterator[dict[str, Any]]:
-        """Yield the table of each package that `pins` want, once.
+    def pythons(self) -> SpecifierSet | None:
+        """Return the Pythons that are locked, `None` where specifiers can't express them."""
+        from packaging.specifiers import SpecifierSet
+
+        specifiers, _ = self.requires_python()
+        return None if specifiers is None else SpecifierSet(specifiers)
+
+    def locked_for(
+        self, groups: Iterable[str], extras: Iterable[str]
+    ) -> Iterator[tuple[PoetryPackage, str | None]]:
+        """Yield the packages that the lockfile has for the project and `groups`, with markers."""
+        chosen, extras = {"main", *map(_normal, groups)}, frozenset(map(_normal, extras))
+        for package in self.packages:
+            marker = package.marker(chosen, extras)
+            if marker is not None:
+                yield package, marker or None
+
+    def reached_from(
+        self, needs: Sequence[Need], environment: Mapping[str, str]
+    ) -> Iterator[tuple[PoetryPackage, str | None]]:
+        """Yield the packages that `needs` lead to in an environment, with markers."""
+        found = walk(needs, self.packages, environment)
+        for package in self.packages:
+            if id(package) in found:
+                yield package, found[id(package)]
+
+    def table(
+        self, package: PoetryPackage, marker: str | None, default_index: Callable[[], str]
+    ) -> dict[str, Any]:
+        """Return the table of a package, with `None` for a key that it does not have.
 
         `default_index` returns the URL to use where the lockfile names no index. Raises
-        `LockfileError` for a pin that the lockfile does not have.
+        `LockfileError` for a release of which the lockfile has no files.
         """
-        markers: dict[int, list[str | None]] = {}
-        for pin in pins:
-            # A release with an extra has a line of its own; its marker counts as well.
-            markers.setdefault(self._find(pin), []).append(pin.marker)
-        for number in sorted(markers):
-            package = self._packages[number]
-            yield {
-                "name": _name(package),
-                "version": package["version"] if _kind(package) != "directory" else None,
-                "marker": _text.any_of(markers[number]),
-                **self._source(package, default_index),
-            }
+        return {
+            "name": package.name,
+            "version": package.version if package.kind != "directory" else None,
+            "marker": marker,
+            **self._source(package, default_index),
+        }
 
-    def _find(self, pin: Pin) -> int:
-        found = [
-            number
-            for number, package in enumerate(self._packages)
-            if pin.name in (None, _name(package)) and self._is(package, pin)
-        ]
-        if len(found) > 1:
-            # The same version from two indexes: their files differ.
-            found = [each for each in found if pin.hashes <= self._hashes(self._packages[each])]
-        if not found:
-            raise LockfileError(
-                f"Lockfile `{self._path}` does not have `{_text.without_credentials(pin.line)}`, "
-                "which poetry exports from it",
-                hint="lock again with `poetry lock`",
-            )
-        return found[0]
-
-    def _is(self, package: Mapping[str, Any], pin: Pin) -> bool:
-        from packaging.version import Version
-
-        source, kind = package.get("source", {}), _kind(package)
-        if pin.url is None:
-            same = pin.version is not None and Version(package["version"]) == Version(pin.version)
-            return kind == "release" and same
-        if kind == "git":
-            return bool(source["resolved_reference"] in pin.url)
-        if kind in ("directory", "file"):
-            folder = self._path.parent / source["url"]
-            path = Path(url2pathname(urlsplit(pin.url).path))
-            return urlsplit(pin.url).scheme == "file" and path.resolve() == folder.resolve()
-        return bool(kind == "url" and _address(source["url"]) == _address(pin.url))
-
-    def _source(
-        self, package: Mapping[str, Any], default_index: Callable[[], str]
-    ) -> dict[str, Any]:
-        source, kind = package.get("source", {}), _kind(package)
+    def _source(self, package: PoetryPackage, default_index: Callable[[], str]) -> dict[str, Any]:
+        source, kind = package.source, package.kind
         if kind == "release":
             index = _text.without_credentials(source.get("url") or default_index()).rstrip("/")
-            return _text.release(_name(package), self._files(package), [index])
+            return _text.release(package.name, self._files(package), [index])
         subdirectory = source.get("subdirectory")
         if kind == "directory":
-            return {"directory": {"path": source["url"], "editable": package.get("develop")}}
+            editable = package.content.get("develop")
+            return {"directory": {"path": source["url"], "editable": editable}}
         if kind == "git":
             return {
                 "vcs": {
@@ -170,16 +189,18 @@ class PoetryLock:
         hashes = _text.hashes(self._files(package))
         return {"archive": {key: source["url"], "hashes": hashes, "subdirectory": subdirectory}}
 
-    def _hashes(self, package: Mapping[str, Any]) -> set[str]:
-        return {file["hash"] for file in self._files(package)}
-
-    def _files(self, package: Mapping[str, Any]) -> list[Mapping[str, str]]:
-        if "files" in package:
-            return list(package["files"])
+    def _files(self, package: PoetryPackage) -> list[Mapping[str, str]]:
+        if "files" in package.content:
+            return list(package.content["files"])
         # Before format 2.0, all versions of a package share one list of files.
-        files = self._metadata.get("files", {}).get(package["name"], [])
-        version = package["version"]
-        return [file for file in files if _is_of(file["file"], version)]
+        files = self._metadata.get("files", {}).get(package.content["name"], [])
+        return [file for file in files if _is_of(file["file"], package.version)]
+
+
+def format_of(metadata: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the version of a lockfile's format; raise `ValueError` where there is none."""
+    major, minor = str(metadata["lock-version"]).split(".")[:2]
+    return int(major), int(minor)
 
 
 def _is_of(filename: str, text: str) -> bool:
@@ -199,44 +220,13 @@ def _is_of(filename: str, text: str) -> bool:
         return f"-{text}." in filename
 
 
-def _name(package: Mapping[str, Any]) -> str:
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(package["name"])
-
-
-def _kind(package: Mapping[str, Any]) -> str:
-    kind = package.get("source", {}).get("type", "release")
-    return "release" if kind == "legacy" else str(kind)
-
-
-def _address(url: str) -> str:
-    return unquote(url.partition("#")[0])
-
-
 def _repository(url: str) -> dict[str, str]:
     if match := _SCP_URL.fullmatch(url):
         return {"url": f"ssh://{match['host']}/{match['path']}"}
     return {"url": url} if "://" in url else {"path": url}
 
 
-def _specifiers(constraint: str) -> str:
-    """Return a constraint of poetry's as version specifiers (PEP 440), empty for any version.
+def _normal(name: str) -> str:
+    from packaging.utils import canonicalize_name
 
-    Raises `ValueError` for a constraint that is not understood.
-    """
-    if constraint.strip() in ("*", ""):
-        return ""
-    if _CONDITION.sub("", constraint).strip():
-        raise ValueError(constraint)
-    return ",".join(_specifier(*match.groups()) for match in _CONDITION.finditer(constraint))
-
-
-def _specifier(operator: str | None, version: str) -> str:
-    release = version.split(".")
-    if operator == "^" or (operator == "~" and len(release) == 1):
-        # The first number of a Python's version is never zero.
-        return f">={version},<{int(release[0]) + 1}"
-    if operator == "~":
-        return f">={version},<{release[0]}.{int(release[1]) + 1}"
-    return f"{'==' if operator in (None, '=') else operator}{version}"
+    return canonicalize_name(name)

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..._internal.process import run
-from ..._internal.uv import find_uv
+from ..._internal.uv import find_uv, uv_cache_explained
 from ...exceptions import BuildError, SelectionError, ToolError, quoted
 from ...lockfiles import Lock
 from ...wheels.fetch import collect_wheels
@@ -81,7 +81,8 @@ def _lock(requires: Sequence[str], request: BuildRequest, session: BuildSession)
     argv += ["--python", sys.executable, "--python-version", session.target.runtime.python]
     argv += ["--python-platform", uv_platform(session.target), "--", str(path)]
     requirements = session.requirements
-    text = run(argv, cwd=requirements.folder, env=uv_environment(requirements))
+    with uv_cache_explained():
+        text = run(argv, cwd=requirements.folder, env=uv_environment(requirements))
     return Lock(path=path, command="uv pip compile", text=text, folder=requirements.folder)
 
 

@@ -24,15 +24,15 @@ def index() -> Iterator[IndexServer]:
 
 @pytest.fixture
 def project(index: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PipProject:
-    # Measured by coverage, pip would take a third longer, and has nothing of this package.
-    for name in [name for name in os.environ if name.startswith(("PIP_", "GIT_", "COVERAGE_"))]:
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_", "GIT_"))]:
         monkeypatch.delenv(name)
     refused = "http://127.0.0.1:9"
     settings = {
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_INDEX_URL": index.simple_url,
-        "PIP_CACHE_DIR": str(tmp_path / "pip-cache"),
-        "PIP_RETRIES": "0",
+        # Ports, and so URLs, are used again: nothing of another test may be in the cache.
+        "UV_CACHE_DIR": str(tmp_path / "uv-cache"),
+        "UV_HTTP_RETRIES": "0",
         "HOME": str(tmp_path / "home"),
         "HTTP_PROXY": refused,
         "HTTPS_PROXY": refused,

@@ -39,18 +39,11 @@ def test_a_wrong_hash_is_an_error(project: PipProject) -> None:
     assert "update the hashes only if you know why" in said
 
 
-@pytest.mark.parametrize(
-    ("rest", "said"),
-    [("beta==1.0\n", "beta==1.0"), ("deep==1.0 --hash=sha256:{deep}\n", "app")],
-)
 @pytest.mark.fault(10)
-def test_one_hash_asks_for_all_of_them(
-    project: PipProject, index: IndexServer, rest: str, said: str
-) -> None:
-    sha256 = index.files["deep-1.0-py3-none-any.whl"].hashes["sha256"]
-    project.write(hashed(index, "alpha-1.0-py3-none-any.whl") + rest.format(deep=sha256))
+def test_one_hash_asks_for_all_of_them(project: PipProject, index: IndexServer) -> None:
+    project.write(hashed(index, "alpha-1.0-py3-none-any.whl") + "beta==1.0\n")
     failure = str(project.failure())
-    assert said in failure
+    assert "`beta==1.0` (requirements.txt, line 3) has no hash" in failure
     assert "--require-hashes" in failure
     assert "the files have hashes for some of what python3.13-x86_64 needs, not for all" in failure
     assert "--universal --python-version 3.13 --generate-hashes" in failure
@@ -71,22 +64,21 @@ def test_without_hashes_those_of_the_index_are_locked_with_a_warning(
 
 
 @pytest.mark.fault(10)
-def test_what_nobody_gives_a_hash_of_is_locked_by_its_bytes_or_refused(
-    project: PipProject, index: IndexServer
-) -> None:
-    project.write("unhashed\n")
-    # Whether pip has to fetch the wheel for its metadata depends on its version.
-    try:
-        lock = project.lock()
-    except LockfileError as error:
-        assert "The index has no hash of `unhashed`" in str(error)  # noqa: PT017
-        assert "--hash=sha256:" in str(error)  # noqa: PT017
-    else:
-        (wheel,) = select(lock, X86_64).wheels
+def test_what_nobody_gives_a_hash_of_is_locked_by_its_bytes(project: PipProject) -> None:
+    for line in ("unhashed", f"unhashed==1.0 --hash=sha256:{spec('unhashed').sha256}"):
+        project.write(f"{line}\n")
+        (wheel,) = select(project.lock(), X86_64).wheels
         assert wheel.sha256 == spec("unhashed").sha256
-    project.write(f"unhashed==1.0 --hash=sha256:{spec('unhashed').sha256}\n")
-    (wheel,) = select(project.lock(), X86_64).wheels
-    assert wheel.sha256 == spec("unhashed").sha256
+
+
+@pytest.mark.fault(13)
+def test_a_hash_counts_where_not_all_lines_need_one(project: PipProject) -> None:
+    for digest, is_right in ((spec("alpha").sha256, True), ("0" * 64, False)):
+        project.write(f"--no-require-hashes\nalpha==1.0 --hash=sha256:{digest}\nbeta\n")
+        if is_right:
+            assert project.names() == {"alpha", "beta"}
+        else:
+            assert "DO NOT MATCH THE HASHES" in str(project.failure())
 
 
 def test_nested_files_and_constraints_are_read_relative_to_their_file(project: PipProject) -> None:
@@ -180,7 +172,7 @@ def test_any_path_will_do_and_nothing_is_written_there(
     assert list(temporary.iterdir()) == []
 
 
-def test_modules_of_the_project_do_not_stand_in_for_those_of_pip(project: PipProject) -> None:
+def test_modules_of_the_project_do_not_stand_in_for_others(project: PipProject) -> None:
     for name in ("pip", "json", "subprocess", "packaging", "typing"):
         project.write("raise SystemExit('hijacked')\n", f"{name}.py")
     project.write("alpha\n")

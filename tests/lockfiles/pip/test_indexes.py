@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_lambda_layer.config.indexes import PrivateIndex
-from hatch_lambda_layer.exceptions import LockfileError
+from hatch_lambda_layer.exceptions import DownloadError
 from hatch_lambda_layer.index.auth import IndexAccess
-from hatch_lambda_layer.lockfiles import Lock
-from hatch_lambda_layer.lockfiles.pip.failures import explained
-from hatch_lambda_layer.lockfiles.pip.lockfile import PipLockfile
-from hatch_lambda_layer.lockfiles.pip.report import pylock_text
 from hatch_lambda_layer.wheels.selection import select
 from tests.support.index_server import IndexServer, Status
 from tests.support.pip_project import CANARY, X86_64, PipProject, spec
@@ -46,7 +42,6 @@ def test_settings_that_are_about_installing_do_no_harm(
         "PIP_ROOT": str(tmp_path / "root"),
         "PIP_PLATFORM": "win_amd64",
         "PIP_ABI": "cp310",
-        "PIP_NO_BINARY": ":all:",
         "PIP_VERBOSE": "3",
         "PIP_LOG": str(tmp_path / "pip.log"),
         "PIP_PYTHON": str(tmp_path / "nowhere"),
@@ -74,76 +69,149 @@ def test_an_extra_that_is_not_there_is_a_warning(project: PipProject) -> None:
 
 @pytest.mark.fault(49)
 @pytest.mark.parametrize(
-    ("status", "hint"),
+    ("status", "said", "hint"),
     [
-        (401, "set the right credentials of the index"),
-        (404, "check its name and version"),
-        (500, "check the network"),
+        (401, "asks for a user name and a password", "put credentials for 127.0.0.1 into ~/.netrc"),
+        (403, "forbids it", "check the credentials and what they may read"),
+        (404, "private was not found", "check names and versions"),
+        (500, "failed at every attempt", "wait a little"),
     ],
 )
 def test_what_the_index_answered_is_in_the_error(
-    project: PipProject, monkeypatch: pytest.MonkeyPatch, status: int, hint: str
+    project: PipProject, monkeypatch: pytest.MonkeyPatch, status: int, said: str, hint: str
 ) -> None:
+    monkeypatch.setattr("hatch_lambda_layer.index.http.BACKOFF_SECONDS", 0)
     with IndexServer() as server:
         server.always("/simple/private/", Status(status))
         monkeypatch.setenv("PIP_INDEX_URL", server.simple_url.replace("//", f"//user:{CANARY}@"))
         project.write("private==1.0\n")
-        said = str(project.failure())
-        page = f"{server.url}/simple/private/"
-    assert "No matching distribution found for private==1.0" in said
-    assert f"What the indexes answered:\n| - {page}: " in said
-    assert str(status) in said
-    assert hint in said
-    assert CANARY not in said
+        error = project.failure()
+    assert said in error.message
+    assert "private" in error.message
+    assert hint in str(error.hint)
+    assert CANARY not in str(error)
 
 
 @pytest.mark.fault(49)
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        ("403 Client Error: Forbidden", "set the right credentials of the index"),
-        ("429 Client Error: Too Many Requests", "check the network"),
-    ],
-)
-def test_other_answers_of_an_index_have_the_advice_of_their_kind(answer: str, hint: str) -> None:
-    page = "https://index.test/simple/private/"
-    said = "ERROR: No matching distribution found for private==1.0\n"
-    error = explained(said, {page: answer}, "", ["requirements.txt"], X86_64)
-    assert f"What the indexes answered:\n| - {page}: {answer}" in str(error)
-    assert hint in str(error)
+@pytest.mark.parametrize("where", ["index", "extra index", "url"])
+def test_what_can_t_be_reached_is_named(
+    project: PipProject, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setattr("hatch_lambda_layer.index.http.BACKOFF_SECONDS", 0)
+    gone = "http://127.0.0.1:9"
+    lines = {
+        "index": f"--index-url {gone}/simple\nalpha\n",
+        "extra index": f"--extra-index-url {gone}/simple/\nalpha\n",
+        "url": f"alpha @ {gone}/alpha-1.0-py3-none-any.whl\n",
+    }
+    project.write(lines[where])
+    error = project.failure()
+    page = "alpha-1.0-py3-none-any.whl" if where == "url" else "simple/alpha/"
+    assert error.message.startswith(f"{gone}/{page} could not be fetched")
+    assert "the connection broke" in error.message
+    assert "check the network" in str(error.hint)
 
 
 @pytest.mark.fault(59)
-def test_an_index_that_does_not_answer_for_a_name_is_a_warning(
+def test_the_first_index_that_has_a_name_counts(
     project: PipProject, index: IndexServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with IndexServer(user="user", password=CANARY) as private:
-        monkeypatch.setenv("PIP_EXTRA_INDEX_URL", private.simple_url)
-        project.write("alpha\n")
-        warnings = project.lock().warnings
-        page = f"{private.simple_url}alpha/"
-    assert any(each.startswith(f"pip could not read {page} (401") for each in warnings)
+    with IndexServer() as extra, IndexServer(hostname="localhost") as private:
+        extra.add(spec("alpha", version="0.7"), spec("beta", version="0.7"))
+        private.add(spec("alpha", version="0.5"))
+        monkeypatch.setenv("PIP_EXTRA_INDEX_URL", extra.simple_url)
+        project.write("alpha\nbeta\ngamma\n")
+        access = IndexAccess([PrivateIndex(name="acme", url=private.simple_url)])
+        found = select(project.lock(access=access), X86_64).wheels
+        assert {(each.name, each.version) for each in found} == {
+            ("alpha", "0.5"),
+            ("beta", "0.7"),
+            ("gamma", "1.0"),
+        }
+        # What is locked names no index: the URL has to say it, or the index.
+        assert {each.index_url for each in found} == {None}
 
 
 @pytest.mark.fault(59)
-@pytest.mark.parametrize("hashed", [True, False])
+@pytest.mark.parametrize(
+    "digest", ["", f" --hash=sha256:{spec('alpha').sha256}"], ids=["without hashes", "with hashes"]
+)
 def test_a_private_index_that_does_not_answer_for_a_name_is_an_error(
-    project: PipProject, *, hashed: bool
+    project: PipProject, digest: str
 ) -> None:
-    digest = f" --hash=sha256:{spec('alpha').sha256}" if hashed else ""
     project.write(f"alpha==1.0{digest}\n")
     with IndexServer(hostname="localhost", user="user", password=CANARY) as private:
         access = IndexAccess([PrivateIndex(name="acme", url=private.simple_url)])
-        request = project.request(access=access)
-        (path,) = PipLockfile().find(request)
-        with pytest.raises(
-            LockfileError, match=r"^pip could not read .* of the private index `acme`: 401"
-        ) as caught:
-            PipLockfile().read(path, request, X86_64)
+        with pytest.raises(DownloadError, match="answers 401: index `acme`") as caught:
+            project.lock(access=access)
         assert "HATCH_LAMBDA_LAYER_INDEX_ACME_PASSWORD" in str(caught.value.hint)
         # That it does not have the name is an answer.
         private.credentials = None
-        assert PipLockfile().read(path, request, X86_64).resolved is not hashed
+        assert project.lock(access=access).resolved is not bool(digest)
+
+
+@pytest.mark.parametrize("where", ["variable", "option"])
+def test_prereleases_count_where_pip_would_take_them(
+    project: PipProject, index: IndexServer, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    index.add(spec("early", version="1.0"), spec("early", version="2.0rc1"))
+    project.write("early\n")
+    assert project.filenames() == {"early-1.0-py3-none-any.whl"}
+    if where == "option":
+        project.write("--pre\nearly\n")
+    else:
+        monkeypatch.setenv("PIP_PRE", "1")
+    assert project.filenames() == {"early-2.0rc1-py3-none-any.whl"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PIP_IGNORE_REQUIRES_PYTHON", "1", "`ignore-requires-python`"),
+        ("PIP_ALL_RELEASES", ":all:", "`all-releases`"),
+        ("PIP_NO_BINARY", ":all:", "`no-binary :all:`"),
+        ("PIP_UPLOADED_PRIOR_TO", "2020-01-01", "`uploaded-prior-to`"),
+    ],
+)
+def test_a_setting_that_uv_does_not_follow_is_an_error_that_names_it(
+    project: PipProject, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    project.write("alpha\n")
+    monkeypatch.setenv(name, value)
+    assert f"pip's setting {said} is not followed here" in str(project.failure())
+
+
+def test_no_dependencies_are_resolved_where_pip_is_told_so(
+    project: PipProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_NO_DEPS", "1")
+    project.write("deep\n")
+    assert project.names() == {"deep"}
+
+
+def test_settings_and_configuration_of_uv_change_nothing(
+    project: PipProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "UV_RESOLUTION": "lowest",
+        "UV_EXCLUDE_NEWER": "2001-01-01",
+        "UV_INDEX_URL": "http://127.0.0.1:9/simple",
+        "UV_OFFLINE": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    project.write('[pip]\nresolution = "lowest"\nno-index = true\n', "uv.toml")
+    project.write("alpha\n")
+    assert project.filenames() == {"alpha-2.0-py3-none-any.whl"}
+
+
+def test_what_the_kernel_decides_is_left_out_with_a_warning(project: PipProject) -> None:
+    project.write("alpha ; platform_release >= '5'\nbeta\n")
+    lock = project.lock()
+    assert {each.name for each in select(lock, X86_64).wheels} == {"beta"}
+    assert any(
+        "`alpha ; platform_release >= '5'` (requirements.txt, line 1) is left out" in each
+        for each in lock.warnings
+    )
 
 
 @pytest.mark.fault(57)
@@ -162,28 +230,3 @@ def test_the_password_of_an_index_is_in_nothing_that_is_locked_or_said(
         assert CANARY not in "".join(lock.warnings)
         project.write(f"gamma\n--extra-index-url {private.simple_url_with_credentials}\n")
         assert CANARY not in str(project.failure())
-
-
-@pytest.mark.parametrize(
-    ("url", "locked"),
-    [
-        (f"https://user:{CANARY}@example.com/r", "https://example.com/r"),
-        (f"https://{CANARY}@example.com/r", "https://example.com/r"),
-        ("ssh://git@example.com/r", "ssh://git@example.com/r"),
-    ],
-)
-def test_credentials_in_a_report_are_not_locked(tmp_path: Path, url: str, locked: str) -> None:
-    info = {"url": url, "vcs_info": {"vcs": "git", "commit_id": "0" * 40}}
-    report = {"install": [{"metadata": {"name": "A_b"}, "download_info": info}]}
-    (package,) = (
-        Lock(
-            path=tmp_path / "requirements.txt",
-            command="",
-            text=pylock_text(report, tmp_path, tmp_path / "src"),
-        )
-        .parse()
-        .packages
-    )
-    assert package.name == "a-b"
-    assert package.vcs is not None
-    assert package.vcs.url == locked

@@ -46,7 +46,8 @@ def test_the_key_is_the_same_as_long_as_nothing_that_decides_has_changed(
     assert key() == with_password
     monkeypatch.setenv("PIP_INDEX_URL", index.simple_url)
     assert key() == first
-    changed = {key(ARM64), key(sources=True)}
+    assert key(sources=True) == first
+    changed = {key(ARM64)}
     project.write("--find-links ${FOLDER}\n-c limits.txt\n-r base.txt\n")
     for folder in ("wheels", "others"):
         monkeypatch.setenv("FOLDER", folder)
@@ -57,9 +58,20 @@ def test_the_key_is_the_same_as_long_as_nothing_that_decides_has_changed(
     changed.add(key())
     config.write_text("[global]\nextra-index-url = http://127.0.0.1:9/simple\n")
     changed.add(key())
+    last = key()
+    # How long pip waits decides nothing.
     monkeypatch.setenv("PIP_TIMEOUT", "1")
+    assert key() == last
+    monkeypatch.setenv("PIP_NO_BINARY", "alpha")
     changed.add(key())
-    assert len(changed | {first}) == 8
+    # What a folder has that pip searches counts, too.
+    links = project.root / "wheels"
+    links.mkdir()
+    monkeypatch.setenv("PIP_FIND_LINKS", str(links))
+    changed.add(key())
+    (links / "alpha-1.0-py3-none-any.whl").touch()
+    changed.add(key())
+    assert len(changed | {first}) == 9
 
 
 @pytest.mark.parametrize(
@@ -138,8 +150,8 @@ def test_a_comment_ends_a_line_whatever_is_before_it(tmp_path: Path) -> None:
     lines = ["alpha \t# c", "beta#no", "  # c \\", "gamma \\", "# c \\", "delta\\", "-r x # c"]
     (tmp_path / "requirements.txt").write_text("\n".join(lines), encoding="utf-8")
     assert list(_lines((tmp_path / "requirements.txt").read_bytes())) == [
-        "alpha",
-        "beta#no",
-        "gamma",
-        "delta-r x",
+        (1, "alpha"),
+        (2, "beta#no"),
+        (4, "gamma"),
+        (6, "delta-r x"),
     ]

@@ -1,0 +1,50 @@
+"""Which formats of a package's files count: `--only-binary` and `--no-binary`, as in pip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Formats:
+    """Names whose files must be wheels, and names whose files must be sources.
+
+    `options` are `--only-binary` and `--no-binary` with their values, in order: a later one takes
+    a name away from the other.
+    """
+
+    def __init__(self, options: Iterable[tuple[str, str]]) -> None:
+        self._only: dict[str, set[str]] = {"--only-binary": set(), "--no-binary": set()}
+        for option, value in options:
+            self._add(option, value)
+
+    def allow(self, name: str, *, is_wheel: bool) -> bool:
+        """Return whether a wheel, or a source, of the package `name` counts."""
+        wheels, sources = self._only["--only-binary"], self._only["--no-binary"]
+        # A name goes before `:all:`.
+        for each in (name, ":all:"):
+            if each in wheels:
+                return is_wheel
+            if each in sources:
+                return not is_wheel
+        return True
+
+    def _add(self, option: str, value: str) -> None:
+        from packaging.utils import canonicalize_name
+
+        target = self._only[option]
+        other = next(names for key, names in self._only.items() if key != option)
+        for word in value.split(","):
+            if word == ":all:":
+                # As in pip, it takes back all that was said before.
+                target.clear()
+                other.clear()
+                target.add(word)
+            elif word == ":none:":
+                target.clear()
+            elif word.strip():
+                name = canonicalize_name(word.strip())
+                other.discard(name)
+                target.add(name)
