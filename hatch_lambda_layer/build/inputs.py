@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..layer.archive import archive_time
 from ..layer.manifest import input_digest
 from ..layout import project_name
-from ..wheels.unavailable import no_wheels
+from .permission import check_permitted
 from .source_metadata import build_requirements
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from .._internal.console import Console
     from ..config.layer import Member
-    from ..exceptions import SelectionError
     from ..index.auth import IndexAccess
     from ..layer.inclusion import IncludedFile
     from ..layout import LayerPathLayout
@@ -149,8 +148,9 @@ def find_inputs(context: BuildContext, member: Member, selection: Selection) -> 
     The work folder is there where one is needed. Raises `LambdaLayerError`.
     """
     config = member.config
-    if selection.sources and config.build == "never":
-        raise _refused(selection, member)
+    if selection.sources:
+        settings = context.resolver.build_settings(config)
+        check_permitted(selection.sources, config, settings, member.target)
     return BuildInputs(
         member=member,
         selection=selection,
@@ -171,12 +171,6 @@ def build_sources(sources: LayerSources | None, context: BuildContext) -> Sequen
         return ()
     with build_requirements(context.layout, context.access) as requirements:
         return sources.wheels(requirements)
-
-
-def _refused(selection: Selection, member: Member) -> SelectionError:
-    reasons = [each.reason for each in selection.sources]
-    wheels = [each.wheels for each in selection.sources]
-    return no_wheels(reasons, member.target, wheels, have_sources=True)
 
 
 def _sources(

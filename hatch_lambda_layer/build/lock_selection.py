@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..index.auth import IndexAccess
     from ..index.pages import Link
     from ..layout import LayerPathLayout
+    from ..lockfiles.build_settings import BuildSettings
     from ..lockfiles.protocol import Lockfile
     from ..targets.target import Target
     from ..wheels.cache import WheelCache
@@ -68,9 +69,9 @@ class Resolver:
 
         Raises `LockfileError`, `ToolError` and `SelectionError`.
         """
-        request = replace(
-            self._request(config), read_source=partial(self._sources.metadata, config, target)
-        )
+        settings = partial(self.build_settings, config)
+        read_source = partial(self._sources.metadata, config, target, settings)
+        request = replace(self._request(config), read_source=read_source)
         lockfile, path = find_lockfile(config.tool, request)
         key = (path, request, target if lockfile.per_target else None)
         if key not in self._locks:
@@ -87,6 +88,15 @@ class Resolver:
         request = self._request(config)
         lockfile, path = find_lockfile(config.tool, request)
         return lockfile.default_indexes(path, request)
+
+    def build_settings(self, config: LayerConfig) -> BuildSettings:
+        """Return what the settings of the lockfile's tool say of building sources.
+
+        Raises `LockfileError`.
+        """
+        request = self._request(config)
+        lockfile, path = find_lockfile(config.tool, request)
+        return lockfile.build_settings(path, request)
 
     def _request(self, config: LayerConfig) -> LockRequest:
         return LockRequest(

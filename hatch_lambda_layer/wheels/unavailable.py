@@ -26,19 +26,17 @@ def no_wheels(
     reasons: Iterable[str],
     target: Target,
     wheels: Iterable[Sequence[str]] = (),
-    *,
-    have_sources: bool = False,
+    another_way: str | None = None,
 ) -> SelectionError:
     """Return the error for packages that have no wheel for `target`, with the reason for each.
 
-    `wheels` has the filenames of the wheels of each. `have_sources` is true if all of them have a
-    source from which a wheel could be built.
+    `wheels` has the filenames of the wheels of each, `another_way` is a clause for the hint.
     """
     ways = ["pin a version that has a wheel for this runtime"]
     if newer := newer_runtime([*wheels], target):
         ways.append(f"choose a newer runtime: {has_wheels(newer)}")
-    if have_sources:
-        ways.append('allow sources with `build = "local"`')
+    if another_way:
+        ways.append(another_way)
     return SelectionError(
         f"These packages have no wheel for {target.id}, which {_takes(target)}:\n"
         + "\n".join(f"- {reason}" for reason in sorted(reasons)),

@@ -140,6 +140,14 @@ def read_settings(environment: Mapping[str, str]) -> PipSettings:
     )
 
 
+def place_of_only_binary() -> str:
+    """Return where `only-binary` is set, in the words of messages."""
+    variable = "PIP_ONLY_BINARY"
+    if os.environ.get(variable):
+        return f"the variable `{variable}`"
+    return "`only-binary` in pip's configuration"
+
+
 def _normal(key: str) -> str:
     return key.lower().replace("_", "-").removeprefix("--")
 
