@@ -154,8 +154,8 @@ def find_inputs(context: BuildContext, member: Member, selection: Selection) -> 
     return BuildInputs(
         member=member,
         selection=selection,
-        sources=_sources(context, member, selection.sources),
-        project=_project_wheel(context, member) if config.include_project else None,
+        sources=_sources(context, member, selection, selection.sources),
+        project=_project_wheel(context, member, selection) if config.include_project else None,
         included=_included(context, member),
         direct=_direct_requirements(context, member),
         date=archive_time(os.environ.get("SOURCE_DATE_EPOCH")),
@@ -174,7 +174,10 @@ def build_sources(sources: LayerSources | None, context: BuildContext) -> Sequen
 
 
 def _sources(
-    context: BuildContext, member: Member, sources: Sequence[LockedSource]
+    context: BuildContext,
+    member: Member,
+    selection: Selection,
+    sources: Sequence[LockedSource],
 ) -> LayerSources | None:
     if not sources:
         return None
@@ -187,6 +190,8 @@ def _sources(
         build="local" if config.build == "never" else config.build,
         timeout=config.build_timeout,
         container=config.container,
+        settings=context.resolver.build_settings(config),
+        versions={each.name: each.version for each in selection.all if each.version},
         relocking=Relocking(lock.command, config.groups, config.extras),
     )
     return LayerSources(
@@ -200,14 +205,14 @@ def _sources(
     )
 
 
-def _project_wheel(context: BuildContext, member: Member) -> Wheel:
+def _project_wheel(context: BuildContext, member: Member, selection: Selection) -> Wheel:
     from ..wheel_builders.project import project_source, read_project_wheel
 
     source = project_source(context.layout.dir_project_root, context.pyproject)
     if context.project_wheel:
         folder = context.layout.dir_work
         return read_project_wheel(context.project_wheel, source, member.target, folder)
-    (wheel,) = build_sources(_sources(context, member, [source]), context)
+    (wheel,) = build_sources(_sources(context, member, selection, [source]), context)
     return wheel
 
 

@@ -47,13 +47,16 @@ class SourceReader:
         from ..wheels.wheel import read_member
 
         (source,) = select(lock, target).sources
-        check_permitted([source], config, settings(), target)
+        check_permitted([source], config, found := settings(), target)
         layout = replace(self.layout, build_name=unique_name())
         with work_folder(layout), build_requirements(layout, self.access) as requirements:
             (wheel,) = LayerSources(
                 [source],
                 BuildPolicy(
-                    build=config.build, timeout=config.build_timeout, container=config.container
+                    build=config.build,
+                    timeout=config.build_timeout,
+                    container=config.container,
+                    settings=found,
                 ),
                 target,
                 cache=self.cache,

@@ -1,12 +1,15 @@
-"""The settings of a tool about sources: which of them must not be built."""
+"""The settings of a tool about sources: which must not be built, and what others are built with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from .._internal.process import redact
+from ..exceptions import BuildError, LockfileError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
 ALL = ":all:"
 # The source of a package that an index has, as `LockedSource` names its kind.
@@ -54,16 +57,87 @@ class NoBuild:
         return name in self.names or (ALL in self.names and name not in self.allowed)
 
 
+class BuildConstraint(NamedTuple):
+    """A limit on the versions that sources are built with, for one package or for all.
+
+    `text` is a line of a constraints file: a requirement (PEP 508), which may have hashes.
+    """
+
+    text: str
+    package: str | None = None
+
+
+class ExtraRequirement(NamedTuple):
+    """A requirement (PEP 508) of a package's build that the package itself does not name.
+
+    With `as_locked`, in the version that the layer has.
+    """
+
+    package: str
+    text: str
+    as_locked: bool = False
+
+
+class BuildRequirements(NamedTuple):
+    """The settings that count for the build of one source, beside its own requirements."""
+
+    constraints: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildSettings:
     """The settings of a tool for the sources of a project's lock."""
 
     no_build: tuple[NoBuild, ...] = ()
+    constraints: tuple[BuildConstraint, ...] = ()
+    extra: tuple[ExtraRequirement, ...] = ()
+
+    def requirements_of(self, name: str, versions: Mapping[str, str]) -> BuildRequirements:
+        """Return what counts for the build of the package `name`.
+
+        `versions` are those that are locked, by name. Raises `BuildError` for one that is missing.
+        """
+        constraints = {each.text for each in self.constraints if each.package in (None, name)}
+        extra = {_settled(each, versions) for each in self.extra if each.package == name}
+        return BuildRequirements(tuple(sorted(constraints)), tuple(sorted(extra)))
 
     def forbidden(self, name: str, kind: str, location: str) -> str | None:
         """Return where it is said that a source must not be built, `None` where it may be."""
         found = (each.where for each in self.no_build if each.forbids(name, kind, location))
         return next(found, None)
+
+
+def requirement_text(text: object, where: str) -> str:
+    """Return a requirement (PEP 508) as it is written; raise `LockfileError` for anything else."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        Requirement(str(text))
+    except InvalidRequirement as error:
+        raise LockfileError(
+            f"{where} has `{redact(str(text))}`, which is not a requirement: {error}",
+            hint="write a name with versions, such as `setuptools<82`",
+        ) from error
+    return str(text)
+
+
+def _settled(extra: ExtraRequirement, versions: Mapping[str, str]) -> str:
+    from packaging.requirements import Requirement
+
+    if not extra.as_locked:
+        return extra.text
+    requirement = Requirement(extra.text)
+    version = versions.get(_normal(requirement.name))
+    if version is None:
+        raise BuildError(
+            f"The build of `{extra.package}` is to have the `{requirement.name}` of the layer "
+            "(`match-runtime`), which has none",
+            hint=f"let the project depend on `{requirement.name}`, or leave out `match-runtime` in "
+            "`extra-build-dependencies`",
+        )
+    requirement.specifier &= f"=={version}"
+    return str(requirement)
 
 
 def words(value: object, separator: str | None = ",") -> list[str]:

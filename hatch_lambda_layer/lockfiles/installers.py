@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .build_settings import FROM_INDEX, BuildSettings, NoBuild, words
+from .constraint_files import read_constraint_files
 from .pip.settings import place_of_only_binary, read_settings
 from .uv_builds import uv_build_settings
 
@@ -20,6 +21,8 @@ def installers_build_settings(folder: Path) -> BuildSettings:
     Raises `LockfileError` for a file that is not valid.
     """
     found, pip = uv_build_settings(folder, pip=True), read_settings(os.environ)
+    constraints = read_constraint_files(folder, pip.build_constraints)
+    found = replace(found, constraints=(*found.constraints, *constraints))
     names = words(pip.only_binary)
     if not names:
         return found

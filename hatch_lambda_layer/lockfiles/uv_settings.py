@@ -42,7 +42,7 @@ def all_settings(folder: Path) -> Iterator[Settings]:
     if is_on("UV_NO_CONFIG"):
         return
     for parent in (folder, *folder.parents):
-        found = [*_file(parent / "uv.toml"), *_project(parent)]
+        found = [*_file(parent / "uv.toml"), *project_settings(parent)]
         if found:
             # Beside `uv.toml`, uv does not read the table of `pyproject.toml`.
             yield found[0]
@@ -66,7 +66,8 @@ def _file(path: Path) -> Iterator[Settings]:
         yield Settings(read_pyproject(path), f"`{path}`")
 
 
-def _project(folder: Path) -> Iterator[Settings]:
+def project_settings(folder: Path) -> Iterator[Settings]:
+    """Yield the settings in `pyproject.toml` of a folder, if it has some."""
     path = folder / "pyproject.toml"
     if path.is_file():
         project = read_pyproject(path)

@@ -38,10 +38,17 @@ _LACKING = tuple(
         r"(Microsoft Visual C\+\+ [\d.]+) or greater is required",
     )
 )
+_WITHOUT_PKG_RESOURCES = "No module named 'pkg_resources'"
 
 
 def failure_hint(project: Path, title: str, said: str) -> str:
     """Return the hint about the failed build of a project, whose backend `said` something."""
+    if _WITHOUT_PKG_RESOURCES in said:
+        return (
+            "setuptools 82 no longer has `pkg_resources`: build with an older one, by "
+            '`build-constraint-dependencies = ["setuptools<82"]` in `[tool.uv]`, by '
+            "PIP_BUILD_CONSTRAINT, or by `[tool.poetry.build-constraints]`"
+        )
     lacking = next((match[1] for each in _LACKING if (match := each.search(said))), None)
     if lacking is None and not _is_native(project, title):
         return (

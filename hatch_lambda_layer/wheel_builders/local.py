@@ -52,12 +52,13 @@ class LocalWheelBuilder:
         stopped = None
         if not compiles_for(request.target):
             stopped = StoppedCompilers.create(request.folder / "compilers")
-        environment = BuildEnvironment.create(request.folder / "env", request, system.requires)
+        requires = [*system.requires, *request.requires.extra]
+        environment = BuildEnvironment.create(request.folder / "env", request, requires)
         backend = _Build(request, environment, stopped).backend(system)
         if more := backend.requires():
             # Made anew, since uv asks the interpreter about itself: with packages in it, that
             # would be foreign code (`.pth` files) in a process that has credentials.
-            requires = [*system.requires, *more]
+            requires += more
             environment = BuildEnvironment.create(request.folder / "env2", request, requires)
             backend = _Build(request, environment, stopped).backend(system)
         folder = request.folder / "wheel"
@@ -129,5 +130,5 @@ class _Build(NamedTuple):
         return BuildError(
             f"The build of {request.title} with Python {major}.{minor} failed: "
             f"{redact(reason)}\n\n{said}".rstrip(),
-            hint=failure_hint(request.project, request.title, said),
+            hint=failure_hint(request.project, request.title, f"{reason}\n{said}"),
         )

@@ -14,6 +14,7 @@ from .._internal.removal import remove_tree
 from ..config.container import ContainerConfig
 from ..config.layer import DEFAULT_BUILD_TIMEOUT
 from ..exceptions import BuildError, OutputError
+from ..lockfiles.build_settings import BuildSettings
 from .built import BuiltWheels
 from .deadline import Deadline
 from .local import LocalWheelBuilder
@@ -44,12 +45,15 @@ _SCHEMA = 2
 class BuildPolicy:
     """How sources are built: `build`, `build-timeout` and `container` of `[tool.lambda-layer]`.
 
+    `settings` are those of the lockfile's tool, `versions` those that are locked, by name;
     `relocking` is for hints.
     """
 
     build: str = "local"
     timeout: int = DEFAULT_BUILD_TIMEOUT
     container: ContainerConfig = field(default_factory=ContainerConfig)
+    settings: BuildSettings = field(default_factory=BuildSettings)
+    versions: Mapping[str, str] = field(default_factory=dict)
     relocking: Relocking = field(default_factory=Relocking)
 
     def builders(self, target: Target, console: Console) -> Mapping[str, WheelBuilder]:
@@ -110,7 +114,7 @@ class LayerSources:
         return self._inputs is not None and self._inputs != self._read_inputs()
 
     def _read_inputs(self) -> list[tuple[str, str, object]]:
-        return [(each.source.name, each.digest, each.builder.inputs()) for each in self._builds]
+        return [each.inputs() for each in self._builds]
 
     def check(self) -> None:
         """Check what is known of the sources that are not in the cache before one is fetched.
@@ -164,6 +168,7 @@ class _Build:
     ) -> None:
         self.source = source
         self.digest = source_digest(source)
+        self.requires = policy.settings.requirements_of(source.name, policy.versions)
         self._target = target
         self._built = BuiltWheels(cache)
         self._builders = builders
@@ -178,6 +183,10 @@ class _Build:
         if len(self._builders) == 1:
             return next(iter(self._builders.values()))
         return self._builders["container" if self._is_native() else "local"]
+
+    def inputs(self) -> tuple[str, str, object]:
+        """Return what decides the wheel on every machine, as JSON has it: always the same."""
+        return self.source.name, self.digest, [self.builder.inputs(), *self.requires]
 
     def cached(self) -> Wheel | None:
         """Return the wheel of an earlier build: a pure one of any target, or this target's own."""
@@ -224,6 +233,7 @@ class _Build:
                 folder=_new_folder(folder),
                 target=self._target,
                 requirements=session.requirements,
+                requires=self.requires,
                 deadline=deadline,
                 around=around(self.source),
             )
@@ -298,7 +308,8 @@ class _Build:
     def _key(self, *, pure: bool) -> str:
         target = None if pure else (self._target.id, self._target.runtime.glibc)
         builder = self.builder
-        return _hashed([_SCHEMA, builder.name, builder.settings(), self.digest, target])
+        facts = [builder.name, builder.settings(), self.digest, *self.requires, target]
+        return _hashed([_SCHEMA, *facts])
 
 
 def _hashed(facts: object) -> str:

@@ -122,11 +122,11 @@ class PipLockfile:
         return indexes(settings, files, path.parent)
 
     def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
-        """Return what uv's settings of `uv pip` say of building sources."""
-        from ..uv_builds import uv_build_settings
+        """Return the settings of pip and `uv pip` about building sources."""
+        from ..installers import installers_build_settings
 
-        # pip's own `--only-binary` decides which files are locked.
-        return uv_build_settings(request.layout.dir_project_root, pip=True)
+        # Which files are locked is decided by `--only-binary` already.
+        return installers_build_settings(request.layout.dir_project_root)
 
     def _read_hashed(
         self,

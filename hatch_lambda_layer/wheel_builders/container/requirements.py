@@ -66,7 +66,7 @@ def _fetch(
         said = quoted(error.output) if isinstance(error, ToolError) else error.message
         raise BuildError(
             f"The build requirements of {request.title} are unavailable for {session.target.id}: "
-            f"{', '.join(requires)}\n\n{said.strip()}",
+            f"{request.with_constraints(requires)}\n\n{said.strip()}",
             hint="uv resolves them with the index that the project configures for uv, and takes "
             "wheels only: a source would run foreign code where credentials are",
         ) from error
@@ -79,7 +79,8 @@ def _lock(requires: Sequence[str], request: BuildRequest, session: BuildSession)
     argv = [find_uv(), "pip", "compile", "--quiet", "--color", "never", "--no-header"]
     argv += ["--format", "pylock.toml", "--only-binary", ":all:", "--resolution", "highest"]
     argv += ["--python", sys.executable, "--python-version", session.target.runtime.python]
-    argv += ["--python-platform", uv_platform(session.target), "--", str(path)]
+    argv += ["--python-platform", uv_platform(session.target), *request.constraints_file()]
+    argv += ["--", str(path)]
     requirements = session.requirements
     with uv_cache_explained():
         text = run(argv, cwd=requirements.folder, env=uv_environment(requirements))
