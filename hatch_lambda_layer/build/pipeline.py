@@ -15,7 +15,7 @@ from ..layer import manifest as manifests
 from ..layer.manifest import LayerManifest
 from ..layer.size import nearly_full
 from .claims import refuse_anothers
-from .inputs import build_sources, find_inputs, needs_work_folder
+from .inputs import build_sources, find_inputs, needs_work_folder, read_direct
 from .verification import audited_layer, is_to_be_proved, prove_current, prove_new
 from .work_folder import work_folder
 
@@ -119,6 +119,7 @@ def _rebuild(
     # Imported here: a build that has nothing to do must not wait for them.
     from ..import_proof.provenance import remember
     from ..layer.size import check_size
+    from .limits import load
 
     config = inputs.member.config
     with clock.stage("wheels"):
@@ -132,7 +133,8 @@ def _rebuild(
         made = _compose(context, inputs, wheels, every)
         tree = made.tree
         left_out = sorted({each.name for each in every} - {each.name for each in wheels})
-        sizes = check_size(tree, wheels, config.max_size, left_out, config.function_size)
+        loaded = load(read_direct(context, inputs.member), inputs.member)
+        sizes = check_size(tree, wheels, config, loaded, left_out)
     with clock.stage("audit"):
         audited = audited_layer(context.cache.store, inputs, made, wheels)
         if unlisted:
@@ -182,10 +184,17 @@ def _compose(
 def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
     from ..wheels.fetch import collect_wheels
     from ..wheels.native_files import check_plain_linux
+    from .limits import check_wheels, forecast
 
     selected = inputs.selection.wheels
-    locked = collect_wheels(selected, context.cache, context.console, context.access)
+    if inputs.sources:
+        inputs.sources.check()
+    direct = read_direct(context, inputs.member)
+    early = forecast(direct, inputs.member)
+    locked = collect_wheels(selected, context.cache, context.console, context.access, early.check)
     check_plain_linux(locked, inputs.member.target)
+    if inputs.sources and inputs.sources.missing:
+        check_wheels(selected, locked, direct, inputs.member)
     for source in inputs.selection.sources:
         context.console.detail(f"needs a build, or one that is cached: {source.reason}")
     return [

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..layout import LayerPathLayout
     from ..targets.target import Target
+    from .build_settings import BuildSettings
 
 
 # The name in a lock of a source whose own name is not known before it is built.
@@ -98,6 +99,10 @@ class Lockfile(Protocol):
 
         They may contain credentials. Raises `LockfileError` and `ToolError`.
         """
+        ...
+
+    def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:
+        """Return what the tool's settings say of building sources; raise `LockfileError`."""
         ...
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...targets.target import Target
+    from ..build_settings import BuildSettings
     from ..protocol import LockRequest
     from ..tools import Chosen
     from ..walk import Need
@@ -87,6 +88,12 @@ class PdmLockfile:
         from ..default_index import default_index
 
         return (default_index(path.parent),)
+
+    def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
+        """Return what the tool's settings say of building sources."""
+        from .build_settings import read_build_settings
+
+        return read_build_settings(request.layout.path_pyproject_toml)
 
 
 def _check_format(path: Path, metadata: Mapping[str, Any]) -> None:

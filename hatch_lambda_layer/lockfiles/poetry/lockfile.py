@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...targets.target import Target
+    from ..build_settings import BuildSettings
     from ..protocol import LockRequest
     from ..tools import Chosen
     from .document import PoetryLock
@@ -80,6 +81,12 @@ class PoetryLockfile:
         from ..default_index import default_index
 
         return (default_index(path.parent),)
+
+    def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
+        """Return what the tool's settings say of building sources."""
+        from .build_settings import read_build_settings
+
+        return read_build_settings(request.layout.dir_project_root)
 
 
 def _check_format(path: Path, metadata: Mapping[str, Any]) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...targets.target import Target
+    from ..build_settings import BuildSettings
     from ..protocol import LockRequest
 
 # Incremented when the same files are read differently than before.
@@ -109,6 +110,18 @@ class UvLockfile:
         from ..default_index import default_index
 
         return (default_index(path.parent),)
+
+    def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
+        """Return what the tool's settings say of building sources."""
+        from ..uv_builds import uv_build_settings
+
+        folder = request.layout.dir_project_root
+
+        def members() -> list[str]:
+            projects = find_workspace(folder).members.values()
+            return [str(each.folder.resolve()) for each in projects]
+
+        return uv_build_settings(find_root(folder), members)
 
 
 def _compared(
