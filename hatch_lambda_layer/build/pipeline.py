@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..findings import Finding
     from ..layer.archive import WrittenArchive
     from ..layer.composition import Composition
+    from ..layer.tree import LayerTree
     from ..wheels.wheel import Wheel
     from .inputs import BuildContext, BuildInputs
 
@@ -118,8 +119,6 @@ def _rebuild(
 ) -> LayerManifest:
     # Imported here: a build that has nothing to do must not wait for them.
     from ..import_proof.provenance import remember
-    from ..layer.size import check_size
-    from .limits import load
 
     config = inputs.member.config
     with clock.stage("wheels"):
@@ -131,10 +130,7 @@ def _rebuild(
         every, (wheels, excluded) = wheels, _exclude(wheels, inputs)
     with clock.stage("compose"):
         made = _compose(context, inputs, wheels, every)
-        tree = made.tree
-        left_out = sorted({each.name for each in every} - {each.name for each in wheels})
-        loaded = load(read_direct(context, inputs.member), inputs.member)
-        sizes = check_size(tree, wheels, config, loaded, left_out)
+        sizes = _check_size(context, inputs, made.tree, wheels, every)
     with clock.stage("audit"):
         audited = audited_layer(context.cache.store, inputs, made, wheels)
         if unlisted:
@@ -149,17 +145,32 @@ def _rebuild(
             prove_new(inputs.member, new, zip_path, context, wheels)
 
     with clock.stage("write"):
-        written = archive.write_archive(tree, zip_path, inputs.date, check)
+        written = archive.write_archive(made.tree, zip_path, inputs.date, check)
     return manifests.describe(
         inputs.member,
         inputs.digest,
-        tree,
+        made.tree,
         wheels,
         written,
         findings,
         context.project,
         inputs.lock_digest,
     )
+
+
+def _check_size(
+    context: BuildContext,
+    inputs: BuildInputs,
+    tree: LayerTree,
+    wheels: Sequence[Wheel],
+    every: Sequence[Wheel],
+) -> Sequence[Finding]:
+    from ..layer.size import check_size
+    from .limits import load
+
+    left_out = sorted({each.name for each in every} - {each.name for each in wheels})
+    loaded = load(read_direct(context, inputs.member), inputs.member)
+    return check_size(tree, wheels, inputs.member.config, loaded, left_out)
 
 
 def _compose(
