@@ -10,11 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from hatch_lambda_layer.config.container import ContainerConfig
-from hatch_lambda_layer.config.layer import LayerConfig, Matrix
-from hatch_lambda_layer.config.publish import KEYS as PUBLISH_KEYS
+from hatch_lambda_layer.config.layer import Matrix
 from hatch_lambda_layer.layer.manifest import LayerManifest, LayerPackage
-from hatch_lambda_layer.layer.pruning import PRESETS
 from hatch_lambda_layer.publishing import iam_policy, outputs
 from hatch_lambda_layer.reports import diff as differences
 from hatch_lambda_layer.reports import outdated
@@ -23,7 +20,7 @@ from tests.reports.test_diff import NEW, OLD, difference
 from tests.reports.test_outdated import STATUS as OUTDATED
 from tests.wheels.test_verify import FAULTS
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -45,44 +42,6 @@ def test_every_relative_link_leads_to_a_file(page: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if not (page.parent / link).exists()]
     assert missing == []
-
-
-def test_the_options_table_has_one_line_for_each_option() -> None:
-    options = _first_column(
-        _section("## Options: `[tool.lambda-layer]`").split("\n`prune` takes")[0]
-    )
-    keys = [
-        field.replace("_", "-") for field in LayerConfig.__dataclass_fields__ if field != "name"
-    ] + ["indexes", "filename"]
-    assert sorted(options) == sorted(keys)
-
-
-def test_every_option_has_a_test_named_after_it() -> None:
-    tests = (ROOT / "tests" / "build" / "test_options.py").read_text(encoding="utf-8")
-    options = _first_column(
-        _section("## Options: `[tool.lambda-layer]`").split("\n`prune` takes")[0]
-    )
-    names = [f"\ndef test_option_{option.replace('-', '_')}_" for option in options]
-    assert [name for name in names if name not in tests] == []
-
-
-def test_the_table_of_containers_has_every_option() -> None:
-    options = _first_column(_section("### Containers").split("\n## ")[0])
-    keys = [field.replace("_", "-") for field in ContainerConfig.__dataclass_fields__]
-    assert sorted(options) == sorted(keys)
-
-
-def test_the_table_of_publishing_has_every_option() -> None:
-    table = _section("### Options: `[tool.lambda-layer.publish]`").split("\n## ")[0]
-    cells = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
-    options = [name for cell in cells for name in re.findall("`([^`]+)`", cell)]
-    assert sorted(options) == sorted(PUBLISH_KEYS)
-
-
-def test_the_presets_table_has_one_line_for_each_preset() -> None:
-    section = _section("## Options: `[tool.lambda-layer]`")
-    table = section[section.index("| preset |") :].split("\n\n")[0]
-    assert sorted(_first_column(table)) == sorted(PRESETS)
 
 
 def test_every_toml_example_is_valid_toml() -> None:

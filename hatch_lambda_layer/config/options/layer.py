@@ -1,0 +1,202 @@
+"""The options of `[tool.lambda-layer]`, and of `[tool.lambda-layer.layers.NAME]`."""
+
+from __future__ import annotations
+
+from ...targets.target import Architecture, runtimes
+from ..layer import BUILD_POLICIES, DEFAULT_BUILD_TIMEOUT, LAMBDA_UNPACKED_LIMIT, TOOLS
+from .container import CONTAINER
+from .forms import (
+    FLAG,
+    STRINGS,
+    Option,
+    array_of,
+    choice,
+    choices,
+    number,
+    size,
+    table,
+    tables,
+    text,
+    texts,
+)
+from .indexes import INDEX
+from .publish import PUBLISH
+
+_RUNTIMES = list(runtimes())
+_MINORS = "|".join(sorted({str(each.python_version[1]) for each in runtimes().values()}))
+_ARCHITECTURES = [*(each.value for each in Architecture), "amd64", "aarch64"]
+# As `_unsafe` has it: no empty part, no `.` and `..`, no backslash, no drive of Windows.
+_PART = r"(?!\.\.?(?:/|$))[^/\\\x00-\x1f]+"
+_PATH_IN_LAYER = rf"/*(?![^/]*:){_PART}(?:/{_PART})*/*"
+
+# What each layer may have for itself.
+LAYER = (
+    Option(
+        key="runtimes",
+        form=choices(_RUNTIMES),
+        default="required",
+        description=(
+            f"Lambda runtimes, `{_RUNTIMES[-1]}` to `{_RUNTIMES[0]}`; each gets a layer of its own"
+        ),
+    ),
+    Option(
+        key="python-full-version",
+        form=texts(rf"3\.(?:{_MINORS})\.[0-9]{{1,3}}"),
+        default="the oldest in use",
+        description=(
+            "the patch releases that markers and `requires-python` are read with, such as "
+            '`["3.13.9"]`; AWS moves a runtime to later ones without notice, never back'
+        ),
+    ),
+    Option(
+        key="architectures",
+        form=choices(_ARCHITECTURES),
+        default='`["x86_64"]`',
+        description="`x86_64`, `arm64` (also `amd64`, `aarch64`); each gets a layer of its own",
+    ),
+    Option(
+        key="tool",
+        form=choice(TOOLS),
+        default="the one lockfile that is there",
+        description="whose lockfile to read: `uv`, `poetry`, `pdm`, `pip` or `pylock`",
+        page="lockfiles.md",
+    ),
+    Option(
+        key="requirements",
+        form=STRINGS,
+        default='`["requirements.txt"]`',
+        description="the requirements files to read",
+        page="lockfiles.md#requirements-with-hashes",
+    ),
+    Option(
+        key="groups",
+        form=STRINGS,
+        default="`[]`",
+        description="dependency groups beside the project's own dependencies",
+    ),
+    Option(
+        key="extras",
+        form=STRINGS,
+        default="`[]`",
+        description="extras of the project",
+    ),
+    Option(
+        key="build",
+        form=choice(BUILD_POLICIES),
+        default=f'`"{BUILD_POLICIES[0]}"`',
+        description=(
+            "what has no fitting wheel is built to one, on this machine (`local`), in Lambda's "
+            "build image (`container`), or there if it is native (`auto`); or it is an error "
+            "(`never`)"
+        ),
+        page="sources.md",
+    ),
+    Option(
+        key="build-timeout",
+        form=number(1),
+        default=f"`{DEFAULT_BUILD_TIMEOUT}`",
+        description=(
+            "seconds that the build of a source on this machine may take, with all that is fetched "
+            "for it; then all that it runs is ended"
+        ),
+    ),
+    Option(
+        key="container",
+        form=table(CONTAINER),
+        default="`{}`",
+        description="how sources are built in a container: engine, image and so on",
+        page="options.md#container",
+    ),
+    Option(
+        key="exclude",
+        form=STRINGS,
+        default="`[]`",
+        description="distributions to leave out; `aws-sdk` is boto3 with all that it needs",
+        page="options.md#what-is-left-out",
+    ),
+    Option(
+        key="allow-missing",
+        form=STRINGS,
+        default="`[]`",
+        description=(
+            "distributions that may be left out although another one in the layer needs them"
+        ),
+    ),
+    Option(
+        key="include-project",
+        form=FLAG,
+        default="`false`",
+        description="the project itself goes in, too, built by its own backend",
+        page="sources.md",
+    ),
+    Option(
+        key="prune",
+        form=STRINGS,
+        default="`[]`",
+        description="presets and patterns of what to leave out",
+        page="options.md#what-is-left-out",
+    ),
+    Option(
+        key="prefer",
+        form=STRINGS,
+        default="`[]`",
+        description=(
+            "distributions whose files stay where another one has the same path with other content "
+            "(the first before the others)"
+        ),
+    ),
+    Option(
+        key="force-include",
+        form=tables(text(_PATH_IN_LAYER), names=r"[\s\S]+"),
+        default="`{}`",
+        description=(
+            'files and folders of the project, `"source" = "path in the layer"`, as in Hatch'
+        ),
+    ),
+    Option(
+        key="force-include-outside",
+        form=FLAG,
+        default="`false`",
+        description=(
+            "they may lie outside of the project's git repository or workspace, also by a link"
+        ),
+    ),
+    Option(
+        key="max-size",
+        form=size(LAMBDA_UNPACKED_LIMIT),
+        default='`"250 MiB"`',
+        description=(
+            "the most the layer may have unpacked; Lambda allows 250 MiB with the function"
+        ),
+    ),
+    Option(
+        key="publish",
+        form=table(PUBLISH),
+        default="`{}`",
+        description="what publishing needs: name, buckets, Regions and so on",
+        page="options.md#publish",
+    ),
+)
+# What counts for the whole project, in `[tool.lambda-layer]` alone.
+PROJECT = (
+    Option(
+        key="filename",
+        form=text(r"[A-Za-z0-9._+{}-]+"),
+        default='`"layer"`',
+        description='begins the names of the files of all layers, such as `"{project}-layer"`',
+    ),
+    Option(
+        key="indexes",
+        form=array_of(table(INDEX, required=["name"])),
+        default="`[]`",
+        description="private indexes of the project, for all its layers",
+        page="options.md#indexes",
+    ),
+    Option(
+        key="layers",
+        form=tables(table(LAYER), names=r"[A-Za-z0-9_-]+"),
+        default="`{}`",
+        description="further layers, which inherit what they do not have for themselves",
+        page="options.md#one-layer-or-several",
+    ),
+)

@@ -1,0 +1,35 @@
+"""The JSON schema of `[tool.lambda-layer]`: for editors, and for validate-pyproject.
+
+`lambda-layer.schema.json` is the schema in the form in which SchemaStore takes the table of a tool:
+draft 7, with the table itself at its root.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .._internal.address import PUBLIC_ADDRESS
+
+PATH = Path(__file__).with_name("lambda-layer.schema.json")
+
+
+def tool_schema(tool_name: str) -> dict[str, object]:  # noqa: ARG001  # validate-pyproject gives it
+    """Return the schema of the table of hatch-lambda-layer, as validate-pyproject asks for it."""
+    schema: dict[str, object] = json.loads(PATH.read_text(encoding="utf-8"))
+    return schema
+
+
+def schema_text() -> str:
+    """Return the text of the schema, made from the descriptions of the options."""
+    from .options.forms import table_schema
+    from .options.layer import LAYER, PROJECT
+
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": f"{PUBLIC_ADDRESS or 'urn:hatch-lambda-layer:'}{PATH.name}",
+        "title": "hatch-lambda-layer",
+        "description": "AWS Lambda layers for Python, built from the lockfile of the project",
+        **table_schema((*LAYER, *PROJECT)),
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
