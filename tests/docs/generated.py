@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+BUILT = DOCS / "_build"
 WRITE = "python3 .ci/hatch run docs write"
 _PART = re.compile(r"(<!-- begin (?P<name>[a-z-]+) -->\n).*?(?=<!-- end (?P=name) -->)", re.DOTALL)
 
@@ -52,10 +53,9 @@ PARTS: Mapping[str, Callable[[], str]] = {
 
 def pages() -> list[Path]:
     """Return the pages of the documentation, the README first."""
-    built = DOCS / "_build"
     return [
         *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
-        *sorted(path for path in DOCS.rglob("*.md") if not path.is_relative_to(built)),
+        *sorted(path for path in DOCS.rglob("*.md") if not path.is_relative_to(BUILT)),
     ]
 
 

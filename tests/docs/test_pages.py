@@ -15,6 +15,7 @@ from hatch_lambda_layer.layer.manifest import LayerManifest, LayerPackage
 from hatch_lambda_layer.publishing import iam_policy, outputs
 from hatch_lambda_layer.reports import diff as differences
 from hatch_lambda_layer.reports import outdated
+from tests.docs.generated import pages
 from tests.publishing.test_outputs import version
 from tests.reports.test_diff import NEW, OLD, difference
 from tests.reports.test_outdated import STATUS as OUTDATED
@@ -22,7 +23,7 @@ from tests.wheels.test_verify import FAULTS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = pages()
 
 
 def _section(title: str) -> str:
@@ -37,7 +38,7 @@ def _first_column(table: str) -> list[str]:
     return re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_relative_link_leads_to_a_file(page: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if not (page.parent / link).exists()]
