@@ -6,9 +6,14 @@ In a page, a part stands between `<!-- begin NAME -->` and `<!-- end NAME -->`.
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+from click.testing import CliRunner
+
+from hatch_lambda_layer.cli.main import main
 from hatch_lambda_layer.config import schema
 from hatch_lambda_layer.config.options import container, indexes, layer, publish
 
@@ -45,9 +50,20 @@ def options_table(options: Iterable[Option]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def commands() -> str:
+    """Return the help of each command, below a heading of its own."""
+    names = ["", *main.list_commands(click.Context(main))]
+    texts = []
+    for name in names:
+        arguments = [*filter(None, [name]), "--help"]
+        shown = CliRunner().invoke(main, arguments, prog_name="hatch-lambda-layer", color=False)
+        texts.append(f"## `{f'hatch-lambda-layer {name}'.strip()}`\n\n```text\n{shown.stdout}```\n")
+    return "\n".join(texts)
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
-    f"options-{name}": lambda options=options: options_table(options)  # type: ignore[misc]
-    for name, options in TABLES.items()
+    "commands": commands,
+    **{f"options-{name}": partial(options_table, options) for name, options in TABLES.items()},
 }
 
 

@@ -39,7 +39,7 @@ INDEX = (
         form=table(CODEARTIFACT_TABLE, required=[*CODEARTIFACT]),
         default="none",
         description="a repository of AWS CodeArtifact: gives the URL, and a token as password",
-        page="indexes.md#credentials",
+        page="how-to/codeartifact.md",
     ),
     Option(
         key="packages",

@@ -53,6 +53,7 @@ LAYER = (
         form=choices(_ARCHITECTURES),
         default='`["x86_64"]`',
         description="`x86_64`, `arm64` (also `amd64`, `aarch64`); each gets a layer of its own",
+        page="how-to/arm64.md",
     ),
     Option(
         key="tool",
@@ -66,7 +67,7 @@ LAYER = (
         form=STRINGS,
         default='`["requirements.txt"]`',
         description="the requirements files to read",
-        page="lockfiles.md#requirements-with-hashes",
+        page="how-to/pip.md",
     ),
     Option(
         key="groups",
@@ -168,6 +169,7 @@ LAYER = (
         description=(
             "the most the layer may have unpacked; Lambda allows 250 MiB with the function"
         ),
+        page="how-to/too-big.md",
     ),
     Option(
         key="publish",
