@@ -1,7 +1,6 @@
 """Sphinx's configuration: `python3 .ci/hatch run docs build` writes the pages to `docs/_build`."""
 
 from hatch_lambda_layer import __version__
-from hatch_lambda_layer._internal.address import PUBLIC_ADDRESS
 
 project = "hatch-lambda-layer"
 author = "The hatch-lambda-layer authors"
@@ -20,7 +19,6 @@ copybutton_only_copy_prompt_lines = True
 
 html_theme = "furo"
 html_title = "hatch-lambda-layer"
-html_baseurl = PUBLIC_ADDRESS
 html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False

@@ -27,9 +27,15 @@ def schema_text() -> str:
 
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "$id": f"{PUBLIC_ADDRESS or 'urn:hatch-lambda-layer:'}{PATH.name}",
+        "$id": _identifier(),
         "title": "hatch-lambda-layer",
         "description": "AWS Lambda layers for Python, built from the lockfile of the project",
         **table_schema((*LAYER, *PROJECT)),
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _identifier() -> str:
+    if PUBLIC_ADDRESS:
+        return f"{PUBLIC_ADDRESS}hatch_lambda_layer/config/{PATH.name}"
+    return f"urn:hatch-lambda-layer:{PATH.name}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 from click.testing import CliRunner
 
+from hatch_lambda_layer._internal import address
 from hatch_lambda_layer.cli.main import main
 from hatch_lambda_layer.config import schema
 from hatch_lambda_layer.config.options import container, indexes, layer, publish
@@ -26,6 +27,8 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 BUILT = DOCS / "_build"
 WRITE = "python3 .ci/hatch run docs write"
+_README = ROOT / "README.md"
+_RELATIVE_LINK = re.compile(r"(?<=\]\()(?!https?://|#)")
 _PART = re.compile(r"(<!-- begin (?P<name>[a-z-]+) -->\n).*?(?=<!-- end (?P=name) -->)", re.DOTALL)
 
 # Each table of `pyproject.toml`: its name in the documentation, and its options.
@@ -80,11 +83,19 @@ def rendered(text: str) -> str:
     return _PART.sub(lambda match: match[1] + PARTS[match["name"]](), text)
 
 
+def with_address(text: str) -> str:
+    """Return the README with links that work where it is shown without the repository."""
+    return _RELATIVE_LINK.sub(address.PUBLIC_ADDRESS, text)
+
+
 def outdated() -> Iterator[tuple[Path, str]]:
     """Yield each file that differs from what the code makes of it, and the text that it needs."""
     for path in pages():
         text = path.read_text(encoding="utf-8")
-        if (new := rendered(text)) != text:
+        new = rendered(text)
+        if path == _README:
+            new = with_address(new)
+        if new != text:
             yield path, new
     if schema.PATH.read_text(encoding="utf-8") != (text := schema.schema_text()):
         yield schema.PATH, text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.docs.console import Addition, Command, follow, pattern_of, steps
-from tests.docs.generated import DOCS, pages
+from tests.docs.generated import DOCS, ROOT, pages
 from tests.support.index_server import IndexServer
 from tests.support.system_parts import require
 from tests.support.tools import isolate, tool_path
@@ -96,6 +96,14 @@ def test_a_page_leads_where_it_says(
         (folder / "pyproject.toml").write_text(PROJECT + source, encoding="utf-8")
     wrong = follow(page.read_text(encoding="utf-8"), folder, reader)
     assert wrong == [], "\n".join(wrong)
+
+
+def test_the_readme_leads_to_a_layer(reader: dict[str, str], tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.partition("\n## A first layer\n")[2].partition("\n## ")[0]
+    wrong = follow(section, tmp_path, reader)
+    assert wrong == [], "\n".join(wrong)
+    assert (tmp_path / "orders-api" / "dist" / "layer.zip").is_file()
 
 
 def test_a_page_that_is_not_followed_is_there() -> None:

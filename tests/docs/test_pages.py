@@ -15,7 +15,7 @@ from hatch_lambda_layer.layer.manifest import LayerManifest, LayerPackage
 from hatch_lambda_layer.publishing import iam_policy, outputs
 from hatch_lambda_layer.reports import diff as differences
 from hatch_lambda_layer.reports import outdated
-from tests.docs.generated import pages
+from tests.docs.generated import DOCS, pages
 from tests.publishing.test_outputs import version
 from tests.reports.test_diff import NEW, OLD, difference
 from tests.reports.test_outdated import STATUS as OUTDATED
@@ -52,16 +52,31 @@ def test_every_toml_example_is_valid_toml() -> None:
         tomllib.loads(example)
 
 
+def test_the_readme_is_short() -> None:
+    assert README.count("\n") <= 250
+
+
+def test_only_the_demonstration_and_the_check_are_blocks_of_sh() -> None:
+    assert re.findall(r"```(sh|bash|shell)\n", README) == ["sh", "sh"]
+
+
 def test_the_first_example_is_a_configuration_that_is_accepted() -> None:
-    example = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)[0]
+    example = re.findall(r"```toml\n# pyproject.toml\n(.*?)```", README, re.DOTALL)[0]
     matrix = Matrix.from_pyproject(tomllib.loads(example))
     assert [member.id for member in matrix.members] == ["python3.13-arm64"]
 
 
-def test_the_first_page_has_the_command_for_backends_other_than_hatchling() -> None:
-    first = README.partition("\n## ")[0]
-    (sentence,) = [each for each in first.split("\n\n") if "any other (setuptools" in each]
+def test_the_readme_has_the_command_for_backends_other_than_hatchling() -> None:
+    (sentence,) = [each for each in README.split("\n\n") if "any other (setuptools" in each]
     assert "`hatch-lambda-layer build`" in sentence
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    links = set(re.findall(r"\]\(docs/([^)#]+)", README))
+    # Others lead to these: the README itself, and what the site has of files beside it.
+    others = {"index.md", "changelog.md", "contributing.md", "security.md"}
+    written = {str(page.relative_to(DOCS)) for page in PAGES if DOCS in page.parents}
+    assert written - others - links == set()
 
 
 def test_the_two_commands_stand_alone_in_their_blocks() -> None:
@@ -118,4 +133,4 @@ def test_the_page_on_outdated_releases_shows_what_is_printed_and_names_every_key
 
 def test_the_difference_that_is_shown_is_the_one_that_is_made() -> None:
     shown = differences.as_text(difference(OLD, NEW)).partition(")\n+++")[2].partition("\n")[2]
-    assert shown in README
+    assert shown in (DOCS / "comparing.md").read_text(encoding="utf-8")

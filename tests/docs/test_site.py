@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_lambda_layer._internal import address
 from hatch_lambda_layer._internal.address import PUBLIC_ADDRESS
-from tests.docs.generated import DOCS, ROOT, pages
+from tests.docs.generated import DOCS, ROOT, pages, with_address
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,8 +50,15 @@ def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
 
 
 def test_no_page_names_an_address_of_the_project_that_is_not_there() -> None:
-    # While there is none, links between files are relative, and metadata has no URL.
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert ("[project.urls]" in project) is bool(PUBLIC_ADDRESS)
-    if PUBLIC_ADDRESS:
-        assert PUBLIC_ADDRESS in project
+    assert PUBLIC_ADDRESS in project
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert ("](docs/" in readme) is not bool(PUBLIC_ADDRESS)
+
+
+def test_with_an_address_the_links_of_the_readme_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address, "PUBLIC_ADDRESS", "https://host.test/layers/")
+    text = with_address("[a](docs/use.md#sam), [b](https://b.test), [c](#more)")
+    assert text == "[a](https://host.test/layers/docs/use.md#sam), [b](https://b.test), [c](#more)"
+    assert with_address(text) == text
