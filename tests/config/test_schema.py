@@ -11,7 +11,7 @@ import pytest
 from validate_pyproject.api import Validator
 from validate_pyproject.errors import ValidationError
 
-from hatch_lambda_layer.config.layer import Matrix
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.config.publish import PublishConfig
 from hatch_lambda_layer.config.schema import PATH, tool_schema
 from hatch_lambda_layer.exceptions import ConfigError

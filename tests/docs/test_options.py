@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hatch_lambda_layer.config import indexes, layer, publish
+from hatch_lambda_layer.config import indexes, matrix, publish
 from hatch_lambda_layer.config.container import ContainerConfig
-from hatch_lambda_layer.config.layer import LayerConfig, Matrix
+from hatch_lambda_layer.config.layer import LayerConfig
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.layer.pruning import PRESETS
 from tests.docs.generated import DOCS, PARTS, ROOT, TABLES, WRITE, outdated, pages
 
@@ -32,7 +33,7 @@ def keys_of(kind: type) -> set[str]:
 # The keys that the program reads in each table.
 READ = {
     "layer": keys_of(LayerConfig) - {"name"} | {"publish"},
-    "project": {*layer._OF_THE_PROJECT},
+    "project": {*matrix._OF_THE_PROJECT},
     "container": keys_of(ContainerConfig),
     "index": {*indexes._KEYS},
     "codeartifact": {*indexes.CODEARTIFACT},

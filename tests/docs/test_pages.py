@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hatch_lambda_layer.config.layer import Matrix
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.layer.manifest import LayerManifest, LayerPackage
 from hatch_lambda_layer.publishing import iam_policy, outputs
 from hatch_lambda_layer.reports import diff as differences

@@ -34,8 +34,8 @@ class Option:
 
 FLAG = Form("boolean", {"type": "boolean"})
 TEXT = Form("string", {"type": "string"})
-_NOT_BLANK = {"type": "string", "pattern": r"\S"}
-STRINGS = Form("array", {"type": "array", "items": _NOT_BLANK, "uniqueItems": True})
+TEXT_NOT_BLANK = Form("string", {"type": "string", "pattern": r"\S"})
+STRINGS = Form("array", {"type": "array", "items": TEXT_NOT_BLANK.schema, "uniqueItems": True})
 LINE = Form("string", {"type": "string", "pattern": r"^[^\r\n]*\S[^\r\n]*$"})
 # A whole number of bytes, or text as `TableReader.size` reads it.
 _BYTES = r"^\s*\d+(\.\d+)?\s*(([kKmMgG][iI]?)?[bB])?\s*$"

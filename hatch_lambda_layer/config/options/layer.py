@@ -8,6 +8,7 @@ from .container import CONTAINER
 from .forms import (
     FLAG,
     STRINGS,
+    TEXT_NOT_BLANK,
     Option,
     array_of,
     choice,
@@ -58,9 +59,19 @@ LAYER = (
     Option(
         key="tool",
         form=choice(TOOLS),
-        default="the one lockfile that is there",
+        default="that of the lockfile that is there; of several, the project's",
         description="whose lockfile to read: `uv`, `poetry`, `pdm`, `pip` or `pylock`",
         page="lockfiles.md",
+    ),
+    Option(
+        key="lockfile",
+        form=TEXT_NOT_BLANK,
+        default="the one that is there",
+        description=(
+            "the path of the lockfile, where it lies elsewhere or has another name; for `uv.lock` "
+            "its folder will do"
+        ),
+        page="lockfiles.md#which-lockfile-is-read",
     ),
     Option(
         key="requirements",
@@ -80,6 +91,15 @@ LAYER = (
         form=STRINGS,
         default="`[]`",
         description="extras of the project",
+    ),
+    Option(
+        key="only-groups",
+        form=STRINGS,
+        default="`[]`",
+        description=(
+            "these dependency groups without the project's own dependencies, instead of `groups` "
+            "and `extras`; not for requirements files"
+        ),
     ),
     Option(
         key="build",
