@@ -18,9 +18,7 @@ from tests.support.wheel_factory import WheelSpec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="commands of a POSIX shell"
-)
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="commands of a POSIX shell")
 
 _NATIVE = ("manylinux2014_aarch64", "manylinux2014_x86_64")
 REQUESTS = ["charset-normalizer>=2,<4", "idna>=2.5,<4", "urllib3>=1.26,<3", "certifi>=2023.5.7"]

@@ -6,6 +6,7 @@ import ast
 import importlib
 import re
 import signal
+from functools import cache
 from typing import TYPE_CHECKING
 
 import click
@@ -18,7 +19,6 @@ from tests.docs.generated import DOCS
 from tests.test_architecture import PACKAGE, modules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 ENVIRONMENT = (DOCS / "environment.md").read_text(encoding="utf-8")
@@ -26,30 +26,31 @@ ENVIRONMENT = (DOCS / "environment.md").read_text(encoding="utf-8")
 _PROGRAMS = {"PATH"}
 
 
-def strings() -> Iterator[str]:
+@cache
+def nodes() -> list[ast.AST]:
+    """Give every node of the code."""
+    return [node for text in modules().values() for node in ast.walk(ast.parse(text))]
+
+
+@cache
+def strings() -> frozenset[str]:
     """Give every text in the code, also the constant parts of those that are put together."""
-    for text in modules().values():
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield node.value
+    constants = (node.value for node in nodes() if isinstance(node, ast.Constant))
+    return frozenset(value for value in constants if isinstance(value, str))
 
 
 def read_variables() -> set[str]:
     """Give the environment variables that the code reads by a name of its own."""
     found = {text for text in strings() if re.fullmatch(r"HATCH_LAMBDA_LAYER(_[A-Z]+)*", text)}
-    for text in modules().values():
-        for node in ast.walk(ast.parse(text)):
-            place = ""
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                place, names = ast.unparse(node.func), node.args[:1]
-            elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-                place, names = ast.unparse(node.value), [node.slice]
-            if re.fullmatch(r"(os\.environ|environment)(\.get)?", place):
-                found |= {
-                    str(each.value)
-                    for each in names
-                    if isinstance(each, ast.Constant) and re.fullmatch("[A-Z_]+", str(each.value))
-                }
+    for node in nodes():
+        place, names = "", list[ast.expr]()
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            place, names = ast.unparse(node.func), node.args[:1]
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            place, names = ast.unparse(node.value), [node.slice]
+        if re.fullmatch(r"(os\.environ|environment)(\.get)?", place):
+            constants = (str(each.value) for each in names if isinstance(each, ast.Constant))
+            found |= {name for name in constants if re.fullmatch("[A-Z_]+", name)}
     return found - _PROGRAMS
 
 
@@ -65,14 +66,13 @@ def test_every_variable_that_is_read_is_on_the_page() -> None:
 
 
 def test_every_variable_of_the_page_is_in_the_code() -> None:
-    texts = {*strings()}
     # What boto3, requests and pip's settings read under names of theirs.
     others = {"AWS_PROFILE", "AWS_REGION", "AWS_ACCESS_KEY_ID", "PIP_…", "NO_PROXY"}
     for name in variables_of_the_page() - others:
         start, _, _ = name.partition("<")
         assert any(
             text == name or (start != name and start.rstrip("_") in text) or name.lower() == text
-            for text in texts
+            for text in strings()
         ), name
 
 
