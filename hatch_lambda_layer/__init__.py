@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .build.pipeline import BuiltLayer
     from .build.project import BuildFailures
     from .exceptions import (
+        AuditError,
         BuildError,
         CacheError,
         ConfigError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         ToolTimeoutError,
         WheelError,
     )
+    from .findings import Finding
     from .index.credentials import Credentials
     from .layer.manifest import LayerManifest
     from .layout import LayerPathLayout, LayerS3Layout
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AuditError",
     "BuildError",
     "BuildFailures",
     "BuiltLayer",
@@ -52,6 +55,7 @@ __all__ = [
     "CredentialsError",
     "DownloadError",
     "ExclusionError",
+    "Finding",
     "LambdaLayerError",
     "LayerDifference",
     "LayerManifest",
@@ -79,6 +83,7 @@ _MODULES = {
     "BuildFailures": "build.project",
     "BuiltLayer": "build.pipeline",
     "Credentials": "index.credentials",
+    "Finding": "findings",
     "LayerDifference": "reports.diff",
     "LayerManifest": "layer.manifest",
     "LayerManifestManager": "api.manifest_manager",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from .findings import Finding
+
 
 def quoted(output: str) -> str:
     """Return what another program wrote, each of its lines marked as not our own."""
@@ -116,6 +118,14 @@ class ConflictError(LambdaLayerError):
 
 class SizeError(LambdaLayerError):
     """The layer is empty, or larger than Lambda or the configuration allows."""
+
+
+class AuditError(LambdaLayerError):
+    """The layer would not work on its target, or not as its table wants it; `findings` say why."""
+
+    def __init__(self, message: str, *, hint: str | None, findings: Sequence[Finding]) -> None:
+        super().__init__(message, hint=hint)
+        self.findings = tuple(findings)
 
 
 class CacheError(LambdaLayerError):

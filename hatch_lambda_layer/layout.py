@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # Layers, manifests, and the temporary files of both that a killed build leaves behind.
-_BUILT = r"{0}(-.+-(x86_64|arm64))?\.(zip|json)|\.{0}(-.+)?\.(zip|json)\.\w+\.tmp"
+_MADE = r"(zip|json|verify\.json)"
+_BUILT = rf"{{0}}(-.+-(x86_64|arm64))?\.{_MADE}|\.{{0}}(-.+)?\.{_MADE}\.\w+\.tmp"
 
 _REQUIREMENTS, _POETRY, _PDM = "requirements.txt", "poetry.lock", "pdm.lock"
 _UV, _PYLOCK = "uv.lock", "pylock.toml"

@@ -26,6 +26,7 @@ TESTS = Path(__file__).parent
 # A folder may import those of the lines above its own, and so may the modules beside the folders.
 ORDER = """
     exceptions
+    findings
     _internal
     layout
     targets
@@ -36,6 +37,7 @@ ORDER = """
     wheels
     wheel_builders
     layer
+    import_proof
     reports
     build
     publishing
@@ -48,7 +50,7 @@ RANK = {room: rank for rank, line in enumerate(ORDER.splitlines()) for room in l
 RANK_OF_PACKAGE = len(ORDER.splitlines())
 
 # Names that a signature needs and no call.
-TYPED = {("hooks", "hatch")}
+TYPED = {("hooks", "hatch"), ("exceptions", "findings")}
 
 # The one door to each outside world.
 DOORS = {
@@ -78,6 +80,9 @@ LIBRARIES = ("requests", "rich", "boto3", "botocore", "urllib3", "truststore", "
 # Scripts that other interpreters run: nobody imports them, and they go through no door of ours.
 SCRIPTS = {
     "_internal._supervisor",
+    "import_proof._importer",
+    "import_proof._metadata",
+    "import_proof._probe",
     "wheel_builders.container._driver",
     "wheel_builders._logged",
     "wheel_builders._stand_in",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import TYPE_CHECKING
 
 from ..layer.archive import archive_time
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from ..wheels.wheel import Wheel
     from .lock_selection import Resolver
 
-# Rises when equal inputs come out as another layer: old ones are then built again.
+# Rises when equal inputs come out as another layer, or when more is found out about it: old layers
+# are then built again.
 _LAYOUT_VERSION = 2
 
 
@@ -86,6 +87,10 @@ class BuildInputs:
             "exclude": sorted(config.exclude),
             "allow_missing": sorted(config.allow_missing),
             "direct": sorted(map(str, self.direct)),
+            "scripts": config.scripts,
+            "libraries": sorted(config.libraries),
+            "findings": astuple(config.findings),
+            "audited": config.verify != "none",
             "wheels": [(each.name, each.version, each.sha256) for each in self.selection.wheels],
             "sources": self.sources.inputs() if self.sources else [],
             "included": [(each.path, each.executable, each.sha256) for each in self.included],
@@ -105,6 +110,12 @@ class BuildInputs:
         """Each distribution of the lockfile, by name, with what identifies its content."""
         wheels = [(locked.name, locked.sha256) for locked in self.selection.wheels]
         return frozenset([*wheels, *(self.sources.digests() if self.sources else ())])
+
+    @property
+    def built_names(self) -> frozenset[str]:
+        """The names of the distributions that are built here, not fetched as wheels."""
+        names = [str(each.name) for each in self.selection.sources]
+        return frozenset([*names, *([self.project.name] if self.project else [])])
 
 
 def lock_digest(member: Member, selection: Selection) -> str:

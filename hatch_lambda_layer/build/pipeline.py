@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from .._internal.ownership import sweep, unique_name
 from .._internal.parallel import begin
+from ..findings.codes import NEARLY_FULL, UNLISTED, UNMET_REQUIREMENT
 from ..layer import archive
 from ..layer import manifest as manifests
-from ..layer.findings import UNLISTED
 from ..layer.manifest import LayerManifest
-from ..layer.size import NEARLY_FULL, nearly_full
+from ..layer.size import nearly_full
 from .claims import refuse_anothers
 from .inputs import build_sources, find_inputs, needs_work_folder
+from .verification import audited_layer, is_to_be_proved, prove_current, prove_new
 from .work_folder import work_folder
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..config.matrix import Member
-    from ..layer.findings import Finding
+    from ..findings import Finding
+    from ..layer.archive import WrittenArchive
+    from ..layer.composition import Composition
     from ..wheels.wheel import Wheel
     from .inputs import BuildContext, BuildInputs
 
@@ -77,6 +80,9 @@ def build_layer(
         current = _current(built, inputs, context.project) if built and not anew else None
         if current is None:
             context.console.detail(f"building {zip_path.name}: {_why(built, inputs, anew=anew)}")
+        elif is_to_be_proved(member, zip_path, current.code_sha256):
+            with clock.stage("import"):
+                prove_current(member, current, zip_path, context)
         manifest = current or _rebuild(context, inputs, zip_path, clock)
         if manifest != built:
             archive.write_text(manifest_path, manifest.to_json())
@@ -111,26 +117,37 @@ def _rebuild(
     context: BuildContext, inputs: BuildInputs, zip_path: Path, clock: _Clock
 ) -> LayerManifest:
     # Imported here: a build that has nothing to do must not wait for them.
-    from ..layer.composition import compose
+    from ..import_proof.provenance import remember
     from ..layer.size import check_size
 
-    config, target = inputs.member.config, inputs.member.target
+    config = inputs.member.config
     with clock.stage("wheels"):
         wheels = _wheels(context, inputs)
         if inputs.sources and inputs.sources.reclassified:
             # The image that one of them was built in is an input from now on.
             inputs = find_inputs(context, inputs.member, inputs.selection)
         unlisted = _check_listed(context, inputs, wheels)
-        all_wheels = wheels
-        wheels, excluded = _exclude(all_wheels, inputs)
+        every, (wheels, excluded) = wheels, _exclude(wheels, inputs)
     with clock.stage("compose"):
-        pack = context.layout.path_included_pack
-        tree, findings = compose(wheels, inputs.included, pack, target, config.prune, config.prefer)
-        left_out = sorted({each.name for each in all_wheels} - {each.name for each in wheels})
-        sizes = check_size(tree, wheels, config.max_size, left_out)
-        findings = [*unlisted, *excluded, *findings, *sizes]
+        made = _compose(context, inputs, wheels, every)
+        tree = made.tree
+        left_out = sorted({each.name for each in every} - {each.name for each in wheels})
+        sizes = check_size(tree, wheels, config.max_size, left_out, config.function_size)
+    with clock.stage("audit"):
+        audited = audited_layer(context.cache.store, inputs, made, wheels)
+        if unlisted:
+            # They tell of the same requirements.
+            audited = [each for each in audited if each.code != UNMET_REQUIREMENT.id]
+        found = [*unlisted, *excluded, *made.findings, *sizes, *audited]
+        findings = config.findings.checked(found)
+
+    def check(new: Path, written: WrittenArchive) -> None:
+        remember(context.cache.store, written.sha256)
+        if config.verify == "import":
+            prove_new(inputs.member, new, zip_path, context, wheels)
+
     with clock.stage("write"):
-        written = archive.write_archive(tree, zip_path, inputs.date)
+        written = archive.write_archive(tree, zip_path, inputs.date, check)
     return manifests.describe(
         inputs.member,
         inputs.digest,
@@ -141,6 +158,25 @@ def _rebuild(
         context.project,
         inputs.lock_digest,
     )
+
+
+def _compose(
+    context: BuildContext, inputs: BuildInputs, wheels: Sequence[Wheel], every: Sequence[Wheel]
+) -> Composition:
+    """Return the layer of `wheels`; `every` are those of the lock, which may have libraries."""
+    from ..layer.composition import compose
+    from ..layer.launchers import launchers
+    from ..layer.shared_libraries import take_libraries
+
+    config, target = inputs.member.config, inputs.member.target
+    libraries = take_libraries(config.libraries, every, target)
+    added = [entry for entry, _ in libraries]
+    if config.scripts:
+        added += launchers(wheels, target)
+    pack = context.layout.path_included_pack
+    made = compose(wheels, inputs.included, pack, target, config.prune, added, config.prefer)
+    made.native.update({entry.sha256: elf for entry, elf in libraries})
+    return made
 
 
 def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
@@ -194,16 +230,17 @@ def _current(
 ) -> LayerManifest | None:
     """Return the manifest of a layer that is up to date, or `None`.
 
-    The limit of the size is not an input: it changes what is said of the layer, not the layer.
+    The limits of the size are not an input: they change what is said of the layer, not the layer.
     """
-    largest = inputs.member.config.max_size
+    config = inputs.member.config
     # What may be missing is in the lock, which is no input.
-    if any(each.code == UNLISTED for each in built.findings):
+    if any(each.code == UNLISTED.id for each in built.findings):
         return None
-    if built.input_digest != inputs.digest or built.unpacked_size > largest:
+    if built.input_digest != inputs.digest or built.unpacked_size > config.max_size:
         return None
-    others = tuple(each for each in built.findings if each.code != NEARLY_FULL)
-    findings = (*others, *nearly_full(built.unpacked_size, largest))
+    others = (each for each in built.findings if each.code != NEARLY_FULL.id)
+    sizes = nearly_full(built.unpacked_size, config.max_size, config.function_size)
+    findings = config.findings.checked([*others, *sizes])
     return replace(built, project=project, lock_digest=inputs.lock_digest, findings=findings)
 
 

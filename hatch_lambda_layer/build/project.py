@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from ..layout import LayerPathLayout
     from .pipeline import BuildPlan, BuiltLayer
 
+# Of the files of one layer.
+_SUFFIXES = (".zip", ".json", ".verify.json")
+
 
 class BuildFailures(LambdaLayerError):  # noqa: N818  # they are several
     """Some of several layers could not be built.
@@ -107,7 +110,7 @@ class ProjectBuild:
             if finding.is_note:
                 self.console.detail(str(finding))
             else:
-                self.console.warning(finding.message)
+                self.console.warning(finding.text)
         self.console.info(
             report.stage_times(built.seconds)
             if built.rebuilt
@@ -197,7 +200,7 @@ class ProjectBuild:
 
     def clean_except(self, zip_paths: Iterable[Path]) -> None:
         """Do the same, but leave the layers at `zip_paths`: those that have just been built."""
-        kept = {path.with_suffix(suffix) for path in zip_paths for suffix in (".zip", ".json")}
+        kept = {path.with_suffix(suffix) for path in zip_paths for suffix in _SUFFIXES}
         with self._locked(self.layout.dir_output):
             built = self.layout.built_paths()
             anothers = {path for path in built if is_anothers(path, self._context.project)}

@@ -56,8 +56,9 @@ class _Commands(click.Group):
     def _others(self) -> Mapping[str, click.Command]:
         from .outdated import outdated
         from .publish import COMMANDS
+        from .verify import verify
 
-        return {**COMMANDS, "outdated": outdated}
+        return {**COMMANDS, "outdated": outdated, "verify": verify}
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

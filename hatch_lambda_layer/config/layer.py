@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..exceptions import backticked
+from ..findings import FindingPolicy
 from ..targets.target import Architecture, Runtime, runtimes
 from .container import ContainerConfig, read_container
+from .fields import read_codes, read_force_include, read_libraries
 from .misnamed import OTHER_TOOLS, suggested_runtime
 from .reader import TableReader, toml
 
@@ -24,6 +26,8 @@ LAMBDA_DIRECT_UPLOAD_LIMIT = 52_428_800
 TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
 # For all that is done for one source, which may be compiled for minutes.
 DEFAULT_BUILD_TIMEOUT = 600
+# What is done to see that a layer works, the default first.
+VERIFICATIONS = ("audit", "import", "none")
 BUILD_POLICIES = ("local", "container", "auto", "never")
 # Keys that say the same thing in two ways: who writes one has replaced what is inherited.
 _ALTERNATIVES = (("lockfile", ("requirements",)), ("only-groups", ("groups", "extras")))
@@ -40,8 +44,9 @@ class LayerConfig:
     `prune` holds presets and patterns in their order, `prefer` the distributions whose files stay
     where another has the same path, the first before the others. `force_include` pairs a path on
     disk, relative to the project, with its path in the layer; with `force_include_outside` it may
-    lie outside of the project's repository. `max_size` is in bytes, unpacked, `build_timeout` in
-    seconds, for each source.
+    lie outside of the project's repository. `max_size` and `function_size` are in bytes, unpacked,
+    `build_timeout` is in seconds, for each source. `ignore` and `error` are codes of findings;
+    `verify` is one of `VERIFICATIONS`.
     """
 
     name: str | None
@@ -64,7 +69,19 @@ class LayerConfig:
     prefer: tuple[str, ...]
     force_include: tuple[tuple[str, str], ...]
     force_include_outside: bool
+    scripts: bool
+    libraries: tuple[str, ...]
     max_size: int
+    function_size: int
+    strict: bool
+    ignore: tuple[str, ...]
+    error: tuple[str, ...]
+    verify: str
+
+    @property
+    def findings(self) -> FindingPolicy:
+        """The findings that the layer is not told of, and those that are errors for it."""
+        return FindingPolicy(self.strict, self.ignore, self.error)
 
 
 # The table `publish` is read only when something is published.
@@ -138,9 +155,16 @@ class LayerReader(TableReader):
             container=self._container(),
             prune=self.strings("prune"),
             prefer=self.strings("prefer"),
-            force_include=self._force_include(),
+            force_include=read_force_include(self),
             force_include_outside=self.flag("force-include-outside"),
+            scripts=self.flag("scripts"),
+            libraries=read_libraries(self),
             max_size=self.size("max-size", LAMBDA_UNPACKED_LIMIT),
+            function_size=self.size("function-size", LAMBDA_UNPACKED_LIMIT, 0),
+            strict=self.flag("strict"),
+            ignore=read_codes(self, "ignore"),
+            error=read_codes(self, "error"),
+            verify=self.choice("verify", VERIFICATIONS) or VERIFICATIONS[0],
         )
 
     def _tool(self) -> str | None:
@@ -200,27 +224,3 @@ class LayerReader(TableReader):
         own = self._written is None or "container" in self._written
         problems = self._problems if own else []
         return read_container(f"{self._prefix}.container", self.table("container"), problems)
-
-    def _force_include(self) -> tuple[tuple[str, str], ...]:
-        value = self.value("force-include", {})
-        if not isinstance(value, dict):
-            self.wrong("force-include", "a table of source = path in the layer", value)
-            return ()
-        pairs = []
-        for source, path in value.items():
-            key = f"force-include.{toml(source)}"
-            if not source:
-                self.say(key, "must name a file or folder of the project")
-            elif not isinstance(path, str) or not path.strip("/"):
-                self.wrong(key, "a path in the layer, such as 'python/config'", path)
-            elif _unsafe(path):
-                self.wrong(key, "a path that stays in the layer, with `/` between its parts", path)
-            else:
-                pairs.append((source, path.strip("/")))
-        return tuple(sorted(pairs))
-
-
-def _unsafe(path: str) -> bool:
-    parts = path.strip("/").split("/")
-    bad_part = any(part in ("", ".", "..") for part in parts)
-    return bad_part or "\\" in path or ":" in parts[0] or not path.isprintable()

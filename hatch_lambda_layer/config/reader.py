@@ -164,11 +164,13 @@ class TableReader:
                 self.say(f"{key}[{number}]", must + (suggest or nearest)(value, allowed))
         return tuple(parsed)
 
-    def size(self, key: str, largest: int) -> int:
+    def size(self, key: str, largest: int, default: int | None = None) -> int:
         """Return a size in bytes, written as a number or as a string with a unit.
 
-        It is `largest` if it is missing or malformed.
+        It is `default` if it is missing, by default `largest`; `largest` if it is malformed.
         """
+        if key not in self._table and default is not None:
+            return default
         value = self.value(key, largest)
         must = f"a size of at most {largest:,} bytes (Lambda's limit), such as '250 MiB'"
         if isinstance(value, int) and not isinstance(value, bool):

@@ -17,6 +17,7 @@ import zlib
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from .._internal.filelock import try_lock, try_lock_surely
@@ -32,8 +33,7 @@ from .._internal.zip_format import (
 from ..exceptions import ConfigError, OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from .tree import Entry, LayerTree
 
@@ -76,9 +76,15 @@ def archive_time(source_date_epoch: str | None) -> datetime:
     return datetime.fromtimestamp(clamped - clamped % 2, UTC)
 
 
-def write_archive(tree: LayerTree, path: Path, time: datetime) -> WrittenArchive:
+def write_archive(
+    tree: LayerTree,
+    path: Path,
+    time: datetime,
+    check: Callable[[Path, WrittenArchive], None] = lambda *_: None,
+) -> WrittenArchive:
     """Write the settled `tree` as a zip to `path`, which changes only when all is written.
 
+    Before it does, `check` is called with the path of the new zip, and may raise an exception.
     Raises `OutputError` when that fails, and leaves what was at `path` unchanged.
     """
     with _replacing(path) as file:
@@ -88,12 +94,14 @@ def write_archive(tree: LayerTree, path: Path, time: datetime) -> WrittenArchive
             for entry in tree:
                 writer.add(entry)
             size = writer.finish()
-            return WrittenArchive(size, sink.close())
+            written = WrittenArchive(size, sink.close())
         except BaseException as error:
             sink.abandon(error)
             raise
         finally:
             writer.close_sources()
+        check(Path(file.name), written)
+        return written
 
 
 def write_text(path: Path, text: str) -> None:

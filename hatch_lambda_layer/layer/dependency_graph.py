@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
     from packaging.requirements import Requirement
@@ -55,7 +55,7 @@ class DependencyGraph:
         """Yield the nodes of the layer that `requirements` ask for when `extra` is asked for."""
         for requirement in requirements:
             (name,) = canonical([requirement.name])
-            if name in self._requirements and self._counts(requirement, extra):
+            if name in self._requirements and counts(requirement, self._environment, extra):
                 yield Node(name)
                 yield from (Node(name, each) for each in canonical(requirement.extras))
 
@@ -104,15 +104,17 @@ class DependencyGraph:
     def _beyond(self, start: Iterable[Node]) -> set[str]:
         return {*self.names} - names_of(self.reach(start))
 
-    def _counts(self, requirement: Requirement, extra: str) -> bool:
-        if requirement.marker is None:
-            return True
-        try:
-            return requirement.marker.evaluate({**self._environment, "extra": extra})
-        except (ValueError, LookupError):
-            # A marker that can't be evaluated may well be meant to hold. Its names are undefined,
-            # or its values can't be compared, or a number has more digits than Python reads.
-            return True
+
+def counts(requirement: Requirement, environment: Mapping[str, str], extra: str) -> bool:
+    """Return whether a requirement counts when `extra` is asked for; a marker has to say so."""
+    if requirement.marker is None:
+        return True
+    try:
+        return requirement.marker.evaluate({**environment, "extra": extra})
+    except (ValueError, LookupError):
+        # A marker that can't be evaluated may well be meant to hold. Its names are undefined,
+        # or its values can't be compared, or a number has more digits than Python reads.
+        return True
 
 
 def canonical(names: Iterable[str]) -> set[str]:
@@ -127,19 +129,26 @@ def names_of(nodes: Iterable[Node]) -> set[str]:
     return {node.name for node in nodes}
 
 
-def _read(text: str, names: AbstractSet[str]) -> Iterator[Requirement]:
-    """Yield the requirement in `text` if it is for one of `names`; of a malformed one, a part."""
+def parse_requirement(text: str) -> Requirement | None:
+    """Return the requirement in `text`; of a malformed one, a part; `None` if it has no name."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     match = _REQUIREMENT.match(text)
-    # Parsing is most of the work, and most requirements are for extras that nobody asked for.
-    if match is None or canonical([match["name"]]).isdisjoint(names):
-        return
+    if match is None:
+        return None
     # Old metadata has versions that PEP 440 does not allow: the name and the marker still count.
     without_version = "".join(filter(None, match.group("name", "extras", "marker")))
     for reading in (text, without_version, match["name"]):
         try:
-            yield Requirement(reading)
+            return Requirement(reading)
         except InvalidRequirement:
             continue
-        return
+    return None
+
+
+def _read(text: str, names: AbstractSet[str]) -> Iterator[Requirement]:
+    """Yield the requirement in `text` if it is for one of `names`."""
+    match = _REQUIREMENT.match(text)
+    # Parsing is most of the work, and most requirements are for extras that nobody asked for.
+    if match is not None and not canonical([match["name"]]).isdisjoint(names):
+        yield from filter(None, [parse_requirement(text)])

@@ -8,15 +8,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..exceptions import ExclusionError
+from ..findings import codes
 from ..targets.families import families
 from .dependency_graph import DependencyGraph, canonical, names_of
-from .findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from packaging.requirements import Requirement
 
+    from ..findings import Finding
     from ..targets.target import Target
     from ..wheels.wheel import Wheel
     from .dependency_graph import Node
@@ -137,18 +138,17 @@ class _Plan:
             if normal not in familiar:
                 near = difflib.get_close_matches(normal, sorted(known), n=1)
                 suggestion = f" (did you mean `{near[0]}`?)" if near else ""
-                yield Finding(
-                    code="unknown-exclusion",
-                    message=f"`exclude` names {name!r}, which is not in the layer{suggestion}",
+                yield codes.UNKNOWN_EXCLUSION.finding(
+                    "exclude", f"`exclude` names {name!r}, which is not in the layer{suggestion}"
                 )
 
     def shared_that_stay(self) -> Iterator[Finding]:
         """Yield a finding for each member of an excluded family that others need."""
         for family in self._families:
             for name in sorted(family.shared & self.kept):
-                yield Finding(
-                    code="family-member-kept",
-                    message=f"`{name}` stays, although it is part of `{family.name}`: "
+                yield codes.SHARED_KEPT.finding(
+                    name,
+                    f"`{name}` stays, although it is part of `{family.name}`: "
                     + self._why_kept(name),
                 )
 
@@ -160,9 +160,9 @@ class _Plan:
                 gone.setdefault(self._causes(name), []).append(name)
         for causes, names in sorted(gone.items()):
             are, them = ("is", "it") if len(names) == 1 else ("are", "them")
-            yield Finding(
-                code="left-out-too",
-                message=f"{_listed(names, len(names))} {are} left out, too: "
+            yield codes.LEFT_OUT_TOO.finding(
+                ", ".join(names),
+                f"{_listed(names, len(names))} {are} left out, too: "
                 f"only {_listed(causes)} needed {them}",
             )
 

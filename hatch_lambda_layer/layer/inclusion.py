@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, NoReturn
 from .._internal.zip_format import DEFLATED
 from ..config.workspace import is_workspace_root
 from ..exceptions import ConfigError
+from ..targets.elf import MAGIC, ElfFile, examine
 from ..wheels.wheel import UNPRINTABLE
 from .tree import Entry
 
@@ -87,46 +88,57 @@ def _field(source: str) -> str:
     return f"`tool.lambda-layer.force-include.{source!r}`"
 
 
-def pack(files: Sequence[IncludedFile], pack_path: Path, file: BinaryIO) -> list[Entry]:
+def pack(
+    files: Sequence[IncludedFile], pack_path: Path, file: BinaryIO, native: dict[str, ElfFile]
+) -> list[Entry]:
     """Compress `files` one after another into `file`, which lies at `pack_path`.
+
+    The facts about ELF files among them are added to `native`, by the sha256 of their content.
 
     Raises `ConfigError` for a file that has changed since it was found.
     """
-    entries = []
-    for included in files:
-        offset = file.tell()
-        size = crc = packed_crc = 0
-        digest = hashlib.sha256()
-        deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-        for chunk in _chunks(included.file):
-            size += len(chunk)
-            crc = zlib.crc32(chunk, crc)
-            digest.update(chunk)
-            packed = deflate.compress(chunk)
-            packed_crc = zlib.crc32(packed, packed_crc)
-            file.write(packed)
-        packed = deflate.flush()
-        packed_crc = zlib.crc32(packed, packed_crc)
-        file.write(packed)
-        if digest.hexdigest() != included.sha256:
-            raise ConfigError([f"{included.file} changed while the layer was built"])
-        entries.append(
-            Entry(
-                path=included.path,
-                owner=_OWNER,
-                executable=included.executable,
-                method=DEFLATED,
-                source=pack_path,
-                offset=offset,
-                compressed_size=file.tell() - offset,
-                size=size,
-                crc=crc,
-                sha256=included.sha256,
-                packed_crc=packed_crc,
-            )
-        )
+    entries = [_packed(included, pack_path, file, native) for included in files]
     file.flush()
     return entries
+
+
+def _packed(
+    included: IncludedFile, pack_path: Path, file: BinaryIO, native: dict[str, ElfFile]
+) -> Entry:
+    offset = file.tell()
+    size = crc = packed_crc = 0
+    digest = hashlib.sha256()
+    deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    elf = bytearray()
+    for chunk in _chunks(included.file):
+        size += len(chunk)
+        crc = zlib.crc32(chunk, crc)
+        digest.update(chunk)
+        if elf.startswith(MAGIC[: len(elf)]):
+            elf += chunk
+        packed = deflate.compress(chunk)
+        packed_crc = zlib.crc32(packed, packed_crc)
+        file.write(packed)
+    packed = deflate.flush()
+    packed_crc = zlib.crc32(packed, packed_crc)
+    file.write(packed)
+    if digest.hexdigest() != included.sha256:
+        raise ConfigError([f"{included.file} changed while the layer was built"])
+    if elf.startswith(MAGIC):
+        native[included.sha256] = examine(elf)
+    return Entry(
+        path=included.path,
+        owner=_OWNER,
+        executable=included.executable,
+        method=DEFLATED,
+        source=pack_path,
+        offset=offset,
+        compressed_size=file.tell() - offset,
+        size=size,
+        crc=crc,
+        sha256=included.sha256,
+        packed_crc=packed_crc,
+    )
 
 
 def _below(folder: Path) -> Iterator[tuple[Path, str]]:

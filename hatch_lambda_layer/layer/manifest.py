@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..exceptions import LambdaLayerError, OutputError
-from .findings import Finding
+from ..findings import SEVERITIES, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from .archive import WrittenArchive
     from .tree import LayerTree
 
-SCHEMA = 1
+SCHEMA = 2
+# Those that can be read: of 1, findings had other codes, and neither severity nor place.
+_READABLE = (1, SCHEMA)
 T = TypeVar("T")
 
 
@@ -79,13 +81,14 @@ class LayerManifest:
         try:
             table: dict[str, Any] = json.loads(text)
             schema = table.pop("schema")
-            if schema != SCHEMA:
+            if schema not in _READABLE or isinstance(schema, bool):
                 raise LambdaLayerError(
-                    f"The manifest has schema {schema}, only {SCHEMA} is known",
+                    f"The manifest has schema {schema}, only {SCHEMA} and older are known",
                     hint="read it with the version of hatch-lambda-layer that wrote it",
                 )
             packages = tuple(_typed(LayerPackage, package) for package in table.pop("packages"))
-            findings = tuple(_typed(Finding, finding) for finding in table.pop("findings"))
+            read = _finding if schema == SCHEMA else _former_finding
+            findings = tuple(map(read, table.pop("findings")))
             return _typed(cls, {**table, "packages": packages, "findings": findings})
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise LambdaLayerError(f"The manifest is not a valid `layer.json`: {error}") from error
@@ -217,6 +220,28 @@ def _typed(kind: type[T], table: dict[str, Any]) -> T:
         if field.name in table and type(table[field.name]) is not wanted and wanted is not object:
             raise TypeError(f"`{field.name}` must be of type {field.type}")
     return kind(**table)
+
+
+def _finding(table: dict[str, Any]) -> Finding:
+    if table["severity"] not in SEVERITIES:
+        raise ValueError(f"`severity` must be one of {', '.join(SEVERITIES)}")
+    return _typed(Finding, table)
+
+
+def _former_finding(table: dict[str, Any]) -> Finding:
+    """Read a finding of schema 1, which had a word and a message."""
+    from ..findings.codes import FORMER
+
+    code = FORMER.get(table["code"])
+    return _typed(
+        Finding,
+        {
+            "place": "",
+            **table,
+            "code": code.id if code else table["code"],
+            "severity": code.severity if code else "warning",
+        },
+    )
 
 
 def _base64(digest: bytes) -> str:

@@ -15,12 +15,14 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from ..findings import codes
 from ..wheels.wheel import read_member
 from .tree import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ..findings import Finding
     from ..targets.target import Target
     from ..wheels.wheel import Wheel, WheelMember
 
@@ -28,8 +30,8 @@ ROOT = "python/"
 _FOLDERS = {"purelib": "", "platlib": "", "data": "", "scripts": "bin/"}
 
 
-def place(wheel: Wheel, target: Target) -> tuple[list[Entry], list[str]]:
-    """Return the entries of `wheel` in a layer, and a note on the headers that are left out."""
+def place(wheel: Wheel, target: Target) -> tuple[list[Entry], list[Finding]]:
+    """Return the entries of `wheel` in a layer, and a finding on headers that are left out."""
     prefix = wheel.dist_info.removesuffix(".dist-info") + ".data/"
     plain = [member for member in wheel.members if not member.path.startswith(prefix)]
     moved = [member for member in wheel.members if member.path.startswith(prefix)]
@@ -45,13 +47,15 @@ def place(wheel: Wheel, target: Target) -> tuple[list[Entry], list[str]]:
             entries.append(_script(wheel, member, f"{_FOLDERS[folder]}{path}", target))
         else:
             entries.append(_copied(wheel, member, f"{_FOLDERS[folder]}{path}"))
-    notes = []
+    findings = []
     if headers:
-        notes.append(
-            f"{wheel.name} {wheel.version}: its headers, which only a compiler needs, were left "
-            f"out ({headers[0]}{f' and {len(headers) - 1} more' if len(headers) > 1 else ''})"
+        title = f"{wheel.name} {wheel.version}"
+        more = f" and {len(headers) - 1} more" if len(headers) > 1 else ""
+        message = (
+            f"{title}: its headers, which only a compiler needs, were left out ({headers[0]}{more})"
         )
-    return list(_with_record(wheel, entries)), notes
+        findings.append(codes.HEADERS_LEFT_OUT.finding(title, message))
+    return list(_with_record(wheel, entries)), findings
 
 
 def _copied(wheel: Wheel, member: WheelMember, path: str) -> Entry:

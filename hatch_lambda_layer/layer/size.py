@@ -6,29 +6,34 @@ from typing import TYPE_CHECKING
 
 from .._internal.console import aligned, megabytes
 from ..exceptions import SizeError
+from ..findings import codes
 from ..wheels.wheel import MAX_MEMBERS
-from .findings import Finding
 from .manifest import packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ..findings import Finding
     from ..wheels.wheel import Wheel
     from .manifest import LayerPackage
     from .tree import LayerTree
 
-NEARLY_FULL = "nearly-full"
 # Up to this share of the limit there is room left for the function's own code, which counts, too.
 _ROOMY = 0.8
 _LARGEST_SHOWN = 10
 
 
 def check_size(
-    tree: LayerTree, wheels: Sequence[Wheel], largest: int, excluded: Sequence[str] = ()
+    tree: LayerTree,
+    wheels: Sequence[Wheel],
+    largest: int,
+    excluded: Sequence[str] = (),
+    function: int = 0,
 ) -> list[Finding]:
     """Check the size of a layer; return a finding if it is close to `largest` bytes, unpacked.
 
-    `excluded` are the distributions that have been left out of the `wheels`.
+    `excluded` are the distributions that have been left out of the `wheels`, `function` is what the
+    functions that use the layer bring themselves, in bytes.
 
     Raises `SizeError` for a layer that is larger, or empty, or has more files than a zip can hold.
     The error of one that is too large lists the largest packages.
@@ -48,7 +53,7 @@ def check_size(
             f"largest packages are:\n{table}",
             hint='`prune = ["tests", "stubs", "headers"]` makes it smaller',
         )
-    return nearly_full(size, largest)
+    return nearly_full(size, largest, function)
 
 
 def _empty(excluded: Sequence[str]) -> SizeError:
@@ -64,12 +69,19 @@ def _empty(excluded: Sequence[str]) -> SizeError:
     )
 
 
-def nearly_full(size: int, largest: int) -> list[Finding]:
-    """Return a finding if `size` leaves little room below `largest`; both in bytes, unpacked."""
-    if size <= largest * _ROOMY:
+def nearly_full(size: int, largest: int, function: int) -> list[Finding]:
+    """Return a finding if `size` leaves little room below `largest` less `function`.
+
+    All three are in bytes, unpacked; `function` is what the function itself takes.
+    """
+    allowed = max(largest - function, 1)
+    if size <= allowed * _ROOMY:
         return []
-    share = f"{size / largest:.0%} of the {largest:,} bytes allowed"
-    return [Finding(code=NEARLY_FULL, message=f"the layer takes {share}, unpacked")]
+    share = f"{size / allowed:.0%} of the {allowed:,} bytes allowed"
+    rest = f", which leaves {function:,} for the function" if function else ""
+    message = f"the layer takes {share}, unpacked{rest}"
+    hint = '`prune = ["tests", "stubs", "headers"]` makes it smaller'
+    return [codes.NEARLY_FULL.finding("max-size", message, hint=hint)]
 
 
 def _largest(packages: Iterable[LayerPackage], count: int) -> str:

@@ -8,16 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..exceptions import LockfileError
+from ..findings.codes import UNDECIDED, UNLISTED
 from ..lockfiles.markers import is_undecided
 from ..targets.families import families
 from .dependency_graph import canonical
-from .findings import UNDECIDED, UNLISTED, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from packaging.requirements import Requirement
 
+    from ..findings import Finding
     from ..lockfiles.protocol import Lock
     from ..targets.target import Target
     from ..wheels.wheel import Wheel
@@ -59,9 +60,13 @@ def check_listed(
             "named in `allow-missing`, and PIP_NO_DEPS=1 takes the files as they are",
         )
     return [
-        *(Finding(code=UNLISTED, message=line) for line in lines),
-        *(Finding(code=UNDECIDED, message=line) for line in undecided),
+        *(UNLISTED.finding(_title(line), line) for line in lines),
+        *(UNDECIDED.finding(_title(line), line) for line in undecided),
     ]
+
+
+def _title(line: str) -> str:
+    return line.partition(" requires ")[0]
 
 
 def _undecided(

@@ -15,7 +15,7 @@ from ..layer.manifest import LayerManifest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..layer.findings import Finding
+    from ..findings import Finding
     from ..layer.manifest import LayerPackage
 
     # Returns the manifest of a published version, named as in `orders-api:3` or by its ARN.

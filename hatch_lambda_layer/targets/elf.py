@@ -1,7 +1,6 @@
-"""The needs of ELF files (System V ABI), and whether a target fulfils them.
+"""The facts of ELF files (System V ABI): what each one is, and what it needs to be loaded.
 
-Reading and judging are separate: `read_elf` returns facts, `misfits` compares them with a target.
-The limits are data, in `ceilings.toml`.
+Reading and judging are separate: `read_elf` returns facts, `loading` compares them with a target.
 
 The reader is our own: pyelftools, the usual one, did not come back from some files of which a few
 bytes had been changed, and wheels are from strangers. Files are read as the loader reads them, by
@@ -13,16 +12,12 @@ from __future__ import annotations
 
 import re
 import struct
-import tomllib
 from dataclasses import dataclass
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
-
-    from .target import Target
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MAGIC = b"\x7fELF"
 
@@ -37,8 +32,13 @@ _MACHINES = {
     243: "riscv64",
 }
 _PROGRAM, _SHARED_LIBRARY = 2, 3
-_LOAD, _DYNAMIC = 1, 2
+_LOAD, _DYNAMIC, _INTERPRETER, _STACK = 1, 2, 3, 0x6474E551
+_EXECUTABLE = 1
+# Both architectures of Lambda have pages of this size.
+_PAGE_SIZE = 4096
+_WORD = (1 << 64) - 1
 _NULL, _NEEDED, _HASH, _STRTAB, _SYMTAB, _STRSZ, _SONAME = 0, 1, 4, 5, 6, 10, 14
+_RPATH, _RUNPATH = 15, 29
 _GNU_HASH, _VERSYM, _VERNEED = 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFFFE
 _SEGMENT = struct.Struct("<IIQQQQQQ")
 _DYNAMIC_ENTRY = struct.Struct("<qQ")
@@ -49,12 +49,11 @@ _SYMBOL_SIZE = 24
 _VERSION_INDEX = 0x7FFF
 # Far more entries than any file has; there are no more indices for versions.
 _MOST_ENTRIES = 0x7FFF
+_MOST_LIBRARIES = 1024
 _LONGEST_NAME = 4096
 
-_VERSION = re.compile(r"(GLIBC|GLIBCXX|CXXABI|GCC)_(\d+(?:\.\d+)*)")
-# Marks of how a file was linked, each with the glibc that introduced it. Every other name without a
-# number is either in all versions (`CXXABI_TM_1`) or internal to glibc (`GLIBC_PRIVATE`).
-_GLIBC_MARKS = {"GLIBC_ABI_DT_RELR": "2.36", "GLIBC_ABI_GNU2_TLS": "2.42"}
+# The families of which runtimes have versions up to some number.
+FAMILY = re.compile(r"(GLIBC|GLIBCXX|CXXABI|GCC)_(\d{1,9}(?:\.\d{1,9})*)")
 
 
 class ElfError(ValueError):
@@ -77,20 +76,52 @@ class ElfFile:
     """The facts about an ELF file: its kind, and what it needs.
 
     `machine` is named as in wheel tags, `bits` is 32 or 64. `loadable` is true for programs and
-    shared libraries, false for object files. `soname` is the name by which other files need this
-    one, `libraries` are those that it needs. Of files that no Lambda runtime loads, only the first
-    three are read.
+    shared libraries, false for object files. `program` is true for what is started, `interpreter`
+    is what loads it then; `module` is true for an extension module of Python. `soname` is the name
+    by which other files need this one, `libraries` are those that it needs, `rpath` and `runpath`
+    the folders in which it has them looked for first. `versions` has the newest that it needs of
+    each family and library. Of files that no Lambda runtime loads, only the first three are read;
+    of one that can't be read, `broken` says why.
     """
 
     machine: str
     bits: int
     loadable: bool
+    program: bool = False
+    module: bool = False
+    misaligned: bool = False
+    executable_stack: bool = False
+    interpreter: str | None = None
     soname: str | None = None
     libraries: tuple[str, ...] = ()
+    rpath: tuple[str, ...] = ()
+    runpath: tuple[str, ...] = ()
     versions: tuple[NeededVersion, ...] = ()
+    broken: str | None = None
+
+    def to_row(self) -> list[object]:
+        """Return the facts in the order of the fields, fit for JSON."""
+        return [getattr(self, name) for name in self.__dataclass_fields__]
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> ElfFile:
+        """Build the value of a row that `to_row` has returned, as JSON returns it."""
+        fields = dict(zip(cls.__dataclass_fields__, row, strict=True))
+        for name in ("libraries", "rpath", "runpath"):
+            fields[name] = tuple(fields[name])
+        fields["versions"] = tuple(map(NeededVersion._make, fields["versions"]))
+        return cls(**fields)
 
 
-def read_elf(data: bytes) -> ElfFile:
+def examine(data: bytes | bytearray) -> ElfFile:
+    """Read the whole content of an ELF file; of one that is broken, return that it is."""
+    try:
+        return read_elf(data)
+    except ElfError as error:
+        return ElfFile(machine="", bits=0, loadable=True, broken=str(error))
+
+
+def read_elf(data: bytes | bytearray) -> ElfFile:
     """Read the whole content of an ELF file; raise `ElfError` when it is broken."""
     try:
         if not data.startswith(MAGIC) or data[4] not in (1, 2) or data[5] not in (1, 2):
@@ -102,51 +133,53 @@ def read_elf(data: bytes) -> ElfFile:
             machine = f"big-endian {machine}"
         loadable = kind in (_PROGRAM, _SHARED_LIBRARY)
         if bits != 64 or not little or not loadable:  # noqa: PLR2004  # the word's size
-            return ElfFile(machine=machine, bits=bits, loadable=loadable)
+            return ElfFile(machine=machine, bits=bits, loadable=loadable, program=kind == _PROGRAM)
         image = _Image(data)
         return ElfFile(
             machine=machine,
             bits=bits,
             loadable=loadable,
+            program=kind == _PROGRAM or image.interpreter is not None,
+            module=image.is_module,
+            misaligned=kind == _SHARED_LIBRARY and image.misaligned,
+            executable_stack=image.executable_stack,
+            interpreter=image.interpreter,
             soname=next(iter(image.names(_SONAME)), None),
-            libraries=tuple(image.names(_NEEDED)),
-            versions=tuple(image.versions()),
+            libraries=image.names(_NEEDED),
+            rpath=image.folders(_RPATH),
+            runpath=image.folders(_RUNPATH),
+            versions=tuple(_newest(image.versions())),
         )
     except (struct.error, IndexError, OverflowError) as error:
         raise ElfError("it ends too early") from error
 
 
-def misfits(elf: ElfFile, target: Target, beside: Collection[str] = ()) -> list[str]:
-    """Return what keeps the runtime of `target` from loading the file, one phrase for each.
-
-    A phrase is a sentence without its subject, such as "needs GLIBC_2.39 of `libc.so.6`, …".
-    `beside` holds the names of libraries that come with the file.
-    """
-    if not elf.loadable:
-        return []
-    wanted = target.architecture.machine
-    if elf.machine != wanted or elf.bits != 64:  # noqa: PLR2004  # Lambda has no other
-        return [f"is for {elf.bits}-bit {elf.machine}, the runtime is {wanted}"]
-    return [
-        *_version_misfits(elf, target),
-        *(
-            f"needs the library `{name}`, which neither the wheel nor the runtime has"
-            for name in elf.libraries
-            if name not in beside and name not in _provided(target)
-        ),
-    ]
+def _newest(versions: Iterable[NeededVersion]) -> Iterator[NeededVersion]:
+    """Yield the newest version of each family and library, and those without a number of glibc."""
+    newest: dict[tuple[str, str], tuple[tuple[int, ...], NeededVersion]] = {}
+    for each in versions:
+        match = FAMILY.fullmatch(each.version)
+        if match is not None:
+            number = tuple(map(int, match[2].split(".")))
+            key = (each.library, match[1])
+            if key not in newest or newest[key][0] < number:
+                newest[key] = (number, each)
+        elif each.version.startswith("GLIBC_"):
+            newest.setdefault((each.library, each.version), ((), each))
+    return (each for _, each in newest.values())
 
 
 class _Image:
     """A 64-bit little-endian file as the loader maps it."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | bytearray) -> None:
         self._data = data
         (start,) = struct.unpack_from("<Q", data, 32)
         size, count = struct.unpack_from("<HH", data, 54)
         if count and size != _SEGMENT.size:
             raise ElfError(f"its program headers have {size} bytes each")
         segments = [_SEGMENT.unpack_from(data, start + number * size) for number in range(count)]
+        self._segments = segments
         self._loads = [
             (address, offset, length)
             for kind, _, offset, address, _, length, _, _ in segments
@@ -158,9 +191,48 @@ class _Image:
         if dynamic:
             self._read_dynamic(self._offset(dynamic[-1]))
 
-    def names(self, tag: int) -> list[str]:
-        """Return the names in the dynamic entries with `tag`."""
-        return [self._string(value) for value in self._entries.get(tag, ())]
+    @property
+    def interpreter(self) -> str | None:
+        """The program that loads this one, if it names one."""
+        for kind, _, offset, _, _, length, _, _ in self._segments:
+            if kind == _INTERPRETER:
+                text = self._data[offset : offset + min(length, _LONGEST_NAME)]
+                return text.partition(b"\0")[0].decode("utf-8", "backslashreplace")
+        return None
+
+    @property
+    def executable_stack(self) -> bool:
+        """Whether it asks for a stack that can be executed."""
+        return any(kind == _STACK and flags & _EXECUTABLE for kind, flags, *_ in self._segments)
+
+    @property
+    def misaligned(self) -> bool:
+        """Whether glibc's loader refuses a segment because of where it lies (`elf/dl-load.c`)."""
+        return any(
+            align % _PAGE_SIZE or (address - offset) & (align - 1) & _WORD
+            for kind, _, offset, address, _, _, _, align in self._segments
+            if kind == _LOAD
+        )
+
+    @property
+    def is_module(self) -> bool:
+        """Whether a symbol has the name of the function that makes a module of Python."""
+        if _STRTAB not in self._entries:
+            return False
+        start, end = self._strings
+        return self._data.find(b"\0PyInit_", start, end) >= 0
+
+    def names(self, tag: int) -> tuple[str, ...]:
+        """Return the names in the dynamic entries with `tag`, each once."""
+        values = self._entries.get(tag, ())
+        if len(values) > _MOST_LIBRARIES:
+            raise ElfError(f"it has {len(values):,} dynamic entries of one kind")
+        return tuple(dict.fromkeys(map(self._string, values)))
+
+    def folders(self, tag: int) -> tuple[str, ...]:
+        """Return the folders in the last dynamic entry with `tag`."""
+        values = self._entries.get(tag, ())
+        return tuple(filter(None, self._string(values[-1]).split(":"))) if values else ()
 
     def versions(self) -> Iterator[NeededVersion]:
         """Yield the versions that the file needs, each with one symbol that binds to it."""
@@ -247,48 +319,3 @@ class _Image:
         else:
             count = 0
         return int(count)
-
-
-def _version_misfits(elf: ElfFile, target: Target) -> Iterator[str]:
-    ceilings = _ceilings(target)
-    for library, version, symbol in elf.versions:
-        match = _VERSION.fullmatch(version)
-        if match is not None:
-            family, number = match.groups()
-        elif version in _GLIBC_MARKS:
-            family, number = "GLIBC", _GLIBC_MARKS[version]
-        elif version.startswith("GLIBC_"):
-            yield f"needs {version} of `{library}`, which another glibc need not have"
-            continue
-        else:
-            continue
-        if _numbers(number) > _numbers(ceilings[family]):
-            what = f"{symbol}@{version}" if symbol else version
-            yield f"needs {what} of `{library}`, the runtime has {family} up to {ceilings[family]}"
-
-
-@cache
-def _ceilings(target: Target) -> Mapping[str, str]:
-    """Return the newest version of each family of symbol versions that the target has."""
-    glibc = target.runtime.glibc
-    rows = _facts()["ceilings"][target.architecture.machine]
-    newest = max((row for row in rows if _numbers(row) <= glibc), key=_numbers)
-    return {**rows[newest], "GLIBC": ".".join(map(str, glibc))}
-
-
-@cache
-def _provided(target: Target) -> frozenset[str]:
-    major, minor = target.runtime.python_version
-    lists = _facts()["libraries"].values()
-    own = f"libpython{major}.{minor}.so.1.0"
-    return frozenset({own, *(name for names in lists for name in names)})
-
-
-@cache
-def _facts() -> dict[str, Any]:
-    with Path(__file__).with_name("ceilings.toml").open("rb") as file:
-        return tomllib.load(file)
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split(".")))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._internal.interpreters import pyenv_pythons
 from .._internal.process import run
 from .._internal.uv import find_uv, uv_cache_explained, uv_cache_variables
 from ..exceptions import BuildError, ToolError, ToolTimeoutError, quoted
@@ -222,17 +223,9 @@ def _interpreters(request: BuildRequest) -> Iterator[str]:
     """Yield values of uv's `--python` to try: interpreters of the target's version, then this."""
     major, minor = version = request.target.runtime.python_version
     if sys.version_info[:2] != version:
-        # On the search path, pyenv has programs that end with an error for most versions, and uv
-        # takes seconds to try them all.
-        root = Path(os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv"))  # noqa: PTH111
-        pattern = f"versions/{major}.{minor}.*/bin/python{major}.{minor}"
-        yield from sorted(map(str, root.glob(pattern)), key=_numbers, reverse=True)
+        yield from pyenv_pythons(version)
         yield f"{major}.{minor}"
     yield sys.executable
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(digits) for digits in re.findall(r"\d+", text)]
 
 
 def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> None:

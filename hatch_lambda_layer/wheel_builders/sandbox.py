@@ -3,22 +3,19 @@
 Foreign code has no secret in its variables anyway. In the sandbox it also sees no process but its
 own, whose variables it could read, and of the home folder only programs, and the repository around
 a folder that it builds: no keys, no cache of this package, no sockets. What it may write is the
-folder of its build. The network is the user's.
+folder of its build. The network is the user's, or none.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._internal.process import run
-from ..exceptions import ToolError
+from .._internal.bubblewrap import working_bwrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,20 +32,26 @@ _TOOLCHAINS = (
 )
 # Beside the folder of a program, what it may need of its prefix.
 _OF_A_PREFIX = ("lib", "lib64", "libexec", "include", "versions", "installs", "toolchains")
+_NAMESPACES = ("--unshare-pid", "--unshare-ipc")
 _PATHS = re.compile(r"(?<![\w.])/[^\s:;,'\"]+")
-_TRIAL_SECONDS = 10.0
 
 
 def sandboxed(
-    argv: Sequence[str], *, writable: Path, readable: Iterable[Path], env: Mapping[str, str]
+    argv: Sequence[str],
+    *,
+    writable: Path,
+    readable: Iterable[Path],
+    env: Mapping[str, str],
+    network: bool = True,
 ) -> list[str]:
     """Return `argv` to be run in the sandbox, or as it is where there is none.
 
-    `writable` is the folder of the build. `readable` are files and folders that it needs, wherever
-    they lie; what the variables `env` name is added to them.
+    `writable` is the folder of the build. With `network`, it has the user's. `readable` are files
+    and folders that it needs, wherever they lie; what the variables `env` name is added to them.
     """
     switched_off = os.environ.get("HATCH_LAMBDA_LAYER_SANDBOX") == "0"
-    bwrap = None if switched_off else _working_bwrap()
+    namespaces = _NAMESPACES if network else (*_NAMESPACES, "--unshare-net")
+    bwrap = None if switched_off else working_bwrap(*namespaces)
     if bwrap is None:
         return list(argv)
     hidden = list(_hidden())
@@ -58,7 +61,7 @@ def sandboxed(
         _RESOLVER.resolve(),
         *_alternates(writable / "tree" / ".git" / "objects"),
     }
-    command = [bwrap, "--unshare-pid", "--unshare-ipc", "--die-with-parent", "--ro-bind", "/", "/"]
+    command = [bwrap, *namespaces, "--die-with-parent", "--ro-bind", "/", "/"]
     command += ["--dev", "/dev", "--proc", "/proc"]
     for folder in hidden:
         command += ["--tmpfs", str(folder)]
@@ -69,24 +72,6 @@ def sandboxed(
             command += ["--ro-bind", str(path), str(path)]
     command += ["--bind", str(writable), str(writable), "--", *argv]
     return command
-
-
-@cache
-def _working_bwrap() -> str | None:
-    """Return bubblewrap, if it can do here what is asked of it.
-
-    In many containers, and under some security modules, it is there and can't.
-    """
-    found = shutil.which("bwrap") if sys.platform == "linux" else None
-    if found is None:
-        return None
-    trial = [found, "--unshare-pid", "--unshare-ipc", "--die-with-parent", "--ro-bind", "/", "/"]
-    trial += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/run", "--", "/bin/true"]
-    try:
-        run(trial, cwd=Path("/"), env={}, timeout=_TRIAL_SECONDS)
-    except ToolError:
-        return None
-    return found
 
 
 def _is_below(path: Path, folders: Iterable[Path]) -> bool:

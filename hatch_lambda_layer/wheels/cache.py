@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .._internal.store import UNREADABLE
+from ..targets.elf import ElfFile
 from .selection import LockedWheel
 from .wheel import Wheel, WheelMember
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _KIND = "wheels"
 # Raised when the verification checks more, or its result is stored in another form: wheels are then
 # verified again.
-_SCHEMA = 1
+_SCHEMA = 2
 # Parts with which a path may lead out of the folder that it starts from.
 _LEADING_OUT = frozenset({"", ".", ".."})
 
@@ -103,8 +104,9 @@ class WheelCache:
             return None
         try:
             schema, filename, status, fields = json.loads(verification)
-            name, version, dist_info, requires_dist, rows = fields
+            name, version, dist_info, requires_dist, native, launchers, rows = fields
             members = tuple(map(WheelMember._make, rows))
+            facts = tuple((sha256, ElfFile.from_row(row)) for sha256, row in native)
             if [schema, filename] != [_SCHEMA, locked.filename] or not _are_safe(
                 [row[0] for row in rows]
             ):
@@ -120,6 +122,8 @@ class WheelCache:
             dist_info=dist_info,
             requires_dist=tuple(requires_dist),
             members=members,
+            native=facts,
+            launchers=tuple((each, entry_point) for each, entry_point in launchers),
         )
 
 
@@ -132,7 +136,9 @@ def _status(status: os.stat_result) -> list[int]:
 
 
 def _encode(wheel: Wheel, status: os.stat_result) -> bytes:
-    fields = (wheel.name, wheel.version, wheel.dist_info, wheel.requires_dist, wheel.members)
+    native = [(sha256, elf.to_row()) for sha256, elf in wheel.native]
+    metadata = (wheel.name, wheel.version, wheel.dist_info, wheel.requires_dist)
+    fields = (*metadata, native, wheel.launchers, wheel.members)
     facts = [_SCHEMA, wheel.filename, _status(status), fields]
     return json.dumps(facts, separators=(",", ":")).encode()
 

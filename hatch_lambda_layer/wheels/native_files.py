@@ -10,14 +10,14 @@ import re
 from typing import TYPE_CHECKING
 
 from ..exceptions import SelectionError
-from ..targets.elf import MAGIC, ElfError, ElfFile, misfits, read_elf
-from .wheel import read_member
+from ..targets.loading import misfits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from packaging.tags import Tag
 
+    from ..targets.elf import ElfFile
     from ..targets.target import Target
     from .wheel import Wheel
 
@@ -35,20 +35,17 @@ def tags_of(wheel: Wheel) -> frozenset[Tag]:
 
 def has_native_files(wheel: Wheel) -> bool:
     """Return whether a file of the wheel is a program or library for Linux."""
-    return any(read_member(wheel, member).startswith(MAGIC) for member in wheel.members)
+    return bool(wheel.native)
 
 
 def unfitting_files(wheel: Wheel, target: Target) -> Iterator[str]:
     """Yield a sentence for each reason for which the target can't run the files of a wheel."""
     any_platform = all(tag.platform == "any" for tag in tags_of(wheel))
+    native = dict(wheel.native)
     files: dict[str, ElfFile] = {}
     for member in wheel.members:
-        data = read_member(wheel, member)
-        if data.startswith(MAGIC):
-            try:
-                files[member.path] = read_elf(data)
-            except ElfError as error:
-                yield f"`{member.path}` is a broken ELF file ({error})"
+        if member.sha256 in native:
+            files[member.path] = native[member.sha256]
         elif any_platform and member.path.endswith(".so"):
             yield f"`{member.path}` is native code of another system than Linux"
     beside = _libraries(files)

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from .._internal.zip_format import DEFLATED
 from .._internal.zip_reader import ArchiveError, ZipEntry, read_directory
 from ..exceptions import WheelError
+from ..targets.elf import MAGIC, ElfFile, examine
+from .entry_points import console_scripts
 from .members import unsafe_mode, unsafe_name
 from .wheel import MAX_MEMBERS, Wheel, WheelMember, fold
 
@@ -36,6 +38,8 @@ _MAX_METADATA_SIZE = 32 * 1024 * 1024
 _MAX_HEADERS_SIZE = 1 << 20
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n|\r\r")
 _CHUNK = 1 << 18
+# No layer can hold a larger file, so that nobody has to know what it needs.
+_LARGEST_FILE = 262_144_000
 # PEP 427: a hash in RECORD must be sha256 or stronger.
 _RECORD_HASHES = ("sha256", "sha384", "sha512")
 # PEP 427: the folders of `.data`, by where their files are installed.
@@ -68,6 +72,7 @@ class _Verification:
 
         self._stream = stream
         self._filename = filename
+        self._native: dict[str, ElfFile] = {}
         self._packed_crc = 0  # of the compressed bytes of the member that was read last
         try:
             self._name, self._version, _, _ = parse_wheel_filename(filename)
@@ -102,6 +107,8 @@ class _Verification:
             dist_info=dist_info,
             requires_dist=requires_dist,
             members=members,
+            native=tuple(self._native.items()),
+            launchers=self._launchers(dist_info),
         )
 
     def _fault(self, reason: str, member: str | None = None) -> WheelError:
@@ -167,6 +174,12 @@ class _Verification:
         if canonicalize_name(name) != self._name or not _equal(version, self._version):
             raise self._fault(f"it describes {name!r} {version!r}, another distribution", path)
         return tuple(each.strip() for each in metadata.get_all("Requires-Dist", ()))
+
+    def _launchers(self, dist_info: str) -> tuple[tuple[str, str], ...]:
+        path = f"{dist_info}/entry_points.txt"
+        if path not in self._files:
+            return ()
+        return console_scripts(self._metadata(path).decode("utf-8", "replace"))
 
     def _headers(self, path: str) -> Message:
         """Read the headers of a metadata file. `packaging` takes a minute for 30,000 of them."""
@@ -239,9 +252,15 @@ class _Verification:
         hashes = [sha256]
         if recorded and algorithm in _RECORD_HASHES[1:]:
             hashes.append(hashlib.new(algorithm))
+        native = bytearray()
         for chunk in self._content(entry):
             for each in hashes:
                 each.update(chunk)
+            # All of it if it begins like an ELF file, else only its beginning.
+            if native.startswith(MAGIC[: len(native)]) and entry.size <= _LARGEST_FILE:
+                native += chunk
+        if native.startswith(MAGIC):
+            self._native[sha256.hexdigest()] = examine(native)
         member = WheelMember(
             path=entry.name,
             method=entry.method,

@@ -12,6 +12,8 @@ from ..exceptions import CacheError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..targets.elf import ElfFile
+
 # The zip format without Zip64 counts to 65,535, which itself means "look in the Zip64 record".
 MAX_MEMBERS = 65_534
 # Unicode categories that no name may contain: control characters, what has no shape of its own
@@ -44,7 +46,9 @@ class Wheel:
     """A wheel that has been verified to be complete, consistent and safe.
 
     `sha256` (hexadecimal) is that of the wheel file, `dist_info` the name of its metadata folder.
-    `requires_dist` are the requirements in its METADATA, as they are written.
+    `requires_dist` are the requirements in its METADATA, as they are written. `native` has the
+    facts about each ELF file in it, by the sha256 (hexadecimal) of its content, `launchers` the
+    console scripts that installers make for it, each with its entry point (`module:function`).
     """
 
     file: Path
@@ -55,6 +59,8 @@ class Wheel:
     dist_info: str
     requires_dist: tuple[str, ...]
     members: tuple[WheelMember, ...]
+    native: tuple[tuple[str, ElfFile], ...] = ()
+    launchers: tuple[tuple[str, str], ...] = ()
 
 
 def read_member(wheel: Wheel, member: WheelMember) -> bytes:

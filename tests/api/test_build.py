@@ -57,7 +57,7 @@ def test_a_build_returns_what_it_built_and_prints_nothing(
     assert built.manifest.describes(project.zip)
     assert [each.name for each in built.manifest.packages] == ["alpha", "beta"]
     assert built.rebuilt
-    assert set(built.seconds) == {"lock", "wheels", "compose", "write"}
+    assert set(built.seconds) == {"lock", "wheels", "compose", "audit", "write"}
     (again,) = build_layers(str(root))
     assert (again.manifest, again.rebuilt, set(again.seconds)) == (built.manifest, False, {"lock"})
     assert capfd.readouterr() == ("", "")
@@ -176,7 +176,7 @@ def test_json_is_what_the_api_returns(root: Path, project: Project) -> None:
         assert (other["zip_path"], other["rebuilt"]) == (str(layer.zip_path), False)
         written = json.loads(layer.zip_path.with_suffix(".json").read_text(encoding="utf-8"))
         assert entry["manifest"] == other["manifest"] == written
-        assert set(entry["seconds"]) == {"lock", "wheels", "compose", "write"}
+        assert set(entry["seconds"]) == {"lock", "wheels", "compose", "audit", "write"}
 
 
 def test_json_of_a_build_that_fails_is_nothing(root: Path, project: Project) -> None:

@@ -25,6 +25,7 @@ NAMES = {
     "LayerPathLayout",
     "LayerS3Layout",
     "Credentials",
+    "Finding",
     "BuildFailures",
 }
 ERRORS = {

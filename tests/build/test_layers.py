@@ -51,6 +51,13 @@ VALUES = {
     "force-include": ('{ a = "python/a", b = "python/b" }', '{ c = "python/c" }'),
     "force-include-outside": ("true", "false"),
     "max-size": ('"100 MiB"', "5000"),
+    "function-size": ('"20 MB"', "5000"),
+    "strict": ("true", "false"),
+    "ignore": ('["HLL012"]', '["HLL013"]'),
+    "error": ('["HLL020"]', '["HLL021", "HLL030"]'),
+    "verify": ('"import"', '"none"'),
+    "scripts": ("true", "false"),
+    "libraries": ('["liba.so.1"]', '["libb.so"]'),
 }
 WRONG = {
     "tool": '"npm"',
@@ -73,6 +80,13 @@ WRONG = {
     "force-include": "[]",
     "force-include-outside": "1",
     "max-size": '"1 TB"',
+    "function-size": '"1 TB"',
+    "strict": "1",
+    "ignore": '"HLL012"',
+    "error": "3",
+    "verify": "3",
+    "scripts": '"yes"',
+    "libraries": '"liba.so.1"',
     "bytecode": "true",
 }
 
@@ -273,6 +287,12 @@ class LayersProject(HatchlingProject):
     def manifest(self, name: str = "layer") -> dict[str, object]:
         table: dict[str, object] = json.loads((self.dist / f"{name}.json").read_text("utf-8"))
         return table
+
+    def findings(self) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = json.loads((self.dist / "layer.json").read_text("utf-8"))[
+            "findings"
+        ]
+        return found
 
     def packages(self, name: str = "layer") -> list[str]:
         """Give the packages in a zip, which are those that its manifest lists."""
@@ -530,11 +550,12 @@ def test_what_is_excluded_is_in_neither_zip_nor_manifest(project: LayersProject)
     shown = project.build("-v").stderr
     assert project.packages() == ["gamma"]
     message = "`beta` is left out, too: only `alpha` needed it"
-    assert project.manifest()["findings"] == [{"code": "left-out-too", "message": message}]
-    assert shown.count(f"note: {message}\n") == 1
+    (finding,) = project.findings()
+    assert (finding["code"], finding["place"], finding["message"]) == ("HLL033", "beta", message)
+    assert shown.count(f"note: {message} (HLL033)\n") == 1
     # Of a layer that is up to date it is told, too.
     again = project.build("-v").stderr
-    assert again.count(f"note: {message}\n") == 1
+    assert again.count(f"note: {message} (HLL033)\n") == 1
     assert message not in project.build().stderr
     assert "layer.zip is up to date" in again
 
@@ -542,8 +563,9 @@ def test_what_is_excluded_is_in_neither_zip_nor_manifest(project: LayersProject)
 def test_a_name_that_is_not_there_is_told(project: LayersProject) -> None:
     project.write('exclude = ["gama"]\n')
     message = "`exclude` names 'gama', which is not in the layer (did you mean `gamma`?)"
-    assert f"warning: {message}\n" in project.build().stderr
-    assert project.manifest()["findings"] == [{"code": "unknown-exclusion", "message": message}]
+    assert f"warning: {message} (HLL031)\n" in project.build().stderr
+    (finding,) = project.findings()
+    assert (finding["code"], finding["place"], finding["message"]) == ("HLL031", "exclude", message)
     assert project.packages() == ["alpha", "beta", "gamma"]
 
 

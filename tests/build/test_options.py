@@ -8,6 +8,7 @@ from zipfile import ZipFile
 import pytest
 
 from hatch_lambda_layer.exceptions import (
+    AuditError,
     BuildError,
     ConfigError,
     LambdaLayerError,
@@ -17,7 +18,8 @@ from hatch_lambda_layer.exceptions import (
 )
 from tests.support.container_engine import ContainerEngine, image_name
 from tests.support.displays import Lines
-from tests.support.layer_project import ALPHA, BETA, Project, names
+from tests.support.elf_factory import ElfSpec
+from tests.support.layer_project import ALPHA, BETA, Project, names, stamps
 from tests.support.lock_factory import LockedPackage, locked, pylock
 from tests.support.source_factory import IN_TREE, copying_project, write_files
 from tests.support.wheel_factory import WheelSpec
@@ -256,6 +258,133 @@ def test_option_max_size_limits_what_is_unpacked(project: Project) -> None:
         project.build()
     project.configure(max_size="1 MiB")
     assert packages(project) == ["alpha", "beta"]
+
+
+def test_option_function_size_leaves_room_for_the_function(project: Project) -> None:
+    size = project.build().manifest.unpacked_size
+    limit = size * 5
+    project.configure(max_size=limit, function_size=limit - size - 1)
+    display = Lines()
+    again = project.build(display)
+    assert not again.rebuilt
+    assert [each.code for each in again.manifest.findings] == ["HLL020"]
+    project.configure(function_size="1 GiB")
+    with pytest.raises(ConfigError, match="function-size"):
+        project.build()
+
+
+USELESS = ["python/nothing"]
+
+
+def test_option_strict_makes_warnings_errors(project: Project) -> None:
+    project.configure(prune=USELESS)
+    project.build()
+    before = stamps(project.zip, project.json)
+    project.configure(strict=True)
+    with pytest.raises(
+        AuditError, match=r"'python/nothing' matches nothing .*\(HLL030\)"
+    ) as caught:
+        project.build()
+    assert [each.code for each in caught.value.findings] == ["HLL030"]
+    assert stamps(project.zip, project.json) == before
+
+
+def test_option_ignore_leaves_a_finding_out(project: Project) -> None:
+    project.configure(prune=USELESS, strict=True, ignore=["HLL030"])
+    display = Lines()
+    assert project.build(display).manifest.findings == ()
+    assert not [line for line in display.lines if "HLL030" in line]
+    project.configure(ignore=["HLL30"])
+    with pytest.raises(ConfigError, match=r"`tool.lambda-layer.ignore\[0\]` must .* not 'HLL30'"):
+        project.build()
+
+
+def test_option_error_makes_one_finding_an_error(project: Project) -> None:
+    project.configure(prune=USELESS, error=["HLL020"])
+    project.build()
+    project.configure(error=["HLL030"])
+    with pytest.raises(AuditError, match="HLL030"):
+        project.build()
+    project.configure(ignore=["HLL030"])
+    with pytest.raises(ConfigError, match="has `HLL030`, which `ignore` has as well"):
+        project.build()
+
+
+TOOL = WheelSpec(
+    name="tool",
+    files={"tool/__init__.py": b"class App:\n    @staticmethod\n    def run():\n        ...\n"},
+    entry_points="[console_scripts]\ntool-run = tool:App.run\n../evil = tool:App.run\n",
+)
+
+
+def test_option_scripts_writes_launchers(project: Project) -> None:
+    project.lock(TOOL)
+    assert [each.code for each in project.build().manifest.findings] == ["HLL018"]
+    assert "python/bin/tool-run" not in names(project.zip)
+    project.configure(scripts=True)
+    assert project.build().manifest.findings == ()
+    with ZipFile(project.zip) as archive:
+        info = archive.getinfo("python/bin/tool-run")
+        lines = archive.read(info).decode().splitlines()
+    assert info.external_attr >> 16 == 0o100755
+    assert lines[0] == "#!/var/lang/bin/python3.13"
+    assert "from tool import App" in lines
+    assert lines[-1].strip() == "sys.exit(App.run())"
+    assert not [name for name in names(project.zip) if "evil" in name]
+
+
+MANYLINUX = "cp313-cp313-manylinux_2_17_x86_64"
+OPENMP = ElfSpec(soname="libgomp-a34b3233.so.1.0.0", libraries=["libmath-0a1b2c3d.so.2"])
+BRINGS = WheelSpec(
+    name="brings",
+    tag=MANYLINUX,
+    files={
+        "brings.libs/libgomp-a34b3233.so.1.0.0": OPENMP.data,
+        "brings.libs/libmath-0a1b2c3d.so.2": ElfSpec().data,
+        "brings/__init__.py": b"",
+    },
+)
+NEEDS = WheelSpec(
+    name="needs",
+    tag=MANYLINUX,
+    files={
+        "needs/lib_needs.so": ElfSpec(libraries=["libgomp.so.1"]).data,
+        "needs/__init__.py": b"",
+    },
+)
+
+
+def test_option_libraries_takes_them_from_a_wheel_with_their_needs(project: Project) -> None:
+    project.lock(BRINGS, NEEDS)
+    built = project.build()
+    assert [each.code for each in built.manifest.findings if not each.is_note] == ["HLL007"]
+    project.configure(libraries=["libgomp.so.1"])
+    found = project.build().manifest.findings
+    assert {"HLL011"} <= {each.code for each in found}
+    assert not [each for each in found if not each.is_note]
+    with ZipFile(project.zip) as archive:
+        assert archive.read("lib/libgomp.so.1") == OPENMP.data
+    assert "lib/libmath-0a1b2c3d.so.2" in names(project.zip)
+    # Also of what is left out: then there is one copy alone.
+    project.configure(exclude=["brings"])
+    assert project.build().manifest.findings == ()
+    project.configure(libraries=["libomp.so"])
+    with pytest.raises(ConfigError, match=r"'libomp.so', which no wheel has.*libgomp-a34b3233"):
+        project.build()
+    project.configure(libraries=["../lib.so"])
+    with pytest.raises(ConfigError, match=r"libraries\[0\]"):
+        project.build()
+
+
+def test_option_verify_says_what_has_to_succeed_first(project: Project) -> None:
+    # What `import` does is in tests/import_proof.
+    project.lock(WheelSpec(name="needy", requires_dist=["absent"]))
+    assert [each.code for each in project.build().manifest.findings] == ["HLL013"]
+    project.configure(verify="none")
+    assert project.build().manifest.findings == ()
+    project.configure(verify="all")
+    with pytest.raises(ConfigError, match="must be one of `audit`, `import`, `none`"):
+        project.build()
 
 
 def test_option_filename_begins_the_names_of_all_files(project: Project) -> None:

@@ -107,17 +107,17 @@ def test_build_shows_packages_totals_and_times(project: Path) -> None:
     assert lines[header + 2].split()[:2] == ["beta", "2.1"]
     assert lines[header + 3].startswith("python3.13-x86_64: ")
     stages = [part.split()[0] for part in lines[-1].split(", ")]
-    assert stages == ["lock", "wheels", "compose", "write"]
+    assert stages == ["lock", "wheels", "compose", "audit", "write"]
 
 
 def test_findings_are_shown_and_kept_in_the_manifest(project: Path) -> None:
     (project / "pyproject.toml").write_text(TABLE + 'prune = ["python/nothing"]\n')
     result = run("build", project)
     findings = json.loads((project / "dist" / "layer.json").read_text("utf-8"))["findings"]
-    assert [each["code"] for each in findings] == ["left-out", "prune"]
+    assert [each["code"] for each in findings] == ["HLL017", "HLL030"]
     assert "beta-2.1.data/headers/beta.h" in findings[0]["message"]
     assert "'python/nothing' matches nothing" in findings[1]["message"]
-    assert f"warning: {findings[1]['message']}\n" in result.stderr
+    assert f"warning: {findings[1]['message']} (HLL030)\n" in result.stderr
 
 
 def test_what_nobody_can_act_on_is_a_note_for_who_wants_details(project: Path) -> None:
@@ -354,7 +354,7 @@ python3.13-x86_64: 6 KB unpacked of 250 MB, 7 KB zipped of 50 MB, 9 files
 content digest: {content_digest}
 code sha256: {code_sha256}
 note: beta 2.1: its headers, which only a compiler needs, were left out \
-(beta-2.1.data/headers/beta.h)
+(beta-2.1.data/headers/beta.h) (HLL017)
 """
 CONTENT_DIGEST = "sha256:dce9e40096422266876085475e414b9ca2583bf3ef9b1b0d2913ad88419903ce"
 CODE_SHA256 = "hwL3WE67LQz/6e5Ic4pcnHAdjQsqCwoo8idso3HQ7/k="

@@ -15,6 +15,7 @@ from hatch_lambda_layer.config.container import ContainerConfig
 from hatch_lambda_layer.config.layer import LAMBDA_UNPACKED_LIMIT, TOOLS, LayerConfig
 from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.exceptions import ConfigError
+from hatch_lambda_layer.findings import FindingPolicy
 from hatch_lambda_layer.lockfiles import LOCKFILES
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from tests.support.lock_factory import LockedFile, LockedPackage, pylock
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 RUNTIME = 'runtimes = ["python3.13"]\n'
 KEYS = {
+    "verify",
+    "scripts",
+    "libraries",
     "tool",
     "lockfile",
     "requirements",
@@ -45,6 +49,10 @@ KEYS = {
     "force-include",
     "force-include-outside",
     "max-size",
+    "function-size",
+    "strict",
+    "ignore",
+    "error",
 }
 
 
@@ -93,6 +101,13 @@ def test_only_the_runtime_has_to_be_named() -> None:
         force_include=(),
         force_include_outside=False,
         max_size=262_144_000,
+        function_size=0,
+        strict=False,
+        ignore=(),
+        error=(),
+        verify="audit",
+        scripts=False,
+        libraries=(),
     )
     assert members(RUNTIME) == ["python3.13-x86_64"]
 
@@ -114,6 +129,13 @@ def test_every_key_is_read() -> None:
         prune = ["tests", "python/*/data/"]
         prefer = ["aws-cdk-lib"]
         max-size = "100 MiB"
+        function-size = "20 MB"
+        strict = true
+        ignore = ["HLL012"]
+        error = ["HLL013"]
+        verify = "import"
+        scripts = true
+        libraries = ["libgomp.so.1"]
         force-include = { "config" = "python/config", "a.txt" = "/etc/a.txt" }
         """
     )
@@ -127,7 +149,10 @@ def test_every_key_is_read() -> None:
     assert (config.build, config.build_timeout) == ("never", 60)
     assert config.prune == ("tests", "python/*/data/")
     assert config.prefer == ("aws-cdk-lib",)
-    assert config.max_size == 104_857_600
+    assert (config.max_size, config.function_size) == (104_857_600, 20_000_000)
+    assert config.verify == "import"
+    assert (config.scripts, config.libraries) == (True, ("libgomp.so.1",))
+    assert config.findings == FindingPolicy(strict=True, ignore=("HLL012",), error=("HLL013",))
     assert config.force_include == (("a.txt", "etc/a.txt"), ("config", "python/config"))
 
 

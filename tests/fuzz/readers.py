@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import shutil
 import zipfile
 from contextlib import contextmanager, suppress
@@ -33,7 +34,8 @@ from hatch_lambda_layer.lockfiles.poetry import lockfile as poetry
 from hatch_lambda_layer.lockfiles.uv import export as uv
 from hatch_lambda_layer.publishing.descriptions import VersionTag
 from hatch_lambda_layer.publishing.outputs import read_layer_versions
-from hatch_lambda_layer.targets.elf import ElfError, misfits, read_elf
+from hatch_lambda_layer.targets.elf import ElfFile, examine
+from hatch_lambda_layer.targets.loading import misfits
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheel_builders.beside import named_beside
 from hatch_lambda_layer.wheel_builders.native import has_native_code
@@ -102,11 +104,12 @@ def read_wheel_file(data: bytes, folder: Path) -> None:
 
 
 def read_library(data: bytes, _folder: Path) -> None:
-    """Read and judge a shared library; the error of this reader is its own."""
-    try:
-        misfits(read_elf(data), TARGET)
-    except ElfError:
-        return
+    """Read and judge a shared library; what is kept of it comes back as it was."""
+    elf = examine(data)
+    misfits(elf, TARGET)
+    kept = json.dumps(elf.to_row())
+    assert ElfFile.from_row(json.loads(kept)) == elf
+    assert len(kept) < 8 * len(data) + 10_000_000
 
 
 def read_html(data: bytes, _folder: Path) -> None:

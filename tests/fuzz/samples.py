@@ -10,7 +10,7 @@ import tarfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hatch_lambda_layer.layer.findings import Finding
+from hatch_lambda_layer.findings import codes
 from hatch_lambda_layer.layer.manifest import LayerManifest, LayerPackage
 from hatch_lambda_layer.publishing.descriptions import VersionTag
 from tests.support.elf_factory import AARCH64, ElfSpec
@@ -274,9 +274,9 @@ def layer_manifests() -> list[bytes]:
         unpacked_size=1,
         files=1,
         packages=(package,),
-        findings=(Finding(code="size", message="it is large"),),
+        findings=(codes.NEARLY_FULL.finding("max-size", "it is large"),),
     )
-    return [manifest.to_json().encode(), b"[]", b"null", b'{"schema": 2}']
+    return [manifest.to_json().encode(), b"[]", b"null", b'{"schema": 1}']
 
 
 def layer_versions() -> list[bytes]:

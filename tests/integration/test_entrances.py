@@ -45,7 +45,7 @@ def test_the_service_has_a_layer_for_each_of_its_targets(orders_api: OrdersApi) 
         manifest = json.loads(orders_api.layer(target).with_suffix(".json").read_text("utf-8"))
         assert manifest["member"] == target
         assert manifest["layer"] is None
-        assert manifest["findings"] == []
+        assert {each["severity"] for each in manifest["findings"]} <= {"note"}
         packages = {package["name"]: package["version"] for package in manifest["packages"]}
         assert packages["fastapi"] == "0.121.2"
         assert packages["pandas"] == ("2.2.3" if "3.11" in target else "2.3.3")

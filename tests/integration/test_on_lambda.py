@@ -21,12 +21,15 @@ from tests.support.lambda_sandbox import (
     invoke,
     require,
 )
+from tests.support.layer_project import Project
 from tests.support.system_parts import find_interpreters
+from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.integration.conftest import OrdersApi
+    from tests.support.index_server import IndexServer
 
 pytestmark = pytest.mark.usefixtures("tidy")
 
@@ -151,3 +154,34 @@ def test_every_module_of_the_arm64_layer_imports_on_arm64(
     names = modules(layer)
     assert set(names) >= NATIVE
     assert require(import_all_arm64, extract_layer(layer, tmp_path / "opt"), root, names) == {}
+
+
+WRAPPER = WheelSpec(
+    name="wrapper",
+    files={
+        "wrapper/__init__.py": b"",
+        "wrapper/cli.py": (
+            b"import os, sys\n\n\ndef main():\n"
+            b"    os.environ['WRAPPED'] = __file__\n    os.execv(sys.argv[1], sys.argv[1:])\n"
+        ),
+    },
+    entry_points="[console_scripts]\nwrap-it = wrapper.cli:main\n",
+)
+
+
+def test_a_console_script_starts_a_function_as_its_wrapper(
+    tmp_path: Path, index: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HATCH_LAMBDA_LAYER_CACHE_DIR", str(tmp_path / "cache"))
+    runtime = RUNTIMES[-1]
+    root = tmp_path / "project"
+    root.mkdir()
+    project = Project(root, index, wheels=(WRAPPER,))
+    project.configure(runtimes=[runtime], scripts=True, architectures=[HERE])
+    project.lock()
+    project.build()
+    opt = extract_layer(project.zip, tmp_path / "opt")
+    handler = "import os\n\n\ndef handler(event, context):\n    return os.environ['WRAPPED']\n"
+    wrapper = "/opt/python/bin/wrap-it"
+    answer = require(invoke, opt, interpreter_for(runtime), handler, {}, wrapper=wrapper)
+    assert answer == "/opt/python/wrapper/cli.py"

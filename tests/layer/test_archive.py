@@ -376,7 +376,7 @@ def test_a_file_that_was_compressed_here_and_changed_is_named(tmp_path: Path) ->
     (tmp_path / "data.bin").write_bytes(NOISE)
     pack_path = tmp_path / "pack"
     with pack_path.open("wb") as file:
-        entries = pack(find_included(tmp_path, [("data.bin", "data.bin")]), pack_path, file)
+        entries = pack(find_included(tmp_path, [("data.bin", "data.bin")]), pack_path, file, {})
     good = written(LayerTree(tuple(entries)), tmp_path / "layer.zip")
     with zipfile.ZipFile(io.BytesIO(good)) as archive:
         assert archive.read("data.bin") == NOISE

@@ -13,7 +13,7 @@ from zipfile import ZipFile
 import pytest
 
 from hatch_lambda_layer.exceptions import ConflictError, LambdaLayerError
-from hatch_lambda_layer.layer.composition import compose
+from hatch_lambda_layer.layer.composition import Composition, compose
 from hatch_lambda_layer.layer.inclusion import find_included
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheels.verify import verify_wheel
@@ -24,15 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hatch_lambda_layer.layer.findings import Finding
-    from hatch_lambda_layer.layer.tree import LayerTree
 
 TARGET = Target(runtimes()["python3.13"], Architecture.X86_64)
 
 
-def composed(
-    folder: Path, *specs: WheelSpec, prune: Sequence[str] = ()
-) -> tuple[LayerTree, list[Finding]]:
+def composed(folder: Path, *specs: WheelSpec, prune: Sequence[str] = ()) -> Composition:
     wheels = [verify_wheel(spec.write(folder), spec.filename, spec.sha256) for spec in specs]
     return compose(wheels, [], folder / "pack", TARGET, prune)
 
@@ -43,7 +39,7 @@ def wheel(name: str, files: dict[str, bytes]) -> WheelSpec:
 
 def test_a_tree_is_sorted_by_bytes_whatever_the_order_of_the_wheels(tmp_path: Path) -> None:
     one, two = WheelSpec(name="zeta"), wheel("alpha", {"B.py": b"", "a.py": b"", "é.py": b""})
-    tree, findings = composed(tmp_path, one, two)
+    tree, findings, _ = composed(tmp_path, one, two)
     paths = [entry.path for entry in tree]
     assert paths == sorted(paths, key=str.encode)
     assert paths[0] == "python/B.py"
@@ -55,9 +51,9 @@ def test_a_tree_is_sorted_by_bytes_whatever_the_order_of_the_wheels(tmp_path: Pa
 
 def test_what_stays_out_and_what_matches_nothing_is_told(tmp_path: Path) -> None:
     spec = WheelSpec(name="demo").with_files(Member("demo-1.0.data/headers/demo.h", b"\n"))
-    tree, findings = composed(tmp_path, spec, prune=["*.md", "__init__.py", "stub"])
+    tree, findings, _ = composed(tmp_path, spec, prune=["*.md", "__init__.py", "stub"])
     assert [entry.path.rpartition("/")[2] for entry in tree] == ["METADATA", "RECORD", "WHEEL"]
-    assert [each.code for each in findings] == ["left-out", "prune", "prune"]
+    assert [each.code for each in findings] == ["HLL017", "HLL030", "HLL030"]
     assert "demo 1.0: its headers" in findings[0].message
     assert "'*.md' matches nothing" in findings[1].message
     assert "did you mean the preset `stubs`?" in findings[2].message
@@ -74,7 +70,7 @@ def test_stubs_stay_for_packages_that_read_them_at_run_time(tmp_path: Path, need
         )
         for name, requires in (("skimage", [need]), ("other", []), ("near", ["lazy-loader2"]))
     )
-    tree, _ = composed(tmp_path, reader, other, near, prune=["stubs"])
+    tree, _, _ = composed(tmp_path, reader, other, near, prune=["stubs"])
     stubs = [entry.path for entry in tree if entry.path.endswith(".pyi")]
     assert stubs == ["python/skimage/__init__.pyi"]
 
@@ -84,7 +80,7 @@ def test_included_files_are_packed_beside_the_wheels(tmp_path: Path) -> None:
     (tmp_path / "config" / "run.sh").write_bytes(b"#!/bin/sh\n" * 100)
     (tmp_path / "config" / "run.sh").chmod(0o755)
     included = find_included(tmp_path, [("config", "bin")])
-    tree, findings = compose([], included, tmp_path / "pack", TARGET, [])
+    tree, findings, _ = compose([], included, tmp_path / "pack", TARGET, [])
     (entry,) = tree
     assert (entry.path, entry.executable, entry.size) == ("bin/run.sh", True, 1000)
     assert entry.source == tmp_path / "pack"

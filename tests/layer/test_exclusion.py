@@ -132,7 +132,7 @@ def test_without_the_aws_sdk_requests_keeps_its_urllib3_and_the_report_says_so(
     exclusion = Layer(tmp_path, {**SDK, **REQUESTS}).without("aws-sdk", direct=direct)
     assert kept(exclusion) == {*REQUESTS, "urllib3"}
     assert left_out(exclusion) == dict.fromkeys(SDK.keys() - {"urllib3"}, "part of `aws-sdk`")
-    assert [each.code for each in exclusion.findings] == ["family-member-kept"]
+    assert [each.code for each in exclusion.findings] == ["HLL032"]
     assert messages(exclusion) == [
         "`urllib3` stays, although it is part of `aws-sdk`: `requests` needs it"
     ]
@@ -304,7 +304,7 @@ def test_a_name_that_is_not_in_the_layer_is_warned_of(
 ) -> None:
     exclusion = Layer(tmp_path, {"numpy": [], "pandas": []}).without(name)
     assert kept(exclusion) == {"numpy", "pandas"}
-    assert [each.code for each in exclusion.findings] == ["unknown-exclusion"]
+    assert [each.code for each in exclusion.findings] == ["HLL031"]
     assert messages(exclusion) == [
         f"`exclude` names {name!r}, which is not in the layer{suggestion}"
     ]
@@ -385,7 +385,7 @@ def test_what_only_an_excluded_one_needs_goes_too_and_the_report_says_so(tmp_pat
         "`below` and `deeper` are left out, too: only `first` needed them",
         "`both` is left out, too: only `first` and `second` needed it",
     ]
-    assert {each.code for each in exclusion.findings} == {"left-out-too"}
+    assert {each.code for each in exclusion.findings} == {"HLL033"}
 
 
 def test_what_the_project_asks_for_itself_stays_when_its_other_user_goes(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def found(root: Path, *pairs: tuple[str, str]) -> list[str]:
 
 def packed(files: list[IncludedFile], path: Path) -> list[Entry]:
     with path.open("wb") as file:
-        return pack(files, path, file)
+        return pack(files, path, file, {})
 
 
 def settled(root: Path, *pairs: tuple[str, str]) -> LayerTree:

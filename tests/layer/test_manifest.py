@@ -15,8 +15,8 @@ import pytest
 
 from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.exceptions import LambdaLayerError
+from hatch_lambda_layer.findings import Finding, codes
 from hatch_lambda_layer.layer.archive import WrittenArchive, write_archive
-from hatch_lambda_layer.layer.findings import Finding
 from hatch_lambda_layer.layer.manifest import (
     LayerManifest,
     LayerPackage,
@@ -68,7 +68,11 @@ MANIFEST = LayerManifest(
             zipped_size=1000,
         ),
     ),
-    findings=(Finding(code="yanked", message="alpha 1.0 was yanked: caf\u00e9"),),
+    findings=(
+        Finding(
+            code="HLL013", severity="warning", place="alpha 1.0", message="caf\u00e9", hint="go"
+        ),
+    ),
 )
 
 
@@ -87,7 +91,7 @@ def layer(folder: Path, *specs: WheelSpec) -> tuple[LayerTree, list[Wheel]]:
 
 
 def changed(**change: object) -> str:
-    table: dict[str, Any] = {"schema": 1, **asdict(MANIFEST), **change}
+    table: dict[str, Any] = {"schema": 2, **asdict(MANIFEST), **change}
     return json.dumps({key: value for key, value in table.items() if value is not ...})
 
 
@@ -98,21 +102,46 @@ def test_a_manifest_survives_json() -> None:
     assert LayerManifest.from_json(text).to_json() == text
 
 
+def test_findings_of_schema_1_are_read_by_their_words() -> None:
+    words = [
+        {"code": "left-out", "message": "headers"},
+        {"code": "nearly-full", "message": "93 %"},
+        {"code": "unheard-of", "message": "what?"},
+    ]
+    old = json.loads(changed(findings=words)) | {"schema": 1}
+    manifest = LayerManifest.from_json(json.dumps(old))
+    assert [(each.code, each.severity, each.message) for each in manifest.findings] == [
+        ("HLL017", "note", "headers"),
+        ("HLL020", "warning", "93 %"),
+        ("unheard-of", "warning", "what?"),
+    ]
+    assert json.loads(manifest.to_json())["schema"] == 2
+
+
+@pytest.mark.parametrize(
+    "change", [{"severity": "fatal"}, {"severity": None}, {"place": 3}, {"hint": None}]
+)
+def test_a_finding_that_is_not_one_is_refused(change: dict[str, object]) -> None:
+    finding = asdict(MANIFEST.findings[0]) | change
+    with pytest.raises(LambdaLayerError, match="not a valid"):
+        LayerManifest.from_json(changed(findings=[finding]))
+
+
 def test_the_json_has_its_schema_first_and_is_readable() -> None:
     text = MANIFEST.to_json()
 
-    assert text.startswith('{\n  "schema": 1,\n  "project": null,\n  "member": "python3.13-arm64"')
+    assert text.startswith('{\n  "schema": 2,\n  "project": null,\n  "member": "python3.13-arm64"')
     assert text.endswith("}\n")
     assert "caf\u00e9" in text
     assert set(json.loads(text)) == {"schema", *asdict(MANIFEST)}
 
 
-@pytest.mark.parametrize("schema", [0, 2, 99, "1", None])
+@pytest.mark.parametrize("schema", [0, 3, 99, "1", True, None])
 def test_another_schema_is_refused_with_its_number(schema: object) -> None:
     with pytest.raises(LambdaLayerError) as caught:
         LayerManifest.from_json(changed(schema=schema))
 
-    assert f"schema {schema}, only 1 is known" in str(caught.value)
+    assert f"schema {schema}, only 2 and older are known" in str(caught.value)
     assert "version of hatch-lambda-layer" in str(caught.value)
 
 
@@ -192,7 +221,7 @@ def test_a_manifest_describes_the_zip_it_was_written_for_and_no_other(tmp_path: 
 def test_a_manifest_says_what_is_in_the_zip(tmp_path: Path) -> None:
     tree, wheels = layer(tmp_path, BETA, ALPHA)
     archive = write_archive(tree, tmp_path / "layer.zip", DATE)
-    finding = Finding(code="prune", message="nothing")
+    finding = codes.UNUSED_PATTERN.finding("prune", "nothing")
 
     manifest = describe(MEMBER, "sha256:0", tree, wheels, archive, [finding])
 

@@ -32,10 +32,11 @@ ELF = b"\x7fELF\x02\x01\x01" + bytes(100)
 def placed(
     spec: WheelSpec, folder: Path, target: Target = TARGET
 ) -> tuple[dict[str, Entry], list[str]]:
-    entries, notes = place(verify_wheel(spec.write(folder), spec.filename, spec.sha256), target)
+    entries, findings = place(verify_wheel(spec.write(folder), spec.filename, spec.sha256), target)
     by_path = {entry.path: entry for entry in entries}
     assert len(by_path) == len(entries)
-    return by_path, notes
+    assert {each.code for each in findings} <= {"HLL017"}
+    return by_path, [each.message for each in findings]
 
 
 def content(entry: Entry) -> bytes:

@@ -50,7 +50,7 @@ def verified(spec: WheelSpec, folder: Path) -> Wheel:
 )
 def test_a_layer_above_four_fifths_of_the_limit_is_warned_of(size: int, share: str | None) -> None:
     findings = check_size(tree_of(size), [], LAMBDA_UNPACKED_LIMIT)
-    expected = [] if share is None else [("nearly-full", share)]
+    expected = [] if share is None else [("HLL020", share)]
     assert [(each.code, each.message.split()[3]) for each in findings] == expected
     assert all("262,144,000 bytes" in each.message for each in findings)
 
@@ -129,10 +129,21 @@ def test_a_nearly_full_layer_is_built_with_a_warning(project: Project) -> None:
     display = Lines()
     project.build(display)
     message = "the layer takes 93% of the 130,000 bytes allowed, unpacked"
-    assert f"warning: {message}" in display.lines
-    assert json.loads(project.json.read_text("utf-8"))["findings"] == [
-        {"code": "nearly-full", "message": message}
-    ]
+    (finding,) = json.loads(project.json.read_text("utf-8"))["findings"]
+    assert (finding["code"], finding["severity"]) == ("HLL020", "warning")
+    assert finding["message"] == message
+    assert f"warning: {message} (HLL020); {finding['hint']}" in display.lines
+
+
+@pytest.mark.fault(36)
+def test_the_functions_own_size_is_left_free() -> None:
+    (finding,) = check_size(tree_of(170), [], 250, function=50)
+    assert finding.message == (
+        "the layer takes 85% of the 200 bytes allowed, unpacked, which leaves 50 for the function"
+    )
+    assert check_size(tree_of(160), [], 250, function=50) == []
+    (finding,) = check_size(tree_of(240), [], 250, function=50)
+    assert finding.message.startswith("the layer takes 120%")
 
 
 @pytest.mark.fault(36)
@@ -154,7 +165,7 @@ def test_the_warning_of_a_full_layer_follows_the_limit_of_today(project: Project
     project.configure(max_size=size)
     full = Lines()
     project.build(full)
-    assert f"warning: the layer takes 100% of the {size:,} bytes allowed, unpacked" in full.lines
+    assert f"warning: the layer takes 100% of the {size:,} bytes allowed, unpacked" in full.text
     project.configure(max_size=size * 10)
     roomy = Lines()
     project.build(roomy)

@@ -312,7 +312,7 @@ def test_a_zip_that_was_changed_after_its_manifest_is_refused(shop: Shop) -> Non
     ("change", "words"),
     [
         (
-            lambda path: path.write_text(path.read_text().replace('"schema": 1', '"schema": 7')),
+            lambda path: path.write_text(path.read_text().replace('"schema": 2', '"schema": 7')),
             "has schema 7",
         ),
         (lambda path: path.write_text("{}"), "is not a valid `layer.json`"),

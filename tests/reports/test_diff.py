@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from hatch_lambda_layer.cli.main import main
 from hatch_lambda_layer.exceptions import LambdaLayerError, OutputError
-from hatch_lambda_layer.layer.findings import Finding
+from hatch_lambda_layer.findings import codes
 from hatch_lambda_layer.layer.manifest import LayerManifest, LayerPackage
 from hatch_lambda_layer.reports.diff import LayerDifference, Side, as_json, as_text, read_side
 
@@ -188,23 +188,21 @@ def test_another_name_of_the_layer_is_told_but_is_no_difference() -> None:
 
 
 def test_findings_that_came_and_went_are_told() -> None:
-    yanked = Finding(code="yanked", message="six 1.16.0 was yanked")
-    full = Finding(code="nearly-full", message="the layer takes 90 %")
-    both = Finding(code="left-out", message="headers")
-    old = replace(OLD, findings=(both, yanked))
-    gone = Finding(code="left-out-too", message="`attrs` is left out, too")
-    new = replace(OLD, findings=(full, both, gone))
+    half = codes.HALF_SDK.finding("boto3", "boto3 is alone", hint="leave it out")
+    kept = codes.SHARED_KEPT.finding("six", "six stays")
+    both = codes.HEADERS_LEFT_OUT.finding("greenlet 1", "headers")
+    old = replace(OLD, findings=(both, half))
+    new = replace(OLD, findings=(kept, both))
 
-    assert body(old, new).splitlines()[-3:] == [
-        "- warning: six 1.16.0 was yanked",
-        "+ warning: the layer takes 90 %",
-        "+ note: `attrs` is left out, too",
+    assert body(old, new).splitlines()[-2:] == [
+        "- warning: boto3 is alone (HLL012); leave it out",
+        "+ note: six stays (HLL032)",
     ]
     assert difference(old, new).equal
 
 
 def test_json_has_the_same_for_programs() -> None:
-    finding = Finding(code="yanked", message="yanked")
+    finding = codes.HALF_SDK.finding("boto3", "alone")
 
     table = json.loads(as_json(difference(OLD, replace(NEW, findings=(finding,)))))
 
@@ -231,7 +229,15 @@ def test_json_has_the_same_for_programs() -> None:
     }
     assert table["findings"] == {
         "removed": [],
-        "added": [{"code": "yanked", "message": "yanked"}],
+        "added": [
+            {
+                "code": "HLL012",
+                "severity": "warning",
+                "place": "boto3",
+                "message": "alone",
+                "hint": "",
+            }
+        ],
     }
 
 

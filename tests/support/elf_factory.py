@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 X86_64, AARCH64, RISCV = 62, 183, 243
 OBJECT_FILE, PROGRAM, SHARED_LIBRARY = 1, 2, 3
 
-_PT_LOAD, _PT_DYNAMIC = 1, 2
+_PT_LOAD, _PT_DYNAMIC, _PT_INTERP, _PT_GNU_STACK = 1, 2, 3, 0x6474E551
 _STRTAB, _HASH, _DYNAMIC, _DYNSYM = 3, 5, 6, 11
 _VERNEED, _VERSYM = 0x6FFFFFFE, 0x6FFFFFFF
 _DT_NULL, _DT_NEEDED, _DT_HASH, _DT_STRTAB, _DT_SYMTAB, _DT_STRSZ, _DT_SONAME = (
@@ -28,6 +28,7 @@ _DT_NULL, _DT_NEEDED, _DT_HASH, _DT_STRTAB, _DT_SYMTAB, _DT_STRSZ, _DT_SONAME = 
     10,
     14,
 )
+_DT_RPATH, _DT_RUNPATH = 15, 29
 _DT_VERSYM, _DT_VERNEED, _DT_VERNEEDNUM = 0x6FFFFFF0, 0x6FFFFFFE, 0x6FFFFFFF
 
 
@@ -36,7 +37,8 @@ class ElfSpec:
     """An ELF file to build; the defaults give a library for x86_64 that needs nothing.
 
     `versions` maps a library to what is bound in it: version to symbol, or to `None` for a version
-    that no symbol has. `libraries` are needed beside those.
+    that no symbol has. `libraries` are needed beside those. `module` is the name of a Python module
+    that it defines; `align` is what its one segment says of itself.
     """
 
     machine: int = X86_64
@@ -46,6 +48,12 @@ class ElfSpec:
     libraries: Sequence[str] = ()
     versions: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
     section_headers: bool = True
+    module: str | None = None
+    rpath: str | None = None
+    runpath: str | None = None
+    interpreter: str | None = None
+    executable_stack: bool = False
+    align: int = 0x1000
 
     @property
     def data(self) -> bytes:
@@ -88,33 +96,65 @@ class _Writer:
         )
         versym = struct.pack(f"<{len(self._symbols) + 1}H", 0, *(i for _, i in self._symbols))
         needed = [self._strings.add(name) for name in (*spec.libraries, *spec.versions)]
-        soname = self._strings.add(spec.soname) if spec.soname else None
+        paths = {
+            tag: self._strings.add(text)
+            for tag, text in (
+                (_DT_SONAME, spec.soname),
+                (_DT_RPATH, spec.rpath),
+                (_DT_RUNPATH, spec.runpath),
+            )
+            if text
+        }
+        if spec.module:
+            self._strings.add(f"PyInit_{spec.module}")
         # Every table begins at a multiple of eight; the file is mapped at address 0.
         parts = {".dynsym": symtab, ".dynstr": self._strings.data, ".gnu.version": versym}
         parts[".gnu.version_r"] = verneed
         # One empty bucket: nothing is defined here. The chains have one entry a symbol.
         count = len(self._symbols) + 1
         parts[".hash"] = struct.pack("<III", 1, count, 0) + bytes(4 * count)
-        offsets, body = {}, bytearray(bytes(64 + 2 * 56))
+        headers = 64 + self._segments * 56
+        offsets, body = {}, bytearray(bytes(headers))
         for name, part in parts.items():
             offsets[name] = len(body)
             body += part + bytes(-len(part) % 8)
         offsets[".dynamic"] = len(body)
-        dynamic = self._dynamic(needed, soname, offsets)
+        dynamic = self._dynamic(needed, paths, offsets)
         parts[".dynamic"] = dynamic
         body += dynamic
         sections = self._sections(parts, offsets, body) if spec.section_headers else (0, 0)
-        load = struct.pack("<IIQQQQQQ", _PT_LOAD, 5, 0, 0, 0, len(body), len(body), 0x1000)
+        # Writable, too: the loader notes addresses in the dynamic segment.
+        load = struct.pack("<IIQQQQQQ", _PT_LOAD, 7, 0, 0, 0, len(body), len(body), spec.align)
         at, size = offsets[".dynamic"], len(dynamic)
         segment = struct.pack("<IIQQQQQQ", _PT_DYNAMIC, 6, at, at, at, size, size, 8)
-        body[: 64 + 2 * 56] = self._header(*sections) + load + segment
+        body[:headers] = self._header(*sections) + load + segment + self._others(body)
         return bytes(body)
+
+    @property
+    def _segments(self) -> int:
+        return 2 + (self._spec.interpreter is not None) + self._spec.executable_stack
+
+    def _others(self, body: bytearray) -> bytes:
+        """Give the headers of the segments that few files have, and append what they point at."""
+        found = b""
+        if self._spec.interpreter is not None:
+            text = self._spec.interpreter.encode() + b"\0"
+            at, size = len(body), len(text)
+            body += text
+            found += struct.pack("<IIQQQQQQ", _PT_INTERP, 4, at, at, at, size, size, 1)
+        if self._spec.executable_stack:
+            found += struct.pack("<IIQQQQQQ", _PT_GNU_STACK, 7, 0, 0, 0, 0, 0, 16)
+        return found
 
     def _header(self, sections_at: int, sections: int) -> bytes:
         ident = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
         spec = self._spec
         head = struct.pack("<HHIQQQI", spec.kind, spec.machine, 1, 0, 64, sections_at, 0)
-        return ident + head + struct.pack("<HHHHHH", 64, 56, 2, 64, sections, max(sections - 1, 0))
+        return (
+            ident
+            + head
+            + struct.pack("<HHHHHH", 64, 56, self._segments, 64, sections, max(sections - 1, 0))
+        )
 
     def _verneed(self) -> bytes:
         entries = []
@@ -136,10 +176,10 @@ class _Writer:
         return table
 
     def _dynamic(
-        self, needed: Sequence[int], soname: int | None, offsets: Mapping[str, int]
+        self, needed: Sequence[int], paths: Mapping[int, int], offsets: Mapping[str, int]
     ) -> bytes:
         tags = [(_DT_NEEDED, name) for name in needed]
-        tags += [(_DT_SONAME, soname)] if soname is not None else []
+        tags += paths.items()
         tags += [(_DT_STRTAB, offsets[".dynstr"]), (_DT_STRSZ, len(self._strings.data))]
         tags += [(_DT_SYMTAB, offsets[".dynsym"]), (_DT_HASH, offsets[".hash"])]
         if self._spec.versions:

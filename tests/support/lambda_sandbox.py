@@ -225,9 +225,18 @@ def _import_each(
 
 
 def invoke(
-    layer_dir: Path, interpreter: Path, handler_source: str, event: object, *, timeout: int = 60
+    layer_dir: Path,
+    interpreter: Path,
+    handler_source: str,
+    event: object,
+    *,
+    wrapper: str | None = None,
+    timeout: int = 60,
 ) -> object:
     """Run `app.handler` from `handler_source` under AWS's emulator; give its result as JSON has it.
+
+    `wrapper` is a program that starts it, as AWS_LAMBDA_EXEC_WRAPPER names one: Lambda runs it with
+    the command of the runtime.
 
     An error of the function is a result too: a dict with `errorType` and `errorMessage`. Raises
     SandboxError where no JSON comes back in time.
@@ -240,10 +249,10 @@ def invoke(
     outcome = _run(
         system,
         layer_dir,
-        [*driver, *emulator, *function],
+        [*driver, *emulator, *([wrapper] if wrapper else []), *function],
         json.dumps(event),
         files={"/var/task/app.py": handler_source},
-        mounts={"/var/rie": _emulator(), "/var/runtime": _runtime_client(interpreter)},
+        mounts={"/var/rie": _emulator(), "/var/runtime": runtime_client(interpreter)},
         timeout=timeout + 10,
     )
     try:
@@ -395,7 +404,7 @@ def _emulator() -> Path:
     return cached(f"{EMULATOR}-{machine}", build) / "aws-lambda-rie"
 
 
-def _runtime_client(interpreter: Path) -> Path:
+def runtime_client(interpreter: Path) -> Path:
     """AWS's runtime client with its C extension, for this interpreter's own ABI."""
     name = interpreter.resolve().name
     return cached(

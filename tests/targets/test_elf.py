@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import struct
 import subprocess
@@ -13,7 +14,15 @@ from pathlib import Path
 import pytest
 
 import hatch_lambda_layer
-from hatch_lambda_layer.targets.elf import MAGIC, ElfError, NeededVersion, misfits, read_elf
+from hatch_lambda_layer.targets.elf import (
+    MAGIC,
+    ElfError,
+    ElfFile,
+    NeededVersion,
+    examine,
+    read_elf,
+)
+from hatch_lambda_layer.targets.loading import misfits
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from tests.support.elf_factory import (
     AARCH64,
@@ -49,9 +58,8 @@ def test_a_library_tells_all_that_it_asks_for() -> None:
     assert (elf.machine, elf.bits, elf.loadable, elf.soname) == ("x86_64", 64, True, "libown.so.3")
     assert elf.libraries == ("libpq.so.5", "libc.so.6", "libstdc++.so.6")
     assert elf.versions == (
-        NeededVersion("libc.so.6", "GLIBC_2.2.5", "memcpy"),
+        # The newest of each family, and none that every runtime has.
         NeededVersion("libc.so.6", "GLIBC_2.34", "dlsym"),
-        NeededVersion("libstdc++.so.6", "CXXABI_TM_1", None),
     )
 
 
@@ -152,11 +160,15 @@ def test_what_is_private_to_one_glibc_is_refused() -> None:
 def test_every_reason_is_given() -> None:
     spec = ElfSpec(
         libraries=["libpq.so.5"],
-        versions={"libc.so.6": {"GLIBC_2.35": "one", "GLIBC_2.36": "two", "GLIBC_2.3": "three"}},
+        versions={
+            "libc.so.6": {"GLIBC_2.35": "one", "GLIBC_2.36": "two", "GLIBC_2.3": "three"},
+            "libm.so.6": {"GLIBC_2.40": "four"},
+        },
     )
     reasons = misfits(read_elf(spec.data), AL2023)
-    assert [word in reason for word, reason in zip(("one", "two", "libpq"), reasons, strict=True)]
-    assert len(reasons) == 3
+    # Of each library the newest version says enough.
+    words = ("two@GLIBC_2.36", "four@GLIBC_2.40", "libpq")
+    assert all(word in reason for word, reason in zip(words, reasons, strict=True))
 
 
 def test_a_library_that_nobody_brings_is_named() -> None:
@@ -179,6 +191,62 @@ def test_the_libraries_of_the_runtime_itself_are_there(
     library: str, target: Target, *, found: bool
 ) -> None:
     assert (misfits(read_elf(ElfSpec(libraries=[library]).data), target) == []) is found
+
+
+def test_what_decides_where_and_whether_it_is_loaded_is_read() -> None:
+    spec = ElfSpec(
+        module="_x",
+        rpath="$ORIGIN:/usr/lib",
+        runpath="$ORIGIN/../x.libs::",
+        interpreter="/lib/ld-musl-x86_64.so.1",
+        executable_stack=True,
+        align=0x10,
+    )
+    elf = read_elf(spec.data)
+    assert (elf.program, elf.module, elf.misaligned, elf.executable_stack) == (True,) * 4
+    assert (elf.rpath, elf.runpath) == (("$ORIGIN", "/usr/lib"), ("$ORIGIN/../x.libs",))
+    assert elf.interpreter == "/lib/ld-musl-x86_64.so.1"
+    plain = read_elf(ElfSpec().data)
+    assert (plain.program, plain.module, plain.misaligned, plain.executable_stack) == (False,) * 4
+    assert (plain.rpath, plain.runpath, plain.interpreter) == ((), (), None)
+
+
+@pytest.mark.parametrize("align", [0x1000, 0x10000, 0x200000])
+def test_larger_pages_are_no_fault(align: int) -> None:
+    assert not read_elf(ElfSpec(align=align).data).misaligned
+
+
+def test_the_loader_is_asked_only_where_a_program_does_not_bring_its_own() -> None:
+    # The kernel maps programs, and is content with less.
+    assert not read_elf(ElfSpec(kind=PROGRAM, align=0x10).data).misaligned
+
+
+def test_facts_survive_being_kept() -> None:
+    spec = ElfSpec(
+        soname="a.so.1",
+        libraries=["b.so"],
+        runpath="$ORIGIN",
+        versions={"libc.so.6": {"GLIBC_2.30": "x"}},
+    )
+    for elf in (
+        read_elf(spec.data),
+        examine(spec.data[:100]),
+        ElfFile(machine="", bits=32, loadable=False),
+    ):
+        assert ElfFile.from_row(json.loads(json.dumps(elf.to_row()))) == elf
+
+
+@pytest.mark.fault(18)
+def test_a_broken_file_is_a_fact_as_well() -> None:
+    elf = examine(ElfSpec().data[:100])
+    assert elf.broken == "it ends too early"
+    assert misfits(elf, AL2023) == ["is a broken ELF file (it ends too early)"]
+
+
+def test_a_file_with_thousands_of_needs_is_broken() -> None:
+    libraries = [f"lib{number}.so" for number in range(2000)]
+    with pytest.raises(ElfError, match="2,000 dynamic entries"):
+        read_elf(ElfSpec(libraries=libraries).data)
 
 
 def test_a_file_without_section_headers_is_read_as_the_loader_reads_it() -> None:

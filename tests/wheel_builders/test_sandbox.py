@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hatch_lambda_layer._internal.bubblewrap import working_bwrap
 from hatch_lambda_layer.wheel_builders import sandbox
 from tests.support.source_factory import IN_TREE, copying_project, locked_source, repository
 from tests.support.system_parts import require
@@ -68,7 +69,7 @@ def working() -> None:
 def _bubblewrap() -> str:
     from tests.support.system_parts import MissingPart
 
-    found = sandbox._working_bwrap()
+    found = working_bwrap(*sandbox._NAMESPACES)
     if found is None:
         raise MissingPart("a bubblewrap that works")
     return found
@@ -77,9 +78,9 @@ def _bubblewrap() -> str:
 @pytest.fixture
 def switched() -> Iterator[None]:
     """Try bubblewrap anew, before and after a test that changes the answer."""
-    sandbox._working_bwrap.cache_clear()
+    working_bwrap.cache_clear()
     yield
-    sandbox._working_bwrap.cache_clear()
+    working_bwrap.cache_clear()
 
 
 def spying(paths: list[str], key: str) -> dict[str, bytes]:

@@ -21,6 +21,7 @@ from hatch_lambda_layer.wheels.selection import LockedWheel
 from hatch_lambda_layer.wheels.verify import verify_wheel
 from hatch_lambda_layer.wheels.wheel import read_member
 from tests.support.displays import Lines
+from tests.support.elf_factory import ElfSpec
 from tests.support.index_server import IndexServer
 from tests.support.wheel_factory import EXECUTABLE_FILE, STORED, Member, WheelSpec
 
@@ -312,7 +313,7 @@ def test_a_verification_that_can_not_be_read_counts_as_absent(
     assert insert(cache) == cache.wheel(LOCKED)
 
 
-@pytest.mark.parametrize("index", range(5))
+@pytest.mark.parametrize("index", range(7))
 def test_a_verification_that_lacks_something_counts_as_absent(
     cache: WheelCache, index: int
 ) -> None:
@@ -330,6 +331,42 @@ def test_a_verification_of_half_a_member_counts_as_absent(cache: WheelCache) -> 
     members[0].pop()
     keep(cache, facts, [*fields, members])
     assert cache.wheel(LOCKED) is None
+
+
+NATIVE = WheelSpec(
+    name="native",
+    tag="cp313-cp313-manylinux_2_17_x86_64",
+    files={
+        "native/_x.abi3.so": ElfSpec(module="_x", libraries=["libz.so.1"]).data,
+        "native/broken.so": ElfSpec().data[:90],
+        "native/__init__.py": b"",
+    },
+)
+
+
+def test_the_facts_about_native_code_are_kept_with_the_verification(
+    cache: WheelCache, tmp_path: Path
+) -> None:
+    locked = LockedWheel("native", "1.0", NATIVE.filename, NATIVE.sha256, None, "", None)
+    with cache.store.temporary() as temporary:
+        temporary.file.write(NATIVE.data)
+        temporary.file.flush()
+        wheel = verify_wheel(temporary.path, NATIVE.filename, NATIVE.sha256)
+        inserted = cache.insert(temporary, wheel)
+    assert cache.wheel(locked) == inserted
+    paths = {member.sha256: member.path for member in wheel.members}
+    facts = {paths[sha256]: elf for sha256, elf in inserted.native}
+    assert facts.keys() == {"native/_x.abi3.so", "native/broken.so"}
+    assert facts["native/_x.abi3.so"].libraries == ("libz.so.1",)
+    assert facts["native/broken.so"].broken == "it ends too early"
+    note = inserted.file.with_name("note")
+    text = cache.store.note("wheels", NATIVE.sha256)
+    assert text is not None
+    for edited in (text.replace(b'["libz.so.1"]', b"null"), text.replace(b'"x86_64",64,', b"64,")):
+        assert edited != text
+        cache.store.put_note("wheels", NATIVE.sha256, edited)
+        assert note.exists()
+        assert cache.wheel(locked) is None
 
 
 def test_a_sweep_leaves_the_wheels(cache: WheelCache) -> None:

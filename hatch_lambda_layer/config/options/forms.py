@@ -57,10 +57,14 @@ def choice(values: Iterable[str]) -> Form:
     return Form("string", {"type": "string", "enum": [*values]})
 
 
+def set_of(values: Iterable[str]) -> Form:
+    """Return the form of an array of some of `values`, none of them twice."""
+    return Form("array", {"type": "array", "items": choice(values).schema, "uniqueItems": True})
+
+
 def choices(values: Iterable[str]) -> Form:
     """Return the form of an array of at least one of `values`, none of them twice."""
-    items = choice(values).schema
-    return Form("array", {"type": "array", "items": items, "minItems": 1, "uniqueItems": True})
+    return Form("array", {**set_of(values).schema, "minItems": 1})
 
 
 def number(least: int) -> Form:

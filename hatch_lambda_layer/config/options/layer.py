@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from ...findings.codes import CODES
 from ...targets.target import Architecture, runtimes
-from ..layer import BUILD_POLICIES, DEFAULT_BUILD_TIMEOUT, LAMBDA_UNPACKED_LIMIT, TOOLS
+from ..fields import LIBRARY
+from ..layer import (
+    BUILD_POLICIES,
+    DEFAULT_BUILD_TIMEOUT,
+    LAMBDA_UNPACKED_LIMIT,
+    TOOLS,
+    VERIFICATIONS,
+)
 from .container import CONTAINER
 from .forms import (
     FLAG,
@@ -14,6 +22,7 @@ from .forms import (
     choice,
     choices,
     number,
+    set_of,
     size,
     table,
     tables,
@@ -151,6 +160,24 @@ LAYER = (
         page="sources.md",
     ),
     Option(
+        key="scripts",
+        form=FLAG,
+        default="`false`",
+        description=(
+            "console scripts become programs in `python/bin/`, for example to be named in "
+            "`AWS_LAMBDA_EXEC_WRAPPER`"
+        ),
+    ),
+    Option(
+        key="libraries",
+        form=texts(LIBRARY),
+        default="`[]`",
+        description=(
+            'shared libraries that a wheel of the lock has, such as `["libgomp.so.1"]`: they are '
+            "put into `lib/` with all that they need, where Lambda looks for those of every package"
+        ),
+    ),
+    Option(
         key="prune",
         form=STRINGS,
         default="`[]`",
@@ -190,6 +217,46 @@ LAYER = (
             "the most the layer may have unpacked; Lambda allows 250 MiB with the function"
         ),
         page="how-to/too-big.md",
+    ),
+    Option(
+        key="function-size",
+        form=size(LAMBDA_UNPACKED_LIMIT),
+        default="nothing",
+        description=(
+            "what the functions that use the layer bring themselves, unpacked; the warning that "
+            "the layer is nearly full leaves room for it"
+        ),
+    ),
+    Option(
+        key="strict",
+        form=FLAG,
+        default="`false`",
+        description=("warnings about the layer are errors: it is not written, the exit code is 1"),
+        page="findings.md",
+    ),
+    Option(
+        key="ignore",
+        form=set_of(CODES),
+        default="`[]`",
+        description='codes of findings not to be told of, such as `["HLL012"]`',
+        page="findings.md",
+    ),
+    Option(
+        key="error",
+        form=set_of(CODES),
+        default="`[]`",
+        description="codes of findings that are errors",
+        page="findings.md",
+    ),
+    Option(
+        key="verify",
+        form=choice(VERIFICATIONS),
+        default=f'`"{VERIFICATIONS[0]}"`',
+        description=(
+            "what has to succeed before a layer is written: the audit (`audit`), also the import "
+            "of all modules (`import`), or nothing (`none`)"
+        ),
+        page="import-proof.md",
     ),
     Option(
         key="publish",

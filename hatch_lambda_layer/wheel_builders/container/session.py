@@ -197,9 +197,11 @@ def running(
     target: Target,
     config: ContainerConfig,
     store: Store,
+    options: Sequence[str] = (),
 ) -> Iterator[Container]:
     """Yield a container with the new folders `in` and `out` of `folder`; remove it at the end.
 
+    `options` are more of those of the engine's `run`.
     Containers that earlier builds could not remove are removed as well. Raises `BuildError`.
     """
     for part in ("in", "out"):
@@ -209,7 +211,7 @@ def running(
     with store.token() as token:
         name = f"hatch-lambda-layer-{token}"
         _remove_abandoned(engine, store)
-        argv = _command(engine, image, folder, target, config, store, name)
+        argv = _command(engine, image, folder, target, config, store, name, options)
         try:
             talk = Conversation(argv, cwd=folder, env=os.environ)
         except ToolError as error:
@@ -233,6 +235,7 @@ def _command(
     config: ContainerConfig,
     store: Store,
     name: str,
+    options: Sequence[str],
 ) -> list[str]:
     caller = engine.caller
     argv = [engine.program, "run", "--rm", "--interactive", "--name", name]
@@ -240,13 +243,14 @@ def _command(
     argv += ["--platform", f"linux/{target.architecture.oci}", "--workdir", "/"]
     argv += [
         "--mount",
-        _mount(folder / "in", IN, "readonly"),
+        bind_mount(folder / "in", IN, "readonly"),
         "--mount",
-        _mount(folder / "out", OUT),
+        bind_mount(folder / "out", OUT),
     ]
     argv += [*engine.selinux_options, *engine.proxy_options]
     if config.network is not None:
         argv += ["--network", config.network]
+    argv += options
     driver: tuple[str, ...] = ()
     if config.before_build:
         argv += caller.root_options
@@ -258,7 +262,7 @@ def _command(
     return [*argv, "-c", _START, "sh", f"python{major}.{minor}", *driver]
 
 
-def _mount(folder: Path, place: str, *options: str) -> str:
+def bind_mount(folder: Path, place: str, *options: str) -> str:
     """Return the value of `--mount`, which the engines read as a line of CSV."""
     line = io.StringIO()
     fields = ["type=bind", f"source={folder}", f"target={place}", *options]

@@ -244,7 +244,7 @@ def test_a_wheel_that_requires_what_the_files_lack_is_an_error_with_its_name(
     done = build(project, **cache, PIP_NO_DEPS="1")
     assert done.returncode == 0, done.stderr
     manifest = json.loads((project.root / "dist" / "layer.json").read_text())
-    assert [each["code"] for each in manifest["findings"]] == ["unlisted"]
+    assert [each["code"] for each in manifest["findings"]] == ["HLL034"]
     assert build(project, **cache).returncode == 1
     # What the layer need not have is named.
     project.write(f'{TABLE}allow-missing = ["app"]\n', "pyproject.toml")
@@ -266,7 +266,7 @@ def test_a_requirement_that_the_kernel_decides_is_a_finding_that_names_it(
     assert done.returncode == 0, done.stderr
     manifest = json.loads((project.root / "dist" / "layer.json").read_text())
     (finding,) = manifest["findings"]
-    assert finding["code"] == "undecided"
+    assert finding["code"] == "HLL035"
     assert f"kernel 1.0 requires `gamma ; {marker}`" in finding["message"]
     assert "`gamma` is left out" in finding["message"]
     assert "`gamma` is left out" in " ".join(done.stderr.split())
