@@ -285,6 +285,9 @@ class _PublishReader(TableReader):
             folder = self._template("s3-dir", S3_DIR, _IN_S3_DIR)
             return {None: folder} if folder else {}
         reader = self._inner("s3-dir", value)
+        for region in value:
+            if re.fullmatch(REGION[0], region) is None:
+                reader.say(region, f"is not the name of {REGION[1]}")
         folders = {
             region: reader._template(region, S3_DIR, _IN_S3_DIR)  # noqa: SLF001  # its own class
             for region in value

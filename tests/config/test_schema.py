@@ -152,3 +152,49 @@ def test_an_index_that_the_program_refuses_is_refused(table: str) -> None:
     refuses(text)
     with pytest.raises(ConfigError):
         Matrix.from_pyproject(tomllib.loads(f"[tool.lambda-layer]\n{text}"))
+
+
+WITHIN = {
+    "container": [
+        "engine = 'dokcer'",
+        "image = '--privileged'",
+        "network = '-x'",
+        "before-build = 'dnf'",
+        "env = { 'A-B' = '1' }",
+        "env = { C = 1 }",
+        "repair = 'yes'",
+        "timeout = 0",
+    ],
+    "publish": [
+        "layer-name = 'my layer'",
+        "s3-dir = 'bucket/prefix'",
+        "s3-dir = { eu-west-1 = 7 }",
+        "s3-dir = { europe = 's3://bucket' }",
+        "regions = ['europe']",
+        "regions = 'eu-west-1'",
+        "license = ''",
+        "permissions = 7",
+        "permissions = { accounts = ['123'] }",
+        "permissions = { organization = 'acme' }",
+        "retain = 0",
+        "ssm-parameter = 'a b'",
+        "role-arn = 'layers'",
+        "bucket-owner = '123'",
+        "tags = { stage = 1 }",
+        "accounts = { prod = 7 }",
+        "accounts = { prod = { role-arn = 'x' } }",
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "line"), [(table, line) for table, lines in WITHIN.items() for line in lines]
+)
+def test_what_is_wrong_in_an_inner_table_is_refused_by_both(table: str, line: str) -> None:
+    text = f"[project]\nname = 'a'\n[tool.lambda-layer]\n{RUNTIME}"
+    pyproject = tomllib.loads(f"{text}[tool.lambda-layer.{table}]\n{line}\n")
+    with pytest.raises(ValidationError, match=rf"tool\.lambda-layer\.{table}"):
+        VALIDATE({"tool": pyproject["tool"]})
+    read = Matrix.from_pyproject if table == "container" else PublishConfig.from_pyproject
+    with pytest.raises(ConfigError):
+        read(pyproject)
