@@ -240,7 +240,10 @@ def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> No
     # To build a source would be to run foreign code here, where credentials are.
     argv += ["--only-binary", ":all:", "--resolution", "highest"]
     # A build script that changes its environment must not change uv's cache with it.
-    argv += ["--link-mode", "copy", *request.constraints_file(), "--", *requires]
+    argv += ["--link-mode", "copy", *request.constraints_file()]
+    provided = request.provide(requires)
+    argv += [part for path in provided.projects for part in ("--requirements", str(path))]
+    argv += ["--", *provided.lines]
     try:
         _run_uv(argv, request)
     except ToolError as error:
