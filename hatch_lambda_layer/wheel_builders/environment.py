@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 from .._internal.process import run
 from .._internal.uv import find_uv, uv_cache_explained, uv_cache_variables
 from ..exceptions import BuildError, ToolError, ToolTimeoutError, quoted
+from .interpreters import find_interpreter
 from .stand_in import add_stand_in, without_own
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from .protocol import BuildRequest, Requirements
 
@@ -203,7 +204,8 @@ def _same_paths(folder: Path) -> dict[str, str]:
 def _make(folder: Path, request: BuildRequest) -> None:
     """Make an empty environment, with the target's version of Python where it is installed."""
     failures = []
-    for python in _interpreters(request):
+    version = request.target.runtime.python_version
+    for python in dict.fromkeys([find_interpreter(version) or sys.executable, sys.executable]):
         argv = [find_uv(), "venv", "--quiet", "--color", "never", "--no-project"]
         argv += ["--no-python-downloads", "--python", python, "--", str(folder)]
         try:
@@ -216,23 +218,6 @@ def _make(folder: Path, request: BuildRequest) -> None:
         f"No environment can be made for the build of {request.title}\n\n{failures[-1].message}",
         hint=failures[-1].hint,
     ) from failures[-1]
-
-
-def _interpreters(request: BuildRequest) -> Iterator[str]:
-    """Yield values of uv's `--python` to try: interpreters of the target's version, then this."""
-    major, minor = version = request.target.runtime.python_version
-    if sys.version_info[:2] != version:
-        # On the search path, pyenv has programs that end with an error for most versions, and uv
-        # takes seconds to try them all.
-        root = Path(os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv"))  # noqa: PTH111
-        pattern = f"versions/{major}.{minor}.*/bin/python{major}.{minor}"
-        yield from sorted(map(str, root.glob(pattern)), key=_numbers, reverse=True)
-        yield f"{major}.{minor}"
-    yield sys.executable
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(digits) for digits in re.findall(r"\d+", text)]
 
 
 def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> None:

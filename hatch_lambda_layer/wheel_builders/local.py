@@ -13,12 +13,14 @@ from .backend import Backend, BuildSystem, shown
 from .compilers import StoppedCompilers, compiles_for
 from .environment import BuildEnvironment, build_variables
 from .failures import NATIVE_HINT, failure_hint
+from .interpreters import OWN, find_interpreter, may_be_installed
 from .protocol import BuiltWheel, NativeCodeError
 from .sandbox import sandboxed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from ..targets.target import Target
     from .protocol import BuildRequest, BuildSession
 
 
@@ -34,6 +36,20 @@ class LocalWheelBuilder:
 
     def inputs(self) -> None:
         """Return `None`: a pure wheel does not depend on the machine that builds it."""
+
+    def python(
+        self, target: Target, has_built: Callable[[tuple[int, int]], bool]
+    ) -> tuple[int, int]:
+        """Return the target's version where it is installed or has built, else that of our own.
+
+        What is kept of the latter counts until the target's is installed.
+        """
+        version = target.runtime.python_version
+        if version == OWN or has_built(version):
+            return version
+        if has_built(OWN) and not may_be_installed(version):
+            return OWN
+        return version if find_interpreter(version) else OWN
 
     @contextmanager
     def session(

@@ -125,6 +125,15 @@ class WheelBuilder(Protocol):
         """Return the part of the settings that decides the layer on any machine, as JSON values."""
         ...
 
+    def python(
+        self, target: Target, has_built: Callable[[tuple[int, int]], bool]
+    ) -> tuple[int, int]:
+        """Return the (major, minor) version of Python that builds for a target, or has built.
+
+        `has_built` says whether a wheel that a version has built is kept.
+        """
+        ...
+
     def session(
         self, session: BuildSession
     ) -> AbstractContextManager[Callable[[BuildRequest], BuiltWheel]]:

@@ -14,6 +14,7 @@ from .._internal.removal import remove_tree
 from ..exceptions import BuildError, OutputError
 from .built import BuiltWheels
 from .deadline import Deadline
+from .interpreters import by_another
 from .named import NamedRequirements
 from .prospects import check_prospects, explained
 from .protocol import BuildRequest, BuildSession, NativeCodeError
@@ -161,14 +162,14 @@ class _Build:
 
     def inputs(self) -> tuple[str, str, object]:
         """Return what decides the wheel on every machine, as JSON has it: always the same."""
-        facts = [self.builder.inputs(), *self.requires, self._named.facts]
+        facts = [self.builder.inputs(), self._python(), *self.requires, self._named.facts]
         return self.source.name, self.digest, facts
 
     def cached(self) -> Wheel | None:
-        """Return the wheel of an earlier build: a pure one of any target, or this target's own."""
+        """Return the wheel of an earlier build: a pure one of any machine, or this target's own."""
         from .compatibility import check_identity, fits_by_tag
 
-        for key in (self._key(pure=True), self._key(pure=False)):
+        for key in self._keys(self._python()):
             wheel = self._built.wheel(key)
             if wheel is not None and fits_by_tag(wheel, self._target):
                 check_identity(wheel, self.source)
@@ -194,7 +195,8 @@ class _Build:
     ) -> Wheel | None:
         builder = self.builder
         build = build_one(builder)
-        session.console.info(f"Building {title(self.source)}")
+        instead = by_another(self._python(), self._target.runtime.python_version)
+        session.console.info(f"Building {title(self.source)}{instead}")
         if names := read_beside(self.source):
             session.console.detail(f"  it reads {', '.join(names)} beside its folder")
         deadline = Deadline.after(self._policy.timeout)
@@ -268,7 +270,8 @@ class _Build:
                     f"The source of {title(self.source)} changed while it was built",
                     hint="build again",
                 )
-            return self._built.insert(self._key(pure=everywhere), temporary, wheel)
+            pure, other = self._keys(built.python)
+            return self._built.insert(pure if everywhere else other, temporary, wheel)
 
     def _copied(self, path: Path, stack: ExitStack) -> tuple[TemporaryFile, Wheel]:
         """Copy a new wheel into a temporary file of the cache, where it is verified."""
@@ -307,11 +310,20 @@ class _Build:
     def _native_key(self) -> str:
         return _hashed([_SCHEMA, self.digest])
 
-    def _key(self, *, pure: bool) -> str:
-        target = None if pure else (self._target.id, self._target.runtime.glibc)
-        builder = self.builder
-        facts = [builder.settings(), self.digest, *self.requires, self._named.facts, target]
-        return _hashed([_SCHEMA, builder.name, *facts])
+    def _python(self) -> tuple[int, int]:
+        """Return the version of Python that builds this source, or has built it."""
+
+        def has_built(python: tuple[int, int]) -> bool:
+            return any(map(self._built.has, self._keys(python)))
+
+        return self.builder.python(self._target, has_built)
+
+    def _keys(self, python: tuple[int, int]) -> tuple[str, str]:
+        """Return the keys of a pure wheel and of any other that a version of Python has built."""
+        builder, own = self.builder, (self._target.id, self._target.runtime.glibc)
+        facts = [builder.settings(), python, self.digest, *self.requires, self._named.facts]
+        pure, other = ([_SCHEMA, builder.name, *facts, target] for target in (None, own))
+        return _hashed(pure), _hashed(other)
 
 
 def _hashed(facts: object) -> str:
