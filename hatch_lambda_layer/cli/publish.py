@@ -51,6 +51,7 @@ _profile_option = click.option("--profile", help="Instead of `profile`.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only print what would happen; --build builds.")
 @click.option("--force", is_flag=True, help="Publish a version even if nothing has changed.")
 @click.option("--take-over", is_flag=True, help="Publish even if something else made the layer.")
+@click.option("--allow-growth", is_flag=True, help="Publish in spite of `max-growth`.")
 @click.option("--stale", is_flag=True, help="Publish even if the lockfile has changed since.")
 @click.option("--policy", is_flag=True, help="Print the smallest IAM policy for publishing.")
 @click.option(
@@ -76,6 +77,7 @@ def publish(
     dry_run: bool,
     force: bool,
     take_over: bool,
+    allow_growth: bool,
     stale: bool,
     policy: bool,
     verbose: int,
@@ -99,7 +101,7 @@ def publish(
 
             click.echo(needed_policy(wanted, configs), nl=False)
             return
-        options = RolloutOptions(force=force, take_over=take_over)
+        options = RolloutOptions(force=force, take_over=take_over, allow_growth=allow_growth)
         rollout = Rollout(console=console, on_failure=terminal.display_failure, options=options)
         publication = ProjectPublication(
             build=build, configs=configs, rollout=rollout, dry_run=dry_run, stale=stale

@@ -10,6 +10,7 @@ from .._internal.tables import table_at, value_at
 from ..exceptions import ConfigError, backticked
 from ..layout import LayerS3Layout
 from .layer import TABLE
+from .publish_limits import Growth, read_beside, read_growth
 from .reader import TableReader, nearest
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ class PublishConfig:
 
     `layer_name` may hold placeholders; `project` is the project's normalised name, empty if it has
     none. `retain` is the number of versions to keep, `None` for all. `tags` are those of objects on
-    S3.
+    S3. `alongside` are the layer versions of others that functions use together with this one, as
+    they are written; `function_size` is what such a function brings itself, in bytes, unpacked.
     """
 
     project: str
@@ -111,6 +113,9 @@ class PublishConfig:
     retain: int | None
     tags: tuple[tuple[str, str], ...]
     ssm_parameter: str | None
+    max_growth: Growth | None = None
+    alongside: tuple[str, ...] = ()
+    function_size: int = 0
 
     @classmethod
     def from_pyproject(
@@ -196,6 +201,8 @@ class _PublishReader(TableReader):
             retain=self.number("retain", 1),
             tags=self._tags(),
             ssm_parameter=self._template("ssm-parameter", _PARAMETER, _IN_PARAMETER),
+            max_growth=read_growth(self),
+            alongside=read_beside(self),
         )
 
     def _template(self, key: str, form: tuple[str, str], allowed: Collection[str]) -> str | None:
@@ -312,5 +319,7 @@ KEYS = (
     "tags",
     "ssm-parameter",
     "accounts",
+    "max-growth",
+    "alongside",
     *_OF_ACCOUNT,
 )

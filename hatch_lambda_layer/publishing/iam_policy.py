@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ..aws.arns import account_of, partition_of
 from ..config.publish import fill
 from ..exceptions import PublishError
+from .neighbours import neighbour_arns
 from .releases import Release
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ _ON_LAYER = (
     "lambda:ListLayerVersions",
 )
 _ON_VERSION = (
-    # Compare CodeSha256, which the list of versions does not have.
+    # Compare CodeSha256, which the list of versions does not have; read the zip of a version whose
+    # manifest is not in a bucket, for `max-growth`. It is the action of GetLayerVersionByArn, too.
     "lambda:GetLayerVersion",
 )
 _TO_PERMIT = (
@@ -100,8 +102,9 @@ class Grant:
 
     `account` and `region` are `*` where they are not known, which every pattern here allows.
     `prefix` is the folder in the `bucket`, which is `None` where the zip goes to Lambda directly.
-    `kms` is the key of the bucket, as S3 takes it: an ARN, an id or an alias. `permit`, `retain`
-    and `tag` say whether `permissions`, `retain` and `tags` are configured.
+    `kms` is the key of the bucket, as S3 takes it: an ARN, an id or an alias. `alongside` are the
+    ARNs of layer versions whose zips are read, of other accounts perhaps. `permit`, `retain` and
+    `tag` say whether `permissions`, `retain` and `tags` are configured.
     """
 
     account: str
@@ -112,6 +115,7 @@ class Grant:
     prefix: str = ""
     kms: str | None = None
     ssm_parameter: str | None = None
+    alongside: tuple[str, ...] = ()
     permit: bool = False
     retain: bool = False
     tag: bool = False
@@ -188,6 +192,8 @@ def _add_lambda(document: _Document, grant: Grant) -> None:
     layer = _arn(grant, "lambda", f"layer:{grant.layer_name}")
     document.allow(_ON_LAYER, layer)
     document.allow(_ON_VERSION, f"{layer}:*")
+    for arn in grant.alongside:
+        document.allow(_ON_VERSION, arn)
     if grant.permit:
         document.allow(_TO_PERMIT, f"{layer}:*")
     if grant.retain:
@@ -258,6 +264,7 @@ def _grant(release: Release, destination: Destination, account: str, region: str
         prefix=storage[1].folder if storage else "",
         kms=destination.kms,
         ssm_parameter=parameter and fill(parameter, {"layer-name": release.layer_name}),
+        alongside=tuple(neighbour_arns(config.alongside, region, account)),
         permit=bool(
             config.permissions.accounts
             or config.permissions.organization
