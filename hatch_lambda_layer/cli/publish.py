@@ -15,11 +15,12 @@ from ..build.opening import open_project
 from ..config.publish import PublishConfig
 from ..publishing import outputs
 from ..publishing.project import ProjectPublication
+from ..publishing.releases import Release
 from ..publishing.rollout import Rollout, RolloutOptions
 from .options import Terminal, examples, layer_option, member_option, quiet_option, verbose_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _project_option = click.option(
     "--project",
@@ -39,6 +40,7 @@ _profile_option = click.option("--profile", help="Instead of `profile`.")
         "publish --build",
         "publish --build --dry-run --region eu-central-1",
         "publish dist/layer.zip --format terraform",
+        "publish --revoke --dry-run",
     ),
 )
 @click.argument("zips", metavar="[ZIP]...", nargs=-1, type=click.Path(path_type=Path))
@@ -54,6 +56,18 @@ _profile_option = click.option("--profile", help="Instead of `profile`.")
 @click.option("--allow-growth", is_flag=True, help="Publish in spite of `max-growth`.")
 @click.option("--stale", is_flag=True, help="Publish even if the lockfile has changed since.")
 @click.option("--policy", is_flag=True, help="Print the smallest IAM policy for publishing.")
+@click.option(
+    "--revoke",
+    is_flag=True,
+    help="Publish nothing, and take away the permissions that `permissions` no longer has.",
+)
+@click.option(
+    "--statement",
+    "statements",
+    metavar="ID",
+    multiple=True,
+    help="With --revoke: a permission that something else has given; may be repeated.",
+)
 @click.option(
     "--format",
     "form",
@@ -71,6 +85,7 @@ def publish(
     members: tuple[str, ...],
     regions: tuple[str, ...],
     profile: str | None,
+    statements: tuple[str, ...],
     form: str,
     *,
     builds: bool,
@@ -80,6 +95,7 @@ def publish(
     allow_growth: bool,
     stale: bool,
     policy: bool,
+    revoke: bool,
     verbose: int,
     quiet: int,
 ) -> None:
@@ -91,6 +107,10 @@ def publish(
     with reported(terminal):
         if zips and (builds or layers or members):
             raise click.UsageError("ZIP can't be combined with --build, --layer or --member")
+        if revoke and (zips or builds):
+            raise click.UsageError("--revoke publishes nothing: it takes neither ZIP nor --build")
+        if statements and not revoke:
+            raise click.UsageError("--statement needs --revoke")
         console = Console(terminal)
         build = open_project(project, console)
         overrides = publish_overrides(regions, profile)
@@ -99,7 +119,10 @@ def publish(
         if policy:
             from ..publishing.iam_policy import needed_policy
 
-            click.echo(needed_policy(wanted, configs), nl=False)
+            click.echo(needed_policy(wanted, configs, revoke=revoke), nl=False)
+            return
+        if revoke:
+            _revoke(Release.of_members(wanted, configs), statements, terminal, dry_run=dry_run)
             return
         options = RolloutOptions(force=force, take_over=take_over, allow_growth=allow_growth)
         rollout = Rollout(console=console, on_failure=terminal.display_failure, options=options)
@@ -113,6 +136,24 @@ def publish(
                     click.echo(version.arn)
             if form != "text" and not dry_run:
                 click.echo(outputs.FORMATS[form](publication.versions), nl=False)
+
+
+def _revoke(
+    releases: Sequence[Release], statements: Sequence[str], terminal: Terminal, *, dry_run: bool
+) -> None:
+    """Print each permission that is taken away, after the ARN of the version that had it."""
+    from ..publishing.revocation import revoke
+
+    found = False
+    console = Console(terminal)
+    for each in revoke(releases, statements, terminal.display_failure, dry_run=dry_run):
+        found = True
+        if dry_run:
+            console.info(f"would take `{each.statement}` away from {each.arn}")
+        else:
+            click.echo(f"{each.arn} {each.statement}")
+    if not found:
+        console.info("No version has a permission that is to be taken away")
 
 
 @click.command(

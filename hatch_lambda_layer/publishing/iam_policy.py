@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..aws.arns import account_of, partition_of
@@ -48,11 +48,22 @@ _ON_VERSION = (
     # manifest is not in a bucket, for `max-growth`. It is the action of GetLayerVersionByArn, too.
     "lambda:GetLayerVersion",
 )
-_TO_PERMIT = (
-    # See which permissions there are: an interrupted run may have got this far.
+_ON_POLICY = (
+    # See which permissions there are: an interrupted run may have got this far, and those that are
+    # not configured are said.
     "lambda:GetLayerVersionPolicy",
+)
+_TO_PERMIT = (
     # Let accounts, an organization or everyone use the version.
     "lambda:AddLayerVersionPermission",
+)
+_TO_LIST = (
+    # Find the versions of the project.
+    "lambda:ListLayerVersions",
+)
+_TO_REVOKE = (
+    # Take away what is no longer configured.
+    "lambda:RemoveLayerVersionPermission",
 )
 _TO_RETAIN = (
     # Delete the versions beyond `retain`.
@@ -104,7 +115,8 @@ class Grant:
     `prefix` is the folder in the `bucket`, which is `None` where the zip goes to Lambda directly.
     `kms` is the key of the bucket, as S3 takes it: an ARN, an id or an alias. `alongside` are the
     ARNs of layer versions whose zips are read, of other accounts perhaps. `permit`, `retain` and
-    `tag` say whether `permissions`, `retain` and `tags` are configured.
+    `tag` say whether `permissions`, `retain` and `tags` are configured. With `revoke` nothing is
+    published, but permissions are taken away.
     """
 
     account: str
@@ -119,10 +131,18 @@ class Grant:
     permit: bool = False
     retain: bool = False
     tag: bool = False
+    revoke: bool = False
 
 
-def needed_policy(members: Iterable[Member], configs: Mapping[str | None, PublishConfig]) -> str:
+def needed_policy(
+    members: Iterable[Member],
+    configs: Mapping[str | None, PublishConfig],
+    *,
+    revoke: bool = False,
+) -> str:
     """Return the smallest policy for publishing members of the matrix, as JSON.
+
+    With `revoke` it is that for taking away the permissions that are no longer configured.
 
     The account is that of the role, or else of the current credentials. It is `*` if there are
     none, as is a Region that is not configured. Raises `LambdaLayerError` where the extra `aws` is
@@ -134,7 +154,8 @@ def needed_policy(members: Iterable[Member], configs: Mapping[str | None, Publis
         for destination in release.config.destinations:
             if destination not in known:
                 known[destination] = _account_and_region(destination)
-            grants.append(_grant(release, destination, *known[destination]))
+            grant = _grant(release, destination, *known[destination])
+            grants.append(replace(grant, revoke=revoke))
     return policy_document(grants)
 
 
@@ -145,6 +166,9 @@ def policy_document(grants: Collection[Grant]) -> str:
     """
     document = _Document()
     for grant in grants:
+        if grant.revoke:
+            _add_revocation(document, grant)
+            continue
         _add_lambda(document, grant)
         if grant.bucket:
             _add_s3(document, grant, grant.bucket)
@@ -153,7 +177,7 @@ def policy_document(grants: Collection[Grant]) -> str:
         if grant.ssm_parameter:
             path = grant.ssm_parameter.strip("/")
             document.allow(_ON_PARAMETER, _arn(grant, "ssm", f"parameter/{path}"))
-    if regions := sorted({grant.region for grant in grants if grant.retain}):
+    if regions := sorted({each.region for each in grants if each.retain and not each.revoke}):
         document.allow(_ON_FUNCTIONS, "*", {"StringLike": {"aws:RequestedRegion": regions}})
     return document.to_json()
 
@@ -191,13 +215,19 @@ class _Document:
 def _add_lambda(document: _Document, grant: Grant) -> None:
     layer = _arn(grant, "lambda", f"layer:{grant.layer_name}")
     document.allow(_ON_LAYER, layer)
-    document.allow(_ON_VERSION, f"{layer}:*")
+    document.allow((*_ON_VERSION, *_ON_POLICY), f"{layer}:*")
     for arn in grant.alongside:
         document.allow(_ON_VERSION, arn)
     if grant.permit:
         document.allow(_TO_PERMIT, f"{layer}:*")
     if grant.retain:
         document.allow(_TO_RETAIN, f"{layer}:*")
+
+
+def _add_revocation(document: _Document, grant: Grant) -> None:
+    layer = _arn(grant, "lambda", f"layer:{grant.layer_name}")
+    document.allow(_TO_LIST, layer)
+    document.allow((*_ON_POLICY, *_TO_REVOKE), f"{layer}:*")
 
 
 def _add_s3(document: _Document, grant: Grant, bucket: str) -> None:

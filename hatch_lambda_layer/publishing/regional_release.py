@@ -6,17 +6,18 @@ looking at what is there, so that a run which was interrupted is completed by th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..aws.arns import layer_arn
 from ..aws.errors import bucket_elsewhere
-from ..aws.layers import LayerPermission, LayerRegistry, LayerVersion
+from ..aws.layers import LayerRegistry, LayerVersion
 from ..aws.parameters import read_parameter, write_parameter
 from ..config.layer import LAMBDA_DIRECT_UPLOAD_LIMIT
 from ..config.publish import fill
 from ..exceptions import PublishError
 from .history import LayerHistory, LiveVersion
+from .permissions import describe_unlisted, unlisted, wanted_permissions
 from .published_version import PublishedVersion
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .._internal.console import Progress
+    from ..aws.layers import LayerPermission
     from ..aws.s3 import LayerBucket, StoredZip
-    from ..config.publish import Permissions
     from ..layout import LayerS3Layout
     from .descriptions import VersionTag
     from .destination import ResolvedDestination
@@ -38,7 +39,8 @@ class RegionalRelease:
     """A release at a destination, with what was found there.
 
     `account` is the 12-digit id of the account. `storage` is the keys of the layer's objects with
-    their bucket, `None` where the zip is uploaded to Lambda directly.
+    their bucket, `None` where the zip is uploaded to Lambda directly. `notes` are what was found
+    that a person should know.
     """
 
     release: Release
@@ -46,6 +48,7 @@ class RegionalRelease:
     account: str
     storage: tuple[LayerS3Layout, LayerBucket] | None
     history: LayerHistory
+    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def look(
@@ -112,7 +115,7 @@ class RegionalRelease:
         status: Status = "unchanged"
         if live is None:
             status, live = self._publish(candidate, wanted, progress)
-        self._permit(live)
+        self._permit(live, made=status == "published")
         self._keep_manifests(live, candidate.manifests())
         return self._end(live, candidate.first.zip_path, status)
 
@@ -174,9 +177,9 @@ class RegionalRelease:
         for version in self.history.expired(number):
             yield f"delete version {version.number} of {version.created}, which no function uses"
 
-    def _permit(self, live: LiveVersion) -> None:
+    def _permit(self, live: LiveVersion, *, made: bool = False) -> None:
         number = live.version.number
-        for permission in self._missing_permissions(number):
+        for permission in self._missing_permissions(number, made=made):
             self.history.registry.permit(self.release.layer_name, number, permission)
 
     def _keep_manifests(self, live: LiveVersion, texts: Mapping[str, str]) -> None:
@@ -252,12 +255,26 @@ class RegionalRelease:
         key = layout.key_layer_zip(manifest.content_digest, manifest.code_sha256)
         return bucket.put_zip(key, artifact.zip_path, manifest.code_sha256, progress)
 
-    def _missing_permissions(self, number: int | None) -> list[LayerPermission]:
-        """Return the permissions that a version lacks; `None` stands for one not yet published."""
-        wanted = _wanted_permissions(self.release.config.permissions)
-        if number is None or not wanted:
+    def _missing_permissions(
+        self, number: int | None, *, made: bool = False
+    ) -> list[LayerPermission]:
+        """Return the permissions that a version lacks; `None` stands for one not yet published.
+
+        Those that it has, and the table has not, are noted; one that this run `made` has none.
+        """
+        permissions = self.release.config.permissions
+        wanted = wanted_permissions(permissions)
+        if number is None or (made and not wanted):
             return wanted
-        there = self.history.registry.permissions(self.release.layer_name, number)
+        try:
+            there = self.history.registry.permissions(self.release.layer_name, number)
+        except PublishError as error:
+            if wanted:
+                raise
+            # Nothing has to be done about them.
+            self.notes.append(f"its permissions can't be read: {error.message}")
+            return []
+        self.notes.extend(describe_unlisted(number, each) for each in unlisted(there, permissions))
         return [each for each in wanted if each.statement not in there]
 
     @property
@@ -286,20 +303,3 @@ def _find_storage(
     if len(release.config.destinations) > 1 and not destination.configured.regional_bucket:
         return None
     raise bucket_elsewhere(f"{destination.region}, bucket `{bucket.name}`", found)
-
-
-def _wanted_permissions(wanted: Permissions) -> list[LayerPermission]:
-    found = [
-        LayerPermission(statement=f"account-{each}", principal=each) for each in wanted.accounts
-    ]
-    if wanted.organization:
-        found.append(
-            LayerPermission(
-                statement=f"organization-{wanted.organization}",
-                principal="*",
-                organization=wanted.organization,
-            )
-        )
-    if wanted.public:
-        found.append(LayerPermission(statement="public", principal="*"))
-    return found

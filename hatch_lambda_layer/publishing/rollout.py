@@ -173,6 +173,7 @@ class Rollout:
                 version, steps = previews[regional]
                 for step in steps:
                     self.console.info(f"{regional.label}: would {step}")
+                self._tell_notes(regional)
                 yield version
 
     def raise_failures(self) -> None:
@@ -222,7 +223,12 @@ class Rollout:
     ) -> Iterator[PublishedVersion]:
         for regional, version in self._each(work, releases, lambda each: each.label):
             self.console.info(f"{regional.label} version {version.version} {version.status}")
+            self._tell_notes(regional)
             yield version
+
+    def _tell_notes(self, regional: RegionalRelease) -> None:
+        for note in regional.notes:
+            self.console.warning(f"{regional.label}: {note}")
 
     def _each(
         self,
