@@ -9,6 +9,8 @@ from .errors import explained
 from .s3 import StoredZip
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .session import AwsSession
 
 
@@ -29,19 +31,30 @@ class LayerContent:
 def find_content(session: AwsSession, region: str, arn: str) -> LayerContent:
     """Ask for the content of a layer version, by its ARN; raise `PublishError`."""
     with explained("lambda:GetLayerVersion", f"{region}, {arn}"):
-        content = session.layers(region).get_layer_version_by_arn(Arn=arn)["Content"]
-        found = content.get("ResolvedS3Object") or {}
-        stored = (
-            StoredZip(found["S3Bucket"], found["S3Key"], found.get("S3ObjectVersion"))
-            if found.get("S3Bucket")
-            else None
-        )
-        return LayerContent(
-            size=int(content["CodeSize"]),
-            code_sha256=str(content["CodeSha256"]),
-            location=str(content.get("Location", "")),
-            stored=stored,
-        )
+        answer = session.layers(region).get_layer_version_by_arn(Arn=arn)
+        return _content(answer["Content"])
+
+
+def own_content(session: AwsSession, region: str, name: str, number: int) -> LayerContent:
+    """Ask for the content of a version of the account's own; raise `PublishError`."""
+    with explained("lambda:GetLayerVersion", f"{region}, layer `{name}`"):
+        answer = session.layers(region).get_layer_version(LayerName=name, VersionNumber=number)
+        return _content(answer["Content"])
+
+
+def _content(content: Mapping[str, Any]) -> LayerContent:
+    found = content.get("ResolvedS3Object") or {}
+    stored = (
+        StoredZip(found["S3Bucket"], found["S3Key"], found.get("S3ObjectVersion"))
+        if found.get("S3Bucket")
+        else None
+    )
+    return LayerContent(
+        size=int(content["CodeSize"]),
+        code_sha256=str(content["CodeSha256"]),
+        location=str(content.get("Location", "")),
+        stored=stored,
+    )
 
 
 def read_stored(

@@ -53,9 +53,10 @@ class _Commands(click.Group):
 
     def _others(self) -> Mapping[str, click.Command]:
         from .outdated import outdated
-        from .publish import COMMANDS
+        from .publish import publish
+        from .versions import versions
 
-        return {**COMMANDS, "outdated": outdated}
+        return {"outdated": outdated, "publish": publish, "versions": versions}
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

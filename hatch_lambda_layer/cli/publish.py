@@ -10,7 +10,6 @@ import click
 from .._internal.console import Console
 from .._internal.errors import reported
 from ..api.arguments import choose_members, publish_overrides
-from ..aws import needed
 from ..build.opening import open_project
 from ..config.publish import PublishConfig
 from ..publishing import outputs
@@ -20,18 +19,18 @@ from ..publishing.rollout import Rollout, RolloutOptions
 from .options import Terminal, examples, layer_option, member_option, quiet_option, verbose_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-_project_option = click.option(
+project_option = click.option(
     "--project",
     type=click.Path(path_type=Path),
     default=Path(),
     help="Folder of the project  [default: the current one]",
 )
-_region_option = click.option(
+region_option = click.option(
     "--region", "regions", multiple=True, help="Instead of `regions`; may be repeated."
 )
-_profile_option = click.option("--profile", help="Instead of `profile`.")
+profile_option = click.option("--profile", help="Instead of `profile`.")
 
 
 @click.command(
@@ -44,11 +43,11 @@ _profile_option = click.option("--profile", help="Instead of `profile`.")
     ),
 )
 @click.argument("zips", metavar="[ZIP]...", nargs=-1, type=click.Path(path_type=Path))
-@_project_option
+@project_option
 @layer_option
 @member_option
-@_region_option
-@_profile_option
+@region_option
+@profile_option
 @click.option("--build", "builds", is_flag=True, help="Build first what has changed.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only print what would happen; --build builds.")
 @click.option("--force", is_flag=True, help="Publish a version even if nothing has changed.")
@@ -154,35 +153,3 @@ def _revoke(
             click.echo(f"{each.arn} {each.statement}")
     if not found:
         console.info("No version has a permission that is to be taken away")
-
-
-@click.command(
-    short_help="Show the versions of a layer, and what uses them.",
-    epilog=examples("versions orders-api --region eu-central-1 --count 5"),
-)
-@click.argument("name")
-@_project_option
-@_region_option
-@_profile_option
-@click.option(
-    "--count",
-    type=click.IntRange(1),
-    default=20,
-    show_default=True,
-    help="How many to show.",
-)
-def versions(
-    name: str, project: Path, regions: tuple[str, ...], profile: str | None, count: int
-) -> None:
-    """Show the newest versions of the layer NAME, and what uses them."""
-    terminal = Terminal(0)
-    with reported(terminal):
-        with needed():
-            from ..publishing.inventory import inventory
-        pyproject = open_project(project, Console(terminal)).pyproject
-        configs = PublishConfig.from_pyproject(pyproject, publish_overrides(regions, profile))
-        for text in inventory(name, configs.values(), count):
-            click.echo(text)
-
-
-COMMANDS: Mapping[str, click.Command] = {"publish": publish, "versions": versions}
