@@ -241,4 +241,6 @@ def _content(zip_file: StoredZip | Path) -> LayerVersionContentInputTypeDef:
     }
     if zip_file.version_id:
         content["S3ObjectVersion"] = zip_file.version_id
+    if zip_file.referenced:
+        content["S3ObjectStorageMode"] = "REFERENCE"
     return content

@@ -11,7 +11,7 @@ from .._internal.console import Console
 from .._internal.errors import reported
 from ..api.arguments import choose_members, publish_overrides
 from ..build.opening import open_project
-from ..config.publish import PublishConfig
+from ..config.publish import REFERENCE, PublishConfig
 from ..publishing import outputs
 from ..publishing.project import ProjectPublication
 from ..publishing.releases import Release
@@ -19,7 +19,9 @@ from ..publishing.rollout import Rollout, RolloutOptions
 from .options import Terminal, examples, layer_option, member_option, quiet_option, verbose_option
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from ..config.layer import Member
 
 project_option = click.option(
     "--project",
@@ -55,6 +57,11 @@ profile_option = click.option("--profile", help="Instead of `profile`.")
 @click.option("--allow-growth", is_flag=True, help="Publish in spite of `max-growth`.")
 @click.option("--stale", is_flag=True, help="Publish even if the lockfile has changed since.")
 @click.option("--policy", is_flag=True, help="Print the smallest IAM policy for publishing.")
+@click.option(
+    "--bucket-policy",
+    is_flag=True,
+    help="Print the policy with which a bucket lets Lambda refer to its zips.",
+)
 @click.option(
     "--revoke",
     is_flag=True,
@@ -94,6 +101,7 @@ def publish(
     allow_growth: bool,
     stale: bool,
     policy: bool,
+    bucket_policy: bool,
     revoke: bool,
     verbose: int,
     quiet: int,
@@ -115,10 +123,8 @@ def publish(
         overrides = publish_overrides(regions, profile)
         configs = PublishConfig.from_pyproject(build.pyproject, overrides)
         wanted = choose_members(build.matrix, layers, members)
-        if policy:
-            from ..publishing.iam_policy import needed_policy
-
-            click.echo(needed_policy(wanted, configs, revoke=revoke), nl=False)
+        if policy or bucket_policy:
+            _print_policies(wanted, configs, console, revoke=revoke, bucket=bucket_policy)
             return
         if revoke:
             _revoke(Release.of_members(wanted, configs), statements, terminal, dry_run=dry_run)
@@ -135,6 +141,32 @@ def publish(
                     click.echo(version.arn)
             if form != "text" and not dry_run:
                 click.echo(outputs.FORMATS[form](publication.versions), nl=False)
+
+
+def _print_policies(
+    members: Sequence[Member],
+    configs: Mapping[str | None, PublishConfig],
+    console: Console,
+    *,
+    revoke: bool,
+    bucket: bool,
+) -> None:
+    """Print the policy of whoever publishes, or one for each bucket, named in a message before."""
+    if not bucket:
+        from ..publishing.iam_policy import needed_policy
+
+        click.echo(needed_policy(members, configs, revoke=revoke), nl=False)
+        if not revoke and any(each.storage == REFERENCE for each in configs.values()):
+            console.info("The bucket needs a policy, too: --bucket-policy prints it")
+        return
+    from ..publishing.bucket_policy import bucket_policies
+
+    policies = bucket_policies(members, configs)
+    for name, text in policies.items():
+        console.info(f"The bucket `{name}` needs in its policy:")
+        click.echo(text, nl=False)
+    if not policies:
+        console.info('No bucket needs a policy for Lambda: `storage` is not "reference"')
 
 
 def _revoke(

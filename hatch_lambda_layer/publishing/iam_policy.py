@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..aws.arns import account_of, partition_of
-from ..config.publish import fill
+from ..config.publish import REFERENCE, fill
 from ..exceptions import PublishError
 from .neighbours import neighbour_arns
 from .releases import Release
@@ -93,6 +93,12 @@ _ON_BUCKET = (
     # the prefix: neither request has the key `s3:prefix`, so no condition on it would be met.
     "s3:ListBucket",
 )
+_TO_REFER = (
+    # Lambda refers only to a version of an object.
+    "s3:GetBucketVersioning",
+    # Warn of rules that would take the object away.
+    "s3:GetLifecycleConfiguration",
+)
 _ON_KEY = (
     # Encrypt what is put.
     "kms:GenerateDataKey",
@@ -115,7 +121,8 @@ class Grant:
     `prefix` is the folder in the `bucket`, which is `None` where the zip goes to Lambda directly.
     `kms` is the key of the bucket, as S3 takes it: an ARN, an id or an alias. `alongside` are the
     ARNs of layer versions whose zips are read, of other accounts perhaps. `permit`, `retain` and
-    `tag` say whether `permissions`, `retain` and `tags` are configured. With `revoke` nothing is
+    `tag` say whether `permissions`, `retain` and `tags` are configured, `refer` whether Lambda is
+    to refer to the zip in the bucket, which may then be in any Region. With `revoke` nothing is
     published, but permissions are taken away.
     """
 
@@ -131,6 +138,7 @@ class Grant:
     permit: bool = False
     retain: bool = False
     tag: bool = False
+    refer: bool = False
     revoke: bool = False
 
 
@@ -153,7 +161,7 @@ def needed_policy(
     for release in Release.of_members(members, configs):
         for destination in release.config.destinations:
             if destination not in known:
-                known[destination] = _account_and_region(destination)
+                known[destination] = account_and_region(destination)
             grant = _grant(release, destination, *known[destination])
             grants.append(replace(grant, revoke=revoke))
     return policy_document(grants)
@@ -235,6 +243,8 @@ def _add_s3(document: _Document, grant: Grant, bucket: str) -> None:
     arn = f"arn:{grant.partition}:s3:::{bucket}"
     objects = "/".join(filter(None, [arn, grant.prefix.strip("/"), "*"]))
     document.allow(_ON_BUCKET, arn)
+    if grant.refer:
+        document.allow(_TO_REFER, arn)
     document.allow(_ON_OBJECT, objects)
     if grant.tag:
         document.allow(_TO_TAG, objects)
@@ -246,6 +256,7 @@ def _add_kms(document: _Document, grant: Grant, kms: str) -> None:
     The ARN of an alias is not that of its key: an alias is a condition on all keys ("Use aliases
     to control access to KMS keys", KMS's developer guide).
     """
+    grant = replace(grant, region=_ANY) if grant.refer else grant
     condition: dict[str, dict[str, object]] = {}
     # In China the names of services differ here, and are not documented.
     if grant.partition != "aws-cn":
@@ -262,7 +273,7 @@ def _arn(grant: Grant, service: str, resource: str) -> str:
     return f"arn:{grant.partition}:{service}:{grant.region}:{grant.account}:{resource}"
 
 
-def _account_and_region(destination: Destination) -> tuple[str, str]:
+def account_and_region(destination: Destination) -> tuple[str, str]:
     """Return the account and Region of a destination, `*` for what is not known."""
     from ..aws import needed
 
@@ -302,4 +313,5 @@ def _grant(release: Release, destination: Destination, account: str, region: str
         ),
         retain=config.retain is not None,
         tag=bool(config.tags),
+        refer=config.storage == REFERENCE,
     )

@@ -101,9 +101,10 @@ def _stored_manifest(regional: RegionalRelease, version: LayerVersion) -> LayerM
     """Return the manifest of a version from the bucket; `None` where there is none to trust."""
     tag = VersionTag.of(version.description)
     found = regional.destination.find_storage(regional.release.layer_name, version.architectures)
-    if regional.storage is None or found is None or tag is None:
+    storage = regional.manifest_storage
+    if storage is None or found is None or tag is None:
         return None
-    text = regional.storage[1].first_text(found[0].key_manifest(version.number, "layer"))
+    text = storage[1].first_text(found[0].key_manifest(version.number, "layer"))
     try:
         manifest = LayerManifest.from_json(text or "")
     except LambdaLayerError:

@@ -27,7 +27,9 @@ LAYER = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:layer:orders"
 DIRECT = Grant(account=ACCOUNT, region="eu-west-1", layer_name="orders")
 S3 = replace(DIRECT, bucket="layers-of-ours", prefix="lambda/layers")
 KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-ALL = replace(S3, kms=KEY, ssm_parameter="/layers/orders", permit=True, retain=True, tag=True)
+ALL = replace(
+    S3, kms=KEY, ssm_parameter="/layers/orders", permit=True, retain=True, tag=True, refer=True
+)
 
 REVOKING = replace(ALL, revoke=True)
 
