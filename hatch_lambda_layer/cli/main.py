@@ -25,8 +25,10 @@ from .options import (
     architecture_option,
     examples,
     layer_option,
+    lockfile_option,
     member_option,
     overridden,
+    path_argument,
     quiet_option,
     runtime_option,
     tool_option,
@@ -73,7 +75,7 @@ def main() -> None:
         "build --layer reports -m python3.13-arm64 --format json",
     ),
 )
-@click.argument("path", type=click.Path(path_type=Path), default=Path())
+@path_argument
 @click.option(
     "-o",
     "--output-dir",
@@ -86,6 +88,7 @@ def main() -> None:
 @runtime_option
 @architecture_option
 @tool_option
+@lockfile_option
 @click.option(
     "--format",
     "form",
@@ -98,13 +101,14 @@ def main() -> None:
 @verbose_option
 @quiet_option
 def build(
-    path: Path,
+    path: Path | None,
     output: Path | None,
     layers: tuple[str, ...],
     members: tuple[str, ...],
     runtimes: tuple[str, ...],
     architectures: tuple[str, ...],
     tool: str | None,
+    lockfile: Path | None,
     form: str,
     *,
     clean: bool,
@@ -113,7 +117,8 @@ def build(
 ) -> None:
     """Build the layers of the project in PATH, and print the path of each.
 
-    PATH is the folder of `pyproject.toml`, by default the current one.
+    Without PATH, that is the current folder, or else the nearest one around it with a
+    pyproject.toml, a lockfile or a requirements.txt, in the same git repository.
 
     With `--format json` they are printed at the end, and only if all of them were built.
     """
@@ -123,7 +128,7 @@ def build(
             path,
             Console(terminal),
             output=output,
-            overrides=overridden(runtimes, architectures, tool),
+            overrides=overridden(runtimes, architectures, tool, lockfile),
         )
         project.anew = clean
         wanted = choose_members(project.matrix, layers, members)

@@ -21,13 +21,12 @@ from .options import Terminal, examples, layer_option, member_option, quiet_opti
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..config.layer import Member
+    from ..config.matrix import Member
 
 project_option = click.option(
     "--project",
     type=click.Path(path_type=Path),
-    default=Path(),
-    help="Folder of the project  [default: the current one]",
+    help="Folder of the project  [default: the current one, or one around it]",
 )
 region_option = click.option(
     "--region", "regions", multiple=True, help="Instead of `regions`; may be repeated."
@@ -86,7 +85,7 @@ profile_option = click.option("--profile", help="Instead of `profile`.")
 @quiet_option
 def publish(
     zips: tuple[Path, ...],
-    project: Path,
+    project: Path | None,
     layers: tuple[str, ...],
     members: tuple[str, ...],
     regions: tuple[str, ...],

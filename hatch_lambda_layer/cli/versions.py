@@ -62,7 +62,7 @@ _KEPT = 3
 @click.option("--yes", is_flag=True, help="With --delete-unused: delete what is listed.")
 def versions(
     name: str,
-    project: Path,
+    project: Path | None,
     regions: tuple[str, ...],
     profile: str | None,
     count: int,

@@ -19,7 +19,7 @@ from .releases import Release
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..config.layer import Member
+    from ..config.matrix import Member
     from ..config.publish import Permissions, PublishConfig
 
     _Condition = dict[str, dict[str, list[str]]]
