@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import botocore.endpoint
 import pytest
 
 from tests.config.test_publish import problems, read
 from tests.publishing.shop import ACCOUNT, ALPHA, HOME
 from tests.publishing.test_iam_policy import ALL, S3, allowed
-from tests.support.aws_server import Answer, Injected
+from tests.support.aws_server import FAULTS, Answer, Injected
 from tests.support.iam_actions import unused
+from tests.support.layer_archives import LayerArchives, zipped
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
@@ -267,8 +271,6 @@ def test_growth_is_seen_where_the_bucket_of_another_region_has_no_manifest(
     referring: Shop,
 ) -> None:
     # The manifest there is that of the version with this number in the other Region.
-    from tests.support.layer_archives import LayerArchives
-
     referring.config |= {"regions": [HOME, SECOND], "max-growth": "1 KiB"}
     referring.publish()
     (key,) = zip_keys(referring)
@@ -388,3 +390,35 @@ def test_without_a_bucket_in_every_region_it_is_wrong() -> None:
     assert problems("storage = 'link'") == [
         "storage` must be one of `copy`, `reference`, not 'link'"
     ]
+
+
+@pytest.mark.moments
+@pytest.mark.fault(53, 54, 202, 205)
+def test_after_faults_at_any_calls_the_next_run_completes_it(
+    referring: Shop, monkeypatch: pytest.MonkeyPatch, *, all_moments: bool
+) -> None:
+    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _seconds: None))
+    monkeypatch.setattr("hatch_lambda_layer.aws.layers.random.uniform", lambda *_: 0)
+    monkeypatch.setattr("hatch_lambda_layer.index.http.BACKOFF_SECONDS", 0)
+    other = f"arn:aws:lambda:{HOME}:999999999999:layer:tracing:18"
+    LayerArchives(referring.aws, {other: zipped({"python/x/a.py": b""})})
+    referring.config |= {"alongside": [other], "max-growth": "100 KiB"}
+    referring.publish()
+    calls = len(referring.aws.requests)
+    kinds = [each for each in FAULTS if not each.startswith("timeout")]
+    for seed in range(40 if all_moments else 4):
+        dice = random.Random(seed)  # noqa: S311
+        referring.lock(ALPHA, WheelSpec(name="beta", version=f"{seed + 3}.0"))
+        numbers = dice.sample(range(calls + 4), 2)
+        referring.aws.faults = [Injected(number, dice.choice(kinds)) for number in numbers]
+        with referring.aws.watch():
+            referring.run_any("publish", "--build")
+        referring.aws.faults = []
+        assert referring.publish().stdout == f"{referring.arn(seed + 2)}\n", seed
+        assert len(set(referring.digests())) == seed + 2
+        with referring.aws.watch() as requests:
+            referring.run("publish")
+        assert {each.method for each in requests if each.service in ("s3", "lambda")} <= {
+            "GET",
+            "HEAD",
+        }
