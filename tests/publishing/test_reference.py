@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import botocore.endpoint
 import pytest
 
+from hatch_lambda_layer.aws.bucket_settings import removing_rules
+from hatch_lambda_layer.aws.session import AwsSession
 from tests.config.test_publish import problems, read
 from tests.publishing.shop import ACCOUNT, ALPHA, HOME
 from tests.publishing.test_iam_policy import ALL, S3, allowed
@@ -217,26 +219,39 @@ RULES: list[tuple[dict[str, Any], str | None]] = [
 ]
 
 
-@pytest.mark.fault(206)
-@pytest.mark.parametrize(("rule", "effect"), RULES)
-def test_a_rule_that_would_take_the_object_away_is_a_warning(
-    referring: Shop, rule: dict[str, Any], effect: str | None
-) -> None:
-    referring.config["tags"] = {"team": "orders"}
+def put_rule(shop: Shop, rule: dict[str, Any]) -> None:
     whole = {"ID": "tidy-up", "Status": "Enabled", "Filter": {"Prefix": ""}, **rule}
-    referring.s3().put_bucket_lifecycle_configuration(
-        Bucket=referring.bucket(HOME),
+    shop.s3().put_bucket_lifecycle_configuration(
+        Bucket=shop.bucket(HOME),
         LifecycleConfiguration={"Rules": [whole]},  # type: ignore[list-item]
     )
-    result = referring.publish()
-    assert result.stdout == f"{referring.arn(1)}\n"
-    said = (
-        f"the lifecycle rule `tidy-up` of the bucket `{referring.bucket(HOME)}` {effect}: a layer "
-        "version whose zip is gone can't be attached any more; leave the objects that begin with "
-        f"layers/{referring.name}/x86_64/layer/layer- out of it\n"
-    )
-    assert result.stderr.count("lifecycle rule") == (1 if effect else 0)
-    assert effect is None or f"warning: {HOME}: {referring.name}: {said}" in result.stderr
+
+
+@pytest.mark.fault(206)
+def test_a_rule_is_told_by_what_it_does_to_the_objects(shop: Shop) -> None:
+    place = (HOME, shop.bucket(HOME), ACCOUNT)
+    tags = {"team": "orders"}
+    session = AwsSession()
+    assert removing_rules(session, *place, "layers/x/layer/layer-", tags) == []
+    for rule, effect in RULES:
+        put_rule(shop, rule)
+        found = removing_rules(session, *place, "layers/x/layer/layer-", tags)
+        assert found == ([("tidy-up", effect)] if effect else []), rule
+
+
+@pytest.mark.fault(206)
+def test_a_rule_that_would_take_the_object_away_is_a_warning_each_time(referring: Shop) -> None:
+    put_rule(referring, RULES[1][0])
+    for arguments in (["--build"], [], ["--dry-run"]):
+        said = referring.run("publish", *arguments).stderr
+        assert (
+            f"warning: {HOME}: {referring.name}: the lifecycle rule `tidy-up` of the bucket "
+            f"`{referring.bucket(HOME)}` expires noncurrent versions: a layer version whose zip is "
+            "gone can't be attached any more; leave the objects that begin with "
+            f"layers/{referring.name}/x86_64/layer/layer- out of it\n"
+        ) in said
+    referring.config["storage"] = "copy"
+    assert "lifecycle" not in referring.run("publish").stderr
 
 
 def test_the_bucket_may_be_in_another_region_than_the_layer(referring: Shop) -> None:
