@@ -10,6 +10,7 @@ from .._internal.tables import table_at, value_at
 from ..exceptions import ConfigError, backticked
 from ..layout import LayerS3Layout
 from .layer import TABLE
+from .publish_limits import Growth, read_beside, read_growth
 from .reader import TableReader, nearest
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _MOST_TAGS = 10
 _MEANT = {"bucket": "s3-dir", "name": "layer-name"}
 _MEANT |= dict.fromkeys(("s3-bucket", "s3-prefix", "s3-uri", "s3"), "s3-dir")
 
+COPY, REFERENCE = STORAGES = ("copy", "reference")
 _IN_NAME = ("layer", "runtime", "architecture")
 _IN_S3_DIR = ("layer-name", "architecture", "region")
 _IN_PARAMETER = ("layer-name",)
@@ -98,7 +100,9 @@ class PublishConfig:
 
     `layer_name` may hold placeholders; `project` is the project's normalised name, empty if it has
     none. `retain` is the number of versions to keep, `None` for all. `tags` are those of objects on
-    S3.
+    S3. `alongside` are the layer versions of others that functions use together with this one, as
+    they are written; `function_size` is what such a function brings itself, in bytes, unpacked.
+    `storage` is whether Lambda copies the zip from the bucket, or refers to it there.
     """
 
     project: str
@@ -111,6 +115,10 @@ class PublishConfig:
     retain: int | None
     tags: tuple[tuple[str, str], ...]
     ssm_parameter: str | None
+    max_growth: Growth | None = None
+    alongside: tuple[str, ...] = ()
+    function_size: int = 0
+    storage: str = COPY
 
     @classmethod
     def from_pyproject(
@@ -185,17 +193,23 @@ class _PublishReader(TableReader):
     def read(self, project: str) -> PublishConfig:
         """Read the whole table; problems are collected."""
         self.check_known(KEYS, _MEANT)
+        destinations = self._destinations()
+        if self.value("storage") == REFERENCE and not all(each.s3_dir for each in destinations):
+            self.say("storage", "is 'reference', which needs an `s3-dir` for every Region")
         return PublishConfig(
             project=project,
             layer=self._layer,
             layer_name=self._layer_name(project),
             description=self.text("description", *_NOT_EMPTY) or "",
             license=self.text("license", *_NOT_EMPTY) or "",
-            destinations=self._destinations(),
+            destinations=destinations,
             permissions=self._permissions(),
             retain=self.number("retain", 1),
             tags=self._tags(),
             ssm_parameter=self._template("ssm-parameter", PARAMETER, _IN_PARAMETER),
+            max_growth=read_growth(self),
+            alongside=read_beside(self),
+            storage=self.choice("storage", STORAGES) or COPY,
         )
 
     def _template(self, key: str, form: tuple[str, str], allowed: Collection[str]) -> str | None:
@@ -315,5 +329,8 @@ KEYS = (
     "tags",
     "ssm-parameter",
     "accounts",
+    "max-growth",
+    "alongside",
+    "storage",
     *OF_ACCOUNT,
 )
