@@ -131,6 +131,8 @@ class Aws:
     endpoint: str
     requests: list[Request] = field(default_factory=list)
     faults: Sequence[Injected] = ()
+    served: int = 0
+    """How many bytes of bodies were answered."""
 
     def calls(self, service: str | None = None) -> list[str]:
         """Give what was asked, in order."""
@@ -255,6 +257,8 @@ class _Handler(Quiet, BaseHTTPRequestHandler):
         self.send_header("Content-Length", length)
         self.end_headers()
         self.wfile.write(body)
+        with self.server.lock:
+            self.server.aws.served += len(body)
 
     def _fail(self, fault: Fault, body: bytes) -> None:
         answer = self._forward(body) if fault.endswith(" after") else None
