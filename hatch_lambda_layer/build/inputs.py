@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from .._internal.console import Console
-    from ..config.layer import Member
+    from ..config.matrix import Member
     from ..exceptions import SelectionError
     from ..index.auth import IndexAccess
     from ..layer.inclusion import IncludedFile
@@ -217,5 +217,12 @@ def _direct_requirements(context: BuildContext, member: Member) -> Sequence[Requ
     if not config.exclude:
         return ()
     from ..config.project import direct_requirements
+    from ..lockfiles.tools import read_pyproject
 
-    return direct_requirements(context.pyproject, config.groups, config.extras)
+    pyproject = context.pyproject
+    # A lockfile that is named can be that of another project.
+    request = context.resolver.find(config).request
+    path = request.layout.path_pyproject_toml
+    if path != context.layout.path_pyproject_toml:
+        pyproject = read_pyproject(path)
+    return direct_requirements(pyproject, request.groups, request.extras, main=request.main)

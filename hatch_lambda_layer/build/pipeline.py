@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ..config.layer import Member
+    from ..config.matrix import Member
     from ..layer.findings import Finding
     from ..wheels.wheel import Wheel
     from .inputs import BuildContext, BuildInputs

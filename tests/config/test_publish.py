@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from hatch_lambda_layer.config.layer import Matrix
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.config.publish import Destination, Permissions, PublishConfig
 from hatch_lambda_layer.exceptions import ConfigError
 from hatch_lambda_layer.layout import LayerS3Layout

@@ -17,7 +17,7 @@ import pytest
 from hatch_lambda_layer._internal.console import Console
 from hatch_lambda_layer._internal.store import Store
 from hatch_lambda_layer.build.source_metadata import SourceReader
-from hatch_lambda_layer.config.layer import Matrix
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.exceptions import LambdaLayerError
 from hatch_lambda_layer.index.auth import IndexAccess
 from hatch_lambda_layer.layout import LayerPathLayout

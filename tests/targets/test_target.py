@@ -16,7 +16,7 @@ from packaging.tags import parse_tag, platform_tags
 import hatch_lambda_layer
 from hatch_lambda_layer._internal.console import Console
 from hatch_lambda_layer.build.project import ProjectBuild
-from hatch_lambda_layer.config.layer import Matrix, Member
+from hatch_lambda_layer.config.matrix import Matrix, Member
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.targets.target import Architecture, Runtime, Target, runtimes
 from tests.support.displays import Lines

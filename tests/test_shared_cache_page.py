@@ -1,31 +1,16 @@
-"""The page on the cache says where it is, and its policies allow what is asked and no more."""
+"""The page on the shared cache is true, and its policies allow what is asked and no more."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
-from typing import Any
 
-from platformdirs.macos import MacOS
-from platformdirs.unix import Unix
-
-from hatch_lambda_layer._internal.store import default_cache_dir
 from hatch_lambda_layer.wheels import shared_cache
 from hatch_lambda_layer.wheels.shared_cache import VARIABLE, SharedCacheConfig
 
-PAGE = (Path(__file__).parent.parent / "docs" / "cache.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parent.parent / "docs" / "shared-cache.md").read_text(encoding="utf-8")
 READ, PUT, ONCE = (json.loads(each) for each in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
-
-
-def test_the_folders_are_those_that_are_used(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv("HATCH_LAMBDA_LAYER_CACHE_DIR", raising=False)
-    name = "hatch-lambda-layer"
-    assert default_cache_dir().name == Unix(name).user_cache_path.name == name
-    assert f"`~/Library/Caches/{name}`" in PAGE
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert MacOS(name).user_cache_path == Path.home() / "Library" / "Caches" / name
 
 
 def test_every_variable_of_the_shared_cache_is_described() -> None:
