@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -132,16 +131,3 @@ def test_a_url_that_is_none_ends_the_command_without_showing_it(
     _, said = project.build(code=1)
     assert "HATCH_LAMBDA_LAYER_CACHE_S3 must be s3://BUCKET or s3://BUCKET/PREFIX" in said
     assert CANARY not in said
-
-
-@pytest.mark.fault(223)
-def test_a_cache_that_hangs_costs_seconds_and_one_warning(
-    fleet: Fleet, stocked: IndexServer, engine: ContainerEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Its system connects, and nobody ever reads or answers.
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{deaf.getsockname()[1]}")
-        project = runner(fleet, stocked, "runner")
-        _, said = project.build()
-    assert said.count("warning: The shared cache") == 1
-    assert project.packages() == ["beside.so", "packed.so", "plain.py"]

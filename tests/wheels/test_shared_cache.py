@@ -227,6 +227,16 @@ def test_a_put_that_fails_is_said_once(
     goes_on_alone(machine, fleet, index, *words)
 
 
+@pytest.mark.fault(220)
+def test_of_many_reads_that_fail_at_once_one_is_told(fleet: Fleet, index: IndexServer) -> None:
+    more = [WheelSpec(name=f"more{number}") for number in range(10)]
+    index.add(*more)
+    machine = fleet.machine("one")
+    fleet.aws.faults = [Injected(lambda each: each.service == "s3", DENIED)]
+    assert len(collect(machine, index, *more)) == len(more)
+    assert len(machine.shown.warnings) == 1
+
+
 @pytest.mark.fault(221)
 def test_a_bucket_that_is_not_there_and_one_of_another_account_are_not_used(
     fleet: Fleet, index: IndexServer
@@ -360,6 +370,24 @@ def test_what_comes_drop_by_drop_is_given_up(
         started = time.monotonic()
         goes_on_alone(machine, fleet, index, "it moved less than 16 KB a second")
         assert time.monotonic() - started < 5
+
+
+def test_what_comes_slowly_but_steadily_is_taken(
+    fleet: Fleet, index: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Three times as long as the span that is watched, five times as fast as the smallest rate.
+    monkeypatch.setattr(shared_cache, "_SECONDS_WATCHED", 1.0)
+    large = WheelSpec(name="large", files={"a.bin": hashlib.shake_128(b"a").digest(250_000)})
+    index.add(large)
+    data, step = large.data, 8192
+    pieces = [head(len(data)), b"\r\n", *(data[at : at + step] for at in range(0, len(data), step))]
+    with RawServer({f"/{fleet.bucket}/{key(large)}": lambda: pieces}, pause=0.1) as raw:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{raw.address}")
+        machine = fleet.machine("one", **{f"{VARIABLE}_OWNER": ACCOUNT})
+        # On a busy machine, boto3 alone would take that long.
+        machine.cache.shared._open()._client  # type: ignore[attr-defined]  # noqa: B018
+        assert collect(machine, index, large) == []
+    assert machine.shown.warnings == []
 
 
 @pytest.mark.fault(225)
