@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import sys
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -36,6 +38,10 @@ class LocalWheelBuilder:
 
     def inputs(self) -> None:
         """Return `None`: a pure wheel does not depend on the machine that builds it."""
+
+    def shared_inputs(self, *, pure: bool) -> object | None:
+        """Return the platform for a pure wheel: native code depends on what is installed here."""
+        return [sys.platform, platform.machine()] if pure else None
 
     @contextmanager
     def session(

@@ -7,6 +7,7 @@ import json
 import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,7 +128,10 @@ class LayerSources:
                     opened[builder.name] = stack.enter_context(builder.session(session))
                 return opened[builder.name]
 
-            return tuple(each.cached() or each.run(session, build_one) for each in self._builds)
+            return tuple(
+                each.cached() or each.shared() or each.run(session, build_one)
+                for each in self._builds
+            )
 
 
 class _Build:
@@ -170,6 +174,26 @@ class _Build:
                 check_identity(wheel, self.source)
                 return wheel
         return None
+
+    def shared(self) -> Wheel | None:
+        """Return the wheel that another machine has built of the same inputs, and keep it here."""
+        for pure in (False, True):
+            if key := self._shared_key(pure=pure):
+                wheel = self._built.fetch_shared(
+                    key, self._key(pure=pure), partial(self._check_shared, pure=pure)
+                )
+                if wheel is not None:
+                    return wheel
+        return None
+
+    def _check_shared(self, wheel: Wheel, *, pure: bool) -> None:
+        from .compatibility import check_fit, check_identity, is_pure
+
+        check_identity(wheel, self.source)
+        python = self._target.runtime.python_version
+        check_fit(wheel, self.source, self._target, python, self.builder.unfit_hint)
+        if is_pure(wheel) is not pure:
+            raise BuildError(f"The wheel `{wheel.filename}` has another kind of code than its key")
 
     def run(self, session: BuildSession, build_one: Callable[[WheelBuilder], BuildOne]) -> Wheel:
         """Build the wheel, and put it into the cache once it is verified and known to fit."""
@@ -220,7 +244,12 @@ class _Build:
                     f"The source of {title(self.source)} changed while it was built",
                     hint="build again",
                 )
-            return self._built.insert(self._key(pure=is_pure(wheel)), temporary, wheel)
+            pure = is_pure(wheel)
+            wheel = self._built.insert(self._key(pure=pure), temporary, wheel)
+        key = self._shared_key(pure=pure)
+        if key and python == self._target.runtime.python_version:
+            self._built.put_shared(key, wheel)
+        return wheel
 
     def _copied(self, path: Path, stack: ExitStack) -> tuple[TemporaryFile, Wheel]:
         """Copy a new wheel into a temporary file of the cache, where it is verified."""
@@ -263,6 +292,12 @@ class _Build:
         target = None if pure else (self._target.id, self._target.runtime.glibc)
         builder = self.builder
         return _hashed([_SCHEMA, builder.name, builder.settings(), self.digest, target])
+
+    def _shared_key(self, *, pure: bool) -> str | None:
+        """Return the key for the wheel that the target's Python builds; `None` if not shared."""
+        inputs = self.builder.shared_inputs(pure=pure)
+        python = self._target.runtime.python_version
+        return None if inputs is None else _hashed([self._key(pure=pure), inputs, python])
 
 
 def _hashed(facts: object) -> str:

@@ -133,6 +133,8 @@ class Aws:
     faults: Sequence[Injected] = ()
     stands_in: list[Callable[[Request], Answer | None]] = field(default_factory=list)
     """What answers instead of moto, where moto lacks it: the first answer counts."""
+    served: int = 0
+    """How many bytes of bodies were answered."""
 
     def calls(self, service: str | None = None) -> list[str]:
         """Give what was asked, in order."""
@@ -260,6 +262,8 @@ class _Handler(Quiet, BaseHTTPRequestHandler):
         self.send_header("Content-Length", length)
         self.end_headers()
         self.wfile.write(body)
+        with self.server.lock:
+            self.server.aws.served += len(body)
 
     def _fail(self, fault: Fault, body: bytes) -> None:
         answer = self._forward(body) if fault.endswith(" after") else None

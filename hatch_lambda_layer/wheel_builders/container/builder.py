@@ -88,6 +88,10 @@ class ContainerWheelBuilder:
         """Return the settings: with the image's digest, they are the same on every machine."""
         return self.settings()
 
+    def shared_inputs(self, *, pure: bool) -> object:  # noqa: ARG002
+        """Return nothing more: the image's digest is among the settings."""
+        return []
+
     @contextmanager
     def session(self, session: BuildSession) -> Iterator[Callable[[BuildRequest], BuiltWheel]]:
         """Yield a function that builds one source in the container, which the context removes.
