@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
+import time
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
 
 from .._internal.process import redact
 from ..exceptions import DownloadError
@@ -42,7 +45,10 @@ class SignedFile:
 
     def __init__(self, url: str, size: int) -> None:
         bundle = {name: os.environ[name] for name in _BUNDLES if os.environ.get(name)}
-        self._session = transport.open_session(_Nobody(), transport.open_adapter(bundle))
+        adapter = transport.open_adapter(bundle)
+        # Of its own retries urllib3 logs the whole URL.
+        adapter.max_retries = Retry(0, read=False)
+        self._session = transport.open_session(_Nobody(), adapter)
         self._timeout = transport.answer_timeout()
         self._url = url
         self._shown = redact(url)
@@ -54,28 +60,39 @@ class SignedFile:
         Raises `ExpiredUrlError` where the URL is refused, and `DownloadError` where the server
         can't be reached, serves a file of another size, or no part of one.
         """
+        for number in range(1, transport.ATTEMPTS + 1):
+            try:
+                data = self._fetch_once(start, stop)
+            except (requests.RequestException, HTTPError, ValueError) as error:
+                reason = self._reason(error)
+            else:
+                if data is not None:
+                    return data
+                reason = "its server fails, or its answer is cut"
+            if number < transport.ATTEMPTS:
+                pause = transport.BACKOFF_SECONDS * 2**number
+                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # no secret
+        # Not chained: what urllib3 says has the path and the query of the URL.
+        raise DownloadError(
+            f"{self._shown} could not be read: {reason}",
+            hint="check the network and the proxy, then run it again",
+        )
+
+    def _fetch_once(self, start: int, stop: int) -> bytes | None:
+        """Fetch a part; return `None` for an answer after which it is to be asked for again."""
         headers = {"Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity"}
-        try:
-            with self._session.get(
-                self._url, headers=headers, stream=True, timeout=self._timeout
-            ) as answer:
-                self._check(answer, f"bytes {start}-{stop - 1}/{self._size}")
-                data = b""
-                for chunk in answer.raw.stream(_CHUNK, decode_content=False):
-                    data += chunk
-                    if len(data) > stop - start:
-                        break
-        except (requests.RequestException, HTTPError, ValueError) as error:
-            # Not chained: what urllib3 says has the path and the query of the URL.
-            raise DownloadError(
-                f"{self._shown} could not be read: {self._reason(error)}",
-                hint="check the network and the proxy, then run it again",
-            ) from None
-        if len(data) != stop - start:
-            raise DownloadError(
-                f"{self._shown} sent other than {stop - start:,} bytes", hint=_DAMAGED
-            )
-        return data
+        with self._session.get(
+            self._url, headers=headers, stream=True, timeout=self._timeout
+        ) as answer:
+            if answer.status_code in transport.RETRIED_STATUS:
+                return None
+            self._check(answer, f"bytes {start}-{stop - 1}/{self._size}")
+            data = b""
+            for chunk in answer.raw.stream(_CHUNK, decode_content=False):
+                data += chunk
+                if len(data) > stop - start:
+                    break
+        return data if len(data) == stop - start else None
 
     def _check(self, answer: requests.Response, wanted: str) -> None:
         """Raise `DownloadError` for an answer that is not the part that was asked for."""

@@ -215,6 +215,9 @@ def test_a_url_that_has_expired_is_asked_for_anew(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
+        ("throttle", "its server fails, or its answer is cut"),
+        ("error", "its server fails, or its answer is cut"),
+        ("cut after", "its server fails, or its answer is cut"),
         (
             Answer.json(403, "AccessDeniedException", "not authorized to perform: x"),
             "the IAM permission `lambda:GetLayerVersion` is missing",
@@ -224,10 +227,23 @@ def test_a_url_that_has_expired_is_asked_for_anew(shop: Shop) -> None:
         (Answer(206, b"x", (("Content-Range", "bytes 0-0/1"),)), "with bytes 0-0/1"),
         ("reset", "could not be read"),
     ],
-    ids=["denied", "expired", "no range", "another size", "reset"],
+    ids=[
+        "throttle",
+        "error",
+        "cut",
+        "denied",
+        "expired",
+        "no range",
+        "another size",
+        "reset",
+    ],
 )
 def test_a_layer_that_can_t_be_read_is_an_error_that_says_why(
-    shop: Shop, fault: Answer | str, words: str, monkeypatch: pytest.MonkeyPatch
+    shop: Shop,
+    fault: Answer | str,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr("hatch_lambda_layer.index.http.BACKOFF_SECONDS", 0)
     LayerArchives(shop.aws, {OTHER: zipped({"python/x/a.py": b""})})
@@ -245,6 +261,8 @@ def test_a_layer_that_can_t_be_read_is_an_error_that_says_why(
     assert OTHER in said
     assert "hint: " in said
     assert SECRET not in said
+    # Nor in what a program that logs warnings would have.
+    assert SECRET not in caplog.text
 
 
 @pytest.mark.fault(202)

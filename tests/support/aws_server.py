@@ -53,6 +53,8 @@ moto.backends.list_of_moto_modules = lambda: modules
 from moto.server import main
 main()
 """
+# Signed URLs, which name no service, are those of S3.
+_THROTTLED[""] = _THROTTLED["s3"]
 _HOP = {"connection", "transfer-encoding", "content-length", "server", "date"}
 
 
@@ -188,10 +190,7 @@ class _Handler(Quiet, BaseHTTPRequestHandler):
             number = len(aws.requests)
             aws.requests.append(request)
         injected = next((each for each in aws.faults if each.meets(number, request)), None)
-        own = next(filter(None, (each(request) for each in aws.stands_in)), None)
-        if injected is None and own is not None:
-            self._answer(own.status, list(own.headers), own.body)
-        elif injected is None:
+        if injected is None:
             self._answer(*self._forward(body))
         elif isinstance(injected.fault, Answer):
             answer = injected.fault
@@ -243,6 +242,10 @@ class _Handler(Quiet, BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
     def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        request = self._noted(body)
+        for each in self.server.aws.stands_in:
+            if own := each(request):
+                return own.status, list(own.headers), own.body
         if self._upstream is None:
             self._upstream = http.client.HTTPConnection(self.server.target)
         headers = {k: v for k, v in self.headers.items() if k.lower() != "transfer-encoding"}
