@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from .._internal.console import Console
-    from ..config.layer import Member
+    from ..config.matrix import Member
     from ..index.auth import IndexAccess
     from ..layer.inclusion import IncludedFile
     from ..layout import LayerPathLayout
@@ -157,7 +157,7 @@ def find_inputs(context: BuildContext, member: Member, selection: Selection) -> 
         sources=_sources(context, member, selection, selection.sources),
         project=_project_wheel(context, member, selection) if config.include_project else None,
         included=_included(context, member),
-        direct=_direct_requirements(context, member),
+        direct=direct_requirements(context, member) if config.exclude else (),
         date=archive_time(os.environ.get("SOURCE_DATE_EPOCH")),
     )
 
@@ -192,7 +192,7 @@ def _sources(
         container=config.container,
         settings=context.resolver.build_settings(config),
         versions={each.name: each.version for each in selection.all if each.version},
-        relocking=Relocking(lock.command, config.groups, config.extras),
+        relocking=Relocking(lock.command, config.only_groups or config.groups, config.extras),
     )
     return LayerSources(
         sources,
@@ -226,10 +226,15 @@ def _included(context: BuildContext, member: Member) -> Sequence[IncludedFile]:
     return find_included(root, config.force_include, outside=config.force_include_outside)
 
 
-def _direct_requirements(context: BuildContext, member: Member) -> Sequence[Requirement]:
-    config = member.config
-    if not config.exclude:
-        return ()
-    from ..config.project import direct_requirements
+def direct_requirements(context: BuildContext, member: Member) -> Sequence[Requirement]:
+    """Return what the project of the lockfile itself requires for a layer."""
+    from ..config import project
+    from ..lockfiles.tools import read_pyproject
 
-    return direct_requirements(context.pyproject, config.groups, config.extras)
+    pyproject = context.pyproject
+    # A lockfile that is named can be that of another project.
+    request = context.resolver.find(member.config).request
+    path = request.layout.path_pyproject_toml
+    if path != context.layout.path_pyproject_toml:
+        pyproject = read_pyproject(path)
+    return project.direct_requirements(pyproject, request.groups, request.extras, main=request.main)

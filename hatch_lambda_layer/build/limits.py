@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..config.project import direct_requirements
 from ..layer.composition import stub_readers
 from ..layer.dependency_graph import DependencyGraph, Node, canonical, names_of
 from ..layer.exclusion import words_of
@@ -18,20 +17,23 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
-    from ..config.layer import Member
+    from ..config.matrix import Member
     from ..layer.tree import LayerTree
     from ..wheels.selection import LockedWheel
     from ..wheels.wheel import Wheel
 
+    # What the project itself asks for.
+    Direct = Callable[[], Sequence[Requirement]]
 
-def forecast(pyproject: Mapping[str, object], member: Member) -> Forecast:
+
+def forecast(direct: Direct, member: Member) -> Forecast:
     """Return the check of a layer of which no wheel is there yet.
 
     Of what is not excluded only the project's own requirements are sure to stay, since nobody has
     said yet who needs the others.
     """
     words = words_of(member.config.exclude)
-    own = canonical(each.name for each in _direct(pyproject, member)) - words.keys()
+    own = canonical(each.name for each in direct()) - words.keys()
 
     def stays(name: str) -> bool:
         return not words or name in own
@@ -42,22 +44,20 @@ def forecast(pyproject: Mapping[str, object], member: Member) -> Forecast:
 def check_wheels(
     locked: Sequence[LockedWheel],
     wheels: Sequence[Wheel],
-    pyproject: Mapping[str, object],
+    direct: Direct,
     member: Member,
 ) -> None:
     """Raise `SizeError` if the wheels alone are too large, whatever the sources come to."""
     graph = DependencyGraph(wheels, member.target)
-    roots = graph.roots(_direct(pyproject, member))
-    asked = set(graph.asked(_direct(pyproject, member)))
+    roots = graph.roots(direct())
+    asked = set(graph.asked(direct()))
     words = words_of(member.config.exclude)
     kept = names_of(graph.reach(asked, without=words)) if words else graph.names
     found: Mapping[LockedWheel, Wheel | None] = dict(zip(locked, wheels, strict=True))
     Forecast(member.config, kept.__contains__, lambda: roots).check(found, Survey(None))
 
 
-def load(
-    pyproject: Mapping[str, object], member: Member
-) -> Callable[[LayerTree, Sequence[Wheel]], Load]:
+def load(direct: Direct, member: Member) -> Callable[[LayerTree, Sequence[Wheel]], Load]:
     """Return a function that returns what a layer that is too large consists of."""
 
     def of(tree: LayerTree, wheels: Sequence[Wheel]) -> Load:
@@ -65,13 +65,9 @@ def load(
         return Load(
             sizes={each.name: each.unpacked_size for each in packages(tree, wheels)},
             entries=tree.entries,
-            roots=graph.roots(_direct(pyproject, member)),
+            roots=graph.roots(direct()),
             graph=graph,
             stub_readers=stub_readers(wheels),
         )
 
     return of
-
-
-def _direct(pyproject: Mapping[str, object], member: Member) -> Sequence[Requirement]:
-    return direct_requirements(pyproject, member.config.groups, member.config.extras)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .._internal.ownership import sweep, unique_name
@@ -15,14 +16,14 @@ from ..layer.findings import UNLISTED
 from ..layer.manifest import LayerManifest
 from ..layer.size import NEARLY_FULL, nearly_full
 from .claims import refuse_anothers
-from .inputs import build_sources, find_inputs, needs_work_folder
+from .inputs import build_sources, direct_requirements, find_inputs, needs_work_folder
 from .work_folder import work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ..config.layer import Member
+    from ..config.matrix import Member
     from ..layer.findings import Finding
     from ..wheels.wheel import Wheel
     from .inputs import BuildContext, BuildInputs
@@ -128,7 +129,7 @@ def _rebuild(
         pack = context.layout.path_included_pack
         tree, findings = compose(wheels, inputs.included, pack, target, config.prune, config.prefer)
         left_out = sorted({each.name for each in all_wheels} - {each.name for each in wheels})
-        loaded = load(context.pyproject, inputs.member)
+        loaded = load(partial(direct_requirements, context, inputs.member), inputs.member)
         sizes = check_size(tree, wheels, config, loaded, left_out)
         findings = [*unlisted, *excluded, *findings, *sizes]
     with clock.stage("write"):
@@ -153,11 +154,12 @@ def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
     selected = inputs.selection.wheels
     if inputs.sources:
         inputs.sources.check()
-    early = forecast(context.pyproject, inputs.member)
+    direct = partial(direct_requirements, context, inputs.member)
+    early = forecast(direct, inputs.member)
     locked = collect_wheels(selected, context.cache, context.console, context.access, early.check)
     check_plain_linux(locked, inputs.member.target)
     if inputs.sources and inputs.sources.missing:
-        check_wheels(selected, locked, context.pyproject, inputs.member)
+        check_wheels(selected, locked, direct, inputs.member)
     for source in inputs.selection.sources:
         context.console.detail(f"needs a build, or one that is cached: {source.reason}")
     return [

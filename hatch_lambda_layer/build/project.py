@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
     from .._internal.console import Console
     from ..config.indexes import CodeArtifact
-    from ..config.layer import Member
-    from ..config.matrix import Matrix
+    from ..config.matrix import Matrix, Member
     from ..layout import LayerPathLayout
     from .pipeline import BuildPlan, BuiltLayer
 

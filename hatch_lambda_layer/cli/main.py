@@ -25,8 +25,10 @@ from .options import (
     architecture_option,
     examples,
     layer_option,
+    lockfile_option,
     member_option,
     overridden,
+    path_argument,
     quiet_option,
     runtime_option,
     tool_option,
@@ -72,7 +74,7 @@ def main() -> None:
         "build --layer reports -m python3.13-arm64 --format json",
     ),
 )
-@click.argument("path", type=click.Path(path_type=Path), default=Path())
+@path_argument
 @click.option(
     "-o",
     "--output-dir",
@@ -85,6 +87,7 @@ def main() -> None:
 @runtime_option
 @architecture_option
 @tool_option
+@lockfile_option
 @click.option(
     "--format",
     "form",
@@ -97,13 +100,14 @@ def main() -> None:
 @verbose_option
 @quiet_option
 def build(
-    path: Path,
+    path: Path | None,
     output: Path | None,
     layers: tuple[str, ...],
     members: tuple[str, ...],
     runtimes: tuple[str, ...],
     architectures: tuple[str, ...],
     tool: str | None,
+    lockfile: Path | None,
     form: str,
     *,
     clean: bool,
@@ -112,7 +116,8 @@ def build(
 ) -> None:
     """Build the layers of the project in PATH, and print the path of each.
 
-    PATH is the folder of `pyproject.toml`, by default the current one.
+    Without PATH, that is the current folder, or else the nearest one around it with a
+    pyproject.toml, a lockfile or a requirements.txt, in the same git repository.
 
     With `--format json` they are printed at the end, and only if all of them were built.
     """
@@ -122,7 +127,7 @@ def build(
             path,
             Console(terminal),
             output=output,
-            overrides=overridden(runtimes, architectures, tool),
+            overrides=overridden(runtimes, architectures, tool, lockfile),
         )
         project.anew = clean
         wanted = choose_members(project.matrix, layers, members)

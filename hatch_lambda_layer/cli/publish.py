@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 _project_option = click.option(
     "--project",
     type=click.Path(path_type=Path),
-    default=Path(),
-    help="Folder of the project  [default: the current one]",
+    help="Folder of the project  [default: the current one, or one around it]",
 )
 _region_option = click.option(
     "--region", "regions", multiple=True, help="Instead of `regions`; may be repeated."
@@ -65,7 +64,7 @@ _profile_option = click.option("--profile", help="Instead of `profile`.")
 @quiet_option
 def publish(
     zips: tuple[Path, ...],
-    project: Path,
+    project: Path | None,
     layers: tuple[str, ...],
     members: tuple[str, ...],
     regions: tuple[str, ...],
@@ -129,7 +128,7 @@ def publish(
     help="How many to show.",
 )
 def versions(
-    name: str, project: Path, regions: tuple[str, ...], profile: str | None, count: int
+    name: str, project: Path | None, regions: tuple[str, ...], profile: str | None, count: int
 ) -> None:
     """Show the newest versions of the layer NAME, and what uses them."""
     terminal = Terminal(0)

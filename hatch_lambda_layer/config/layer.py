@@ -1,4 +1,4 @@
-"""The table of one layer, and the member that a layer and a target make, as frozen values."""
+"""The table of one layer as frozen values: read once, with all errors reported together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..exceptions import backticked
-from ..targets.target import Architecture, Runtime, Target
+from ..targets.target import Architecture, Runtime
 from .container import ContainerConfig, read_container
 from .misnamed import OTHER_TOOLS, suggested_runtime
 from .reader import TableReader, toml
@@ -25,6 +25,8 @@ TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
 # For all that is done for one source, which may be compiled for minutes.
 DEFAULT_BUILD_TIMEOUT = 600
 BUILD_POLICIES = ("local", "container", "auto", "never")
+# Keys that say the same thing in two ways: who writes one has replaced what is inherited.
+_ALTERNATIVES = (("lockfile", ("requirements",)), ("only-groups", ("groups", "extras")))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +34,8 @@ class LayerConfig:
     """The configuration of one layer, as `[tool.lambda-layer]` has it.
 
     `name` is `None` for the layer of the table itself, `tool` is `None` when the lockfile decides.
+    `lockfile` is a path relative to the project, `None` where a lockfile is looked for. With
+    `only_groups`, the layer has these groups alone, not the project's own dependencies.
     `python_full_version` are patch releases, which the `runtimes` have already.
     `prune` holds presets and patterns in their order, `prefer` the distributions whose files stay
     where another has the same path, the first before the others. `force_include` pairs a path on
@@ -42,12 +46,14 @@ class LayerConfig:
 
     name: str | None
     tool: str | None
+    lockfile: str | None
     requirements: tuple[str, ...]
     runtimes: tuple[Runtime, ...]
     python_full_version: tuple[str, ...]
     architectures: tuple[Architecture, ...]
     groups: tuple[str, ...]
     extras: tuple[str, ...]
+    only_groups: tuple[str, ...]
     include_project: bool
     exclude: tuple[str, ...]
     allow_missing: tuple[str, ...]
@@ -62,24 +68,20 @@ class LayerConfig:
 
 
 # The table `publish` is read only when something is published.
-LAYER_KEYS = (
+KEYS = (
     "publish",
     *(field.replace("_", "-") for field in LayerConfig.__dataclass_fields__ if field != "name"),
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Member:
-    """A member of the matrix: one layer for one target."""
-
-    config: LayerConfig
-    target: Target
-
-    @property
-    def id(self) -> str:
-        """The name of the member, such as `python3.13-x86_64` or `ml-python3.13-x86_64`."""
-        name = self.config.name
-        return f"{name}-{self.target.id}" if name else self.target.id
+def overridden(table: Mapping[str, object], own: Mapping[str, object]) -> dict[str, object]:
+    """Return a table with the keys of `own`, without what these are alternatives to."""
+    replaced = {
+        key
+        for one, others in _ALTERNATIVES
+        for key in [*(others if one in own else ()), *([one] if own.keys() & {*others} else ())]
+    }
+    return {key: value for key, value in table.items() if key not in replaced} | {**own}
 
 
 class LayerReader(TableReader):
@@ -109,24 +111,27 @@ class LayerReader(TableReader):
         self._known = known
 
     def label(self, top: str, key: str) -> str:
-        """Return what messages call a key; one that was given is not in the table."""
+        """Return how an error names a key, which a caller may have given."""
         if top in self._given:
             return f"The `{key}` given for this build"
         return super().label(top, key)
 
     def read(self) -> LayerConfig:
-        """Return the configuration; all that is wrong with it is in the problems."""
-        self.check_known(LAYER_KEYS)
+        """Return the configuration; what is wrong with it is added to the problems."""
+        self.check_known(KEYS)
+        self._check_alternatives()
         patches = self._patches()
         return LayerConfig(
             name=self._name,
             tool=self._tool(),
+            lockfile=self.text("lockfile", r"(?s).*\S.*", "the path of a lockfile"),
             requirements=self.strings("requirements"),
             runtimes=self._runtimes(patches),
             python_full_version=patches,
             architectures=self._architectures(),
             groups=self.strings("groups"),
             extras=self.strings("extras"),
+            only_groups=self.strings("only-groups"),
             include_project=self.flag("include-project"),
             exclude=self.strings("exclude"),
             allow_missing=self.strings("allow-missing"),
@@ -147,6 +152,12 @@ class LayerReader(TableReader):
             self.say("tool", f"must be one of {backticked(TOOLS)}, not {toml(value)}: {way}")
             return None
         return self.choice("tool", TOOLS)
+
+    def _check_alternatives(self) -> None:
+        for one, others in _ALTERNATIVES:
+            for other in others:
+                if self.value(one) and self.value(other):
+                    self.say(one, f"can't be combined with `{other}`")
 
     def _runtimes(self, patches: Collection[str]) -> tuple[Runtime, ...]:
         known = self._known

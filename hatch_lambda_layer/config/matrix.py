@@ -1,4 +1,4 @@
-"""`[tool.lambda-layer]` as frozen values: read once, with all errors reported together."""
+"""The matrix of a project: each layer of `[tool.lambda-layer]` on each of its targets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .custom_runtimes import read_custom_runtimes
 from .hatch import misplaced_keys
 from .indexes import TABLE as INDEXES
 from .indexes import PrivateIndex, read_indexes
-from .layer import LAYER_KEYS, TABLE, LayerConfig, LayerReader, Member
+from .layer import KEYS, TABLE, LayerConfig, LayerReader, overridden
 from .misnamed import misspelled_table
 
 if TYPE_CHECKING:
@@ -32,6 +32,20 @@ _SHARED = {
 }
 _OF_THE_PROJECT = ("layers", *_SHARED)
 _OF_TARGETS = ("runtimes", "architectures")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """A member of the matrix: one layer for one target."""
+
+    config: LayerConfig
+    target: Target
+
+    @property
+    def id(self) -> str:
+        """The name of the member, such as `python3.13-x86_64` or `ml-python3.13-x86_64`."""
+        name = self.config.name
+        return f"{name}-{self.target.id}" if name else self.target.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +81,7 @@ class Matrix:
 
         `overrides` are keys of the table with the values that replace its own, for every layer.
         """
-        problems = [*misplaced_keys(pyproject, [*LAYER_KEYS, *_OF_THE_PROJECT])]
+        problems = [*misplaced_keys(pyproject, [*KEYS, *_OF_THE_PROJECT])]
         table = value_at(pyproject, "tool", "lambda-layer")
         if table is None and (other := misspelled_table(pyproject)):
             raise ConfigError([*problems, f"Table `{other}` is not read: name it `[{TABLE}]`"])
@@ -125,7 +139,8 @@ def _read_layers(
 ) -> tuple[LayerConfig, ...]:
     shared = {key: value for key, value in table.items() if key not in _OF_THE_PROJECT}
     named = table.get("layers", {})
-    layers = [LayerReader(None, {**shared, **overrides}, shared, overrides, known, problems).read()]
+    first = LayerReader(None, overridden(shared, overrides), shared, overrides, known, problems)
+    layers = [first.read()]
     if not isinstance(named, dict):
         problems.append(f"Field `{TABLE}.layers` must be a table of tables")
         named = {}
@@ -140,7 +155,7 @@ def _read_layers(
         else:
             _refuse_shared(name, own, problems)
             own = {key: each for key, each in own.items() if key not in _SHARED}  # noqa: PLW2901
-            table_of_layer = {**shared, **own, **overrides}
+            table_of_layer = overridden(overridden(shared, own), overrides)
             written = own.keys() - overrides.keys()
             layers.append(LayerReader(name, table_of_layer, written, (), known, problems).read())
     # On a file system that ignores case, two such layers would be one file.

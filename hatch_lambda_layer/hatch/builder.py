@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..build.outcome import Outcome
     from ..build.pipeline import BuiltLayer
-    from ..config.layer import Member
+    from ..config.matrix import Member
 
 
 class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):

@@ -21,7 +21,7 @@ from .releases import Release
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from ..config.layer import Member
+    from ..config.matrix import Member
     from ..config.publish import Destination, PublishConfig
 
     _Condition = Mapping[str, Mapping[str, object]]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from ..config.layer import Member
+    from ..config.matrix import Member
     from ..config.publish import PublishConfig
 
 

@@ -32,12 +32,14 @@ RUNTIME = 'runtimes = ["python3.13"]\n'
 # For each key two values, of which one is the table's and the other a layer's.
 VALUES = {
     "tool": ('"uv"', '"pylock"'),
+    "lockfile": ('"../uv.lock"', '"../pylock.toml"'),
     "requirements": ('["a.txt"]', '["b.txt", "c.txt"]'),
     "runtimes": ('["python3.13", "python3.12"]', '["python3.11"]'),
     "python-full-version": ('["3.13.11"]', '["3.12.12", "3.13.12"]'),
     "architectures": ('["arm64"]', '["x86_64", "arm64"]'),
     "groups": ('["one"]', "[]"),
     "extras": ('["one", "two"]', '["three"]'),
+    "only-groups": ('["one"]', '["two"]'),
     "include-project": ("true", "false"),
     "exclude": ('["boto3"]', "[]"),
     "allow-missing": ('["six"]', '["idna"]'),
@@ -52,12 +54,14 @@ VALUES = {
 }
 WRONG = {
     "tool": '"npm"',
+    "lockfile": "5",
     "requirements": '"a.txt"',
     "runtimes": '"python3.13"',
     "python-full-version": '"3.13.1"',
     "architectures": "[]",
     "groups": '["a", "a"]',
     "extras": "1",
+    "only-groups": "1",
     "include-project": '"no"',
     "exclude": "true",
     "allow-missing": "{}",

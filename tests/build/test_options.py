@@ -108,6 +108,14 @@ def test_option_tool_decides_between_two_lockfiles(project: Project) -> None:
     assert packages(project) == ["alpha", "beta"]
 
 
+def test_option_lockfile_names_a_lockfile_that_is_elsewhere(project: Project) -> None:
+    project.lockfile.rename(project.root.parent / "pylock.orders.toml")
+    with pytest.raises(LockfileError, match="No lockfile"):
+        project.build()
+    project.configure(lockfile="../pylock.orders.toml")
+    assert packages(project) == ["alpha", "beta"]
+
+
 def test_option_requirements_names_the_files_that_pip_reads(
     project: Project, index: IndexServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +137,23 @@ def test_option_extras_adds_an_extra(project: Project) -> None:
     lock_choices(project, "'more' in extras")
     assert packages(project) == ["alpha"]
     project.configure(extras=["more"])
+    assert packages(project) == ["alpha", "beta"]
+
+
+def test_option_only_groups_leaves_out_the_dependencies_of_the_project(project: Project) -> None:
+    lock_choices(project, "'more' in dependency_groups")
+    project.configure(only_groups=["more"])
+    with pytest.raises(LockfileError, match="has no default groups"):
+        project.build()
+    text = project.lockfile.read_text(encoding="utf-8")
+    text = text.replace(
+        'name = "alpha"', 'name = "alpha"\nmarker = "\'own\' in dependency_groups"', 1
+    )
+    text = text.replace('dependency-groups = ["more"]', 'dependency-groups = ["more", "own"]')
+    text = text.replace("created-by", 'default-groups = ["own"]\ncreated-by', 1)
+    project.lockfile.write_text(text, encoding="utf-8")
+    assert packages(project) == ["beta"]
+    project.configure(only_groups=[], groups=["more"])
     assert packages(project) == ["alpha", "beta"]
 
 

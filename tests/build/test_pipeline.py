@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hatch_lambda_layer.build.inputs import BuildContext, BuildInputs
-    from hatch_lambda_layer.config.layer import Member
+    from hatch_lambda_layer.config.matrix import Member
 
 DEV = WheelSpec(name="dev-tool")
 

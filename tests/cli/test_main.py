@@ -251,19 +251,12 @@ def test_malformed_toml_gives_the_file_the_line_and_the_column(
     assert where in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [(None, "can't be read: No such file or directory"), (b"\xff\xfe", "is not UTF-8: ")],
-    ids=["missing", "not UTF-8"],
-)
-def test_a_pyproject_that_cannot_be_read_is_named(
-    project: Path, content: bytes | None, problem: str
-) -> None:
+def test_a_pyproject_that_cannot_be_read_is_named(project: Path) -> None:
     path = project / "pyproject.toml"
-    path.unlink() if content is None else path.write_bytes(content)
+    path.write_bytes(b"\xff\xfe")
     result = run("build", project)
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"error: {path} {problem}")
+    assert result.stderr.startswith(f"error: {path} is not UTF-8: ")
 
 
 @pytest.mark.fault(2, 3)

@@ -66,7 +66,7 @@ def sources_of(project: UvProject, target: Target = TARGET) -> list[LockedSource
     """Give what the project's lock selects that is no wheel."""
     layout = LayerPathLayout(project.pyproject, project.directory / "dist")
     request = LockRequest(layout=layout)
-    lockfile, path = find_lockfile(None, request)
+    lockfile, path, request = find_lockfile(None, request)
     return list(select(lockfile.read(path, request, target), target).sources)
 
 

@@ -87,7 +87,7 @@ def read(project: ToolProject | UvProject, at: Target = TARGET, **options: Any) 
         path_pyproject_toml=project.pyproject, dir_output=project.directory / "dist"
     )
     request = LockRequest(layout=layout, **options)
-    lockfile, path = find_lockfile(None, request)
+    lockfile, path, request = find_lockfile(None, request)
     return lockfile.read(path, request, at)
 
 

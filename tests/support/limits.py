@@ -11,7 +11,7 @@ from hatch_lambda_layer.layer.size import check_size
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hatch_lambda_layer.config.layer import Member
+    from hatch_lambda_layer.config.matrix import Member
     from hatch_lambda_layer.layer.findings import Finding
     from hatch_lambda_layer.layer.tree import LayerTree
     from hatch_lambda_layer.wheels.wheel import Wheel
@@ -28,4 +28,4 @@ def member(**options: object) -> Member:
 def check(tree: LayerTree, wheels: Sequence[Wheel] = (), **options: object) -> list[Finding]:
     """Check the size of a layer whose project has no requirements of its own."""
     layer = member(**options)
-    return check_size(tree, wheels, layer.config, load({}, layer))
+    return check_size(tree, wheels, layer.config, load(tuple, layer))

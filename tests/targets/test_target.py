@@ -24,7 +24,7 @@ from tests.support.lock_factory import LockedFile, LockedPackage, pylock
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
-    from hatch_lambda_layer.config.layer import Member
+    from hatch_lambda_layer.config.matrix import Member
 
 FACTS = Path(hatch_lambda_layer.__file__).with_name("targets") / "runtimes.toml"
 RUNTIMES = list(runtimes().values())

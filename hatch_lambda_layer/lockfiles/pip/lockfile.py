@@ -201,7 +201,8 @@ class PipLockfile:
             raise LockfileError(
                 f"Lockfile `{path}` has no groups and no extras: what pip installs comes from "
                 "requirements files alone",
-                hint="leave out `groups` and `extras`, and name a file for each in `requirements`",
+                hint="leave out `groups`, `extras` and `only-groups`, and name a file for each in "
+                "`requirements`",
             )
 
 

@@ -25,17 +25,20 @@ _REFERENCES = ("branch", "tag", "rev")
 
 
 def needs_of_project(
-    project: Mapping[str, Any], groups: Iterable[str], extras: Iterable[str]
+    project: Mapping[str, Any],
+    groups: Iterable[str],
+    extras: Iterable[str],
+    main: bool = True,  # noqa: FBT001, FBT002
 ) -> Iterator[Need]:
-    """Yield what a project requires itself, with some of its groups and extras."""
+    """Yield what a project requires itself if `main` is set, and some of its groups and extras."""
     from ...config.project import direct_requirements
 
     poetry = table_at(project, "tool", "poetry")
     own, groups, extras = table_at(poetry, "dependencies"), list(groups), list(extras)
     standard = {key: value for key, value in project.items() if key != "tool"}
-    for requirement in direct_requirements(standard, groups, extras):
+    for requirement in direct_requirements(standard, groups, extras, main=main):
         yield _of_requirement(requirement, own)
-    if "dependencies" not in table_at(project, "project"):
+    if main and "dependencies" not in table_at(project, "project"):
         # Beside the standard's list, poetry's table only says where dependencies come from.
         lists = _by_name(table_at(poetry, "extras"))
         chosen = {_normal(name) for each in extras for name in lists.get(_normal(each), ())}

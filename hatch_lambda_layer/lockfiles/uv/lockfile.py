@@ -15,7 +15,7 @@ from ..._internal.toml import parse_toml
 from ..._internal.uv import find_uv
 from ...exceptions import LockfileError, ToolError
 from ..protocol import Lock, read_text
-from ..tools import version_of
+from ..tools import read_pyproject, version_of
 from .workspace import find_root, find_workspace, normal, pyproject_paths
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class UvLockfile:
         except (OSError, LockfileError):
             return None  # reading the lock says what is wrong
         root = normal(path.parent)
-        facts = [_SCHEMA, _uv(), _hash(text), request.groups, request.extras]
+        facts = [_SCHEMA, _uv(), _hash(text), request.groups, request.extras, request.main]
         facts += [_relative(normal(project), root)]
         facts += sorted([_relative(each, root), _digest(each)] for each in paths)
         return _hash(json.dumps(facts).encode())
@@ -77,6 +77,8 @@ class UvLockfile:
         from .export import explained, export
 
         text = read_text(path)
+        # uv would take one further up.
+        read_pyproject(request.layout.path_pyproject_toml)
         failure, exported = None, b""
         try:
             exported = export(request)
