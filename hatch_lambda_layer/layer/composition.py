@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from .findings import Finding
+from .findings import USELESS_PATTERN, Finding
 from .placement import place
 from .tree import LayerTree
 
@@ -51,7 +51,7 @@ def compose(
         from .pruning import prune
 
         tree, warnings = prune(tree, patterns, stub_readers(wheels))
-        findings += [Finding(code="prune", message=warning) for warning in warnings]
+        findings += [Finding(code=USELESS_PATTERN, message=warning) for warning in warnings]
     return tree.settled([canonicalize_name(name) for name in prefer]), findings
 
 

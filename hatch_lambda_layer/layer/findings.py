@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 # What follows from the configuration or from a wheel as it is: there is nothing to do about it.
 _NOTES = frozenset({"left-out", "left-out-too", "family-member-kept"})
+# A pattern of `prune` matches nothing.
+USELESS_PATTERN = "prune"
 # A wheel requires what the lockfile does not have.
 UNLISTED = "unlisted"
 # The release of the kernel, which is unknown, decides whether a wheel requires something.
