@@ -160,8 +160,6 @@ def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
     check_plain_linux(locked, inputs.member.target)
     if inputs.sources and inputs.sources.missing:
         check_wheels(selected, locked, direct, inputs.member)
-    for source in inputs.selection.sources:
-        context.console.detail(f"needs a build, or one that is cached: {source.reason}")
     return [
         *locked,
         *build_sources(inputs.sources, context),

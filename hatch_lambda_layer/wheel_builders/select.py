@@ -7,13 +7,13 @@ import json
 import shutil
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._internal.removal import remove_tree
-from ..exceptions import BuildError, OutputError
+from ..exceptions import BuildError
 from .built import BuiltWheels
 from .deadline import Deadline
+from .folders import new_folder
 from .interpreters import by_another
 from .named import NamedRequirements
 from .prospects import check_prospects, explained
@@ -22,6 +22,7 @@ from .sources import around, obtain, read_beside, source_digest, title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from .._internal.console import Console
     from .._internal.store import TemporaryFile
@@ -121,7 +122,9 @@ class LayerSources:
                     opened[builder.name] = stack.enter_context(builder.session(session))
                 return opened[builder.name]
 
-            return tuple(each.cached() or each.run(session, build_one) for each in self._builds)
+            return tuple(
+                each.kept(session) or each.run(session, build_one) for each in self._builds
+            )
 
 
 class _Build:
@@ -176,6 +179,13 @@ class _Build:
                 return wheel
         return None
 
+    def kept(self, session: BuildSession) -> Wheel | None:
+        """Return the wheel of an earlier build, and say so where details are wanted."""
+        wheel = self.cached()
+        if wheel is not None:
+            session.console.detail(f"cached: {title(self.source)}; {self.source.reason}")
+        return wheel
+
     def run(self, session: BuildSession, build_one: Callable[[WheelBuilder], BuildOne]) -> Wheel:
         """Build the wheel, and put it into the cache once it is verified and known to fit."""
         try:
@@ -197,6 +207,7 @@ class _Build:
         build = build_one(builder)
         instead = by_another(self._python(), self._target.runtime.python_version)
         session.console.info(f"Building {title(self.source)}{instead}")
+        session.console.detail(f"  {self.source.reason}")
         if names := read_beside(self.source):
             session.console.detail(f"  it reads {', '.join(names)} beside its folder")
         deadline = Deadline.after(self._policy.timeout)
@@ -208,7 +219,7 @@ class _Build:
                 title=title(self.source),
                 tree=folder / "tree",
                 project=project,
-                folder=_new_folder(folder),
+                folder=new_folder(folder),
                 target=self._target,
                 requirements=session.requirements,
                 requires=self.requires,
@@ -288,7 +299,7 @@ class _Build:
     def _obtain(self, deadline: Deadline) -> tuple[Path, Path]:
         """Return a folder with the source, made on first use, and the project's folder in it."""
         if self._obtained is None:
-            folder = _new_folder(self._work_folder)
+            folder = new_folder(self._work_folder)
             try:
                 self._obtained = folder, obtain(self.source, folder, deadline, self._access)
             except BaseException:
@@ -328,20 +339,3 @@ class _Build:
 
 def _hashed(facts: object) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _new_folder(parent: Path) -> Path:
-    """Make a folder that is the root of a repository to tools which search the folders above.
-
-    hatchling searches upwards for `.gitignore` until it finds a `.git`, and git for `.git`: the
-    ignore file of the work folder would leave nothing in a wheel. Raises `OutputError`.
-    """
-    import tempfile
-
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=parent, prefix="build-")).resolve()
-        (folder / ".git").touch()
-    except OSError as error:
-        raise OutputError(f"{parent} can't be written: {error.strerror}") from error
-    return folder
