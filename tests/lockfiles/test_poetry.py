@@ -18,6 +18,7 @@ from hatch_lambda_layer.lockfiles.default_index import default_index
 from hatch_lambda_layer.lockfiles.poetry.constraints import allows
 from hatch_lambda_layer.lockfiles.poetry.document import PoetryLock
 from hatch_lambda_layer.lockfiles.poetry.requirements import needs_of_project
+from hatch_lambda_layer.lockfiles.pylock_text import render
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheels.selection import select
 from tests.support import same_set
@@ -330,7 +331,13 @@ def as_format_1_1(lock: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.mark.parametrize("rewrite", [as_format_2_0, as_format_1_1])
+def as_format_1_0(lock: str) -> str:
+    """Rewrite a lock of poetry 2 as poetry 1.0 has it, which does not name the format."""
+    older = as_format_1_1(lock)
+    return re.sub(r"^(lock-version = .*|# This file.*)\n", "", older, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("rewrite", [as_format_2_0, as_format_1_1, as_format_1_0])
 @pytest.mark.usefixtures("home")
 def test_a_lock_of_poetry_1_selects_the_same_wheels(
     legacy: ToolProject, legacy_as_read: tuple[Lock, Lock], tmp_path: Path, rewrite: Any
@@ -635,8 +642,28 @@ def test_a_repository_in_gits_own_short_form_gets_a_url(tmp_path: Path) -> None:
 
 @pytest.mark.fault(10)
 def test_a_package_without_files_is_refused(tmp_path: Path) -> None:
+    found = table({"name": "lib", "version": "1.0", "files": []}, tmp_path)
     with pytest.raises(LockfileError, match="names no file of package `lib`"):
-        table({"name": "lib", "version": "1.0", "files": []}, tmp_path)
+        render([found], created_by="poetry")
+
+
+@pytest.mark.fault(10)
+@pytest.mark.usefixtures("home")
+def test_a_lock_whose_files_poetry_1_could_not_read_names_all_packages_and_the_ways_out(
+    legacy: ToolProject, tmp_path: Path
+) -> None:
+    project = legacy.copy_to(tmp_path / "app")
+    text = as_format_1_1(project.lockfile.read_text("utf-8"))
+    # As poetry up to 1.1.13 wrote it when it could not read the hashes of PyPI any more.
+    project.lockfile.write_text(re.sub(r" = \[\{file.*", " = []", text), encoding="utf-8")
+    with pytest.raises(LockfileError, match="names no file of packages `") as raised:
+        read(project, **EVERYTHING)
+    every = names(read(legacy, **EVERYTHING))
+    assert re.findall("`([a-z]+)`", raised.value.message) == sorted(every)
+    assert "`poetry lock` of poetry 2 keeps the versions" in (raised.value.hint or "")
+    project.run("lock")
+    locked = select(read(project, **EVERYTHING), TARGET).wheels
+    assert locked == select(read(legacy, **EVERYTHING), TARGET).wheels
 
 
 # Locks that can't be used.

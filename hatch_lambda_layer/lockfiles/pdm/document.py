@@ -138,9 +138,8 @@ class PdmPackage:
         content, kind = self._content, self._kind
         if kind == "release":
             # With static URLs, no index needs to be known.
-            files = content.get("files", [])
-            places = [] if all("url" in each for each in files) else indexes(self.name)
-            source = _text.release(self.name, files, places)
+            places = [] if all("url" in each for each in self._files) else indexes(self.name)
+            source = _text.release(self.name, self._files, places)
         else:
             source = self._direct()
         version = None if "directory" in source else content.get("version")

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 # What poetry's versions say of a lock that is older than the project.
 _STALE = r"poetry\.lock (was last generated|is not (up to date|consistent))"
 _FORMATS = (1, 2)
+# Poetry before 1.1.14 could not read the hashes of PyPI any more, and wrote empty lists of files.
+# Later ones of poetry 1 keep these lists where they keep the versions.
+_WITHOUT_FILES = "`poetry lock` of poetry 2 keeps the versions, and adds the files and their hashes"
 _FORMAT_WITH_GROUPS = b'\nlock-version = "2.1"'
 
 
@@ -167,4 +170,5 @@ def _as_pylock(
         created_by="poetry",
         requires_python=requires_python,
         environments=environments,
+        without_files=_WITHOUT_FILES if lock.has_shared_files else None,
     )
