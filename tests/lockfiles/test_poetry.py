@@ -743,7 +743,29 @@ def test_neither_the_project_nor_the_home_of_the_user_is_changed(
     assert b"CANARY" not in lock.text
 
 
-# Locks of a later poetry than is known here.
+# Locks whose hash does not tell: of poetry 1, and of a later poetry than is known here.
+
+
+@pytest.mark.usefixtures("programs")
+def test_a_lock_of_poetry_1_is_compared_with_a_project_table_that_poetry_1_does_not_read(
+    legacy: ToolProject, tmp_path: Path
+) -> None:
+    project = legacy.copy_to(tmp_path / "app")
+    # Its hash is the same without `[project]`, as poetry 1 takes it.
+    text = as_format_2_0(project.lockfile.read_text("utf-8"))
+    project.lockfile.write_text(re.sub("by Poetry [0-9.]+", "by Poetry 1.8.5", text), "utf-8")
+    assert read(project).warnings == ()
+    before = project.pyproject.read_text("utf-8")
+    fields = 'name = "app"\nversion = "1"\ndependencies = ["alpha", "winonly", "clicky{}"]\n'
+    standard = f"[project]\n{fields}"
+    project.pyproject.write_text(before + standard.format(">=1"), encoding="utf-8")
+    lock = read(project)
+    assert names(lock) == {*names(read(legacy)), "winonly", "clicky", "colors"}
+    (warning,) = lock.warnings
+    assert "compared with the requirements in pyproject.toml" in warning
+    project.pyproject.write_text(before + standard.format(">=2"), encoding="utf-8")
+    with pytest.raises(LockfileError, match="is stale(.*\n)+- `clicky>=2` is not in it"):
+        read(project)
 
 
 def of_later_poetry(project: ToolProject, folder: Path) -> ToolProject:
