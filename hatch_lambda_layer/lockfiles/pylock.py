@@ -42,8 +42,12 @@ class PylockFile:
         return plain or paths
 
     def of_environments(self, request: LockRequest) -> list[tuple[Path, str]]:
-        """Return the paths of those that Hatch locks for an environment, with its name."""
-        found = ((path, environment_of(path)) for path in _paths(request))
+        """Return the paths of those that Hatch locks for an environment, with its name.
+
+        That of the default environment comes first.
+        """
+        paths = sorted(_paths(request), key=lambda path: path.name != self.filename)
+        found = ((path, environment_of(path)) for path in paths)
         return [(path, name) for path, name in found if name is not None]
 
     def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002

@@ -764,7 +764,7 @@ def test_a_lock_of_poetry_1_is_compared_with_a_project_table_that_poetry_1_does_
     (warning,) = lock.warnings
     assert "compared with the requirements in pyproject.toml" in warning
     project.pyproject.write_text(before + standard.format(">=2"), encoding="utf-8")
-    with pytest.raises(LockfileError, match="is stale(.*\n)+- `clicky>=2` is not in it"):
+    with pytest.raises(LockfileError, match=r"is stale(.*\n)+- `clicky>=2` is not in it"):
         read(project)
 
 
