@@ -10,6 +10,7 @@ from ..layer.archive import archive_time
 from ..layer.manifest import input_digest
 from ..layout import project_name
 from ..wheels.unavailable import no_wheels
+from .deferral import Deferral, defer
 from .source_metadata import build_requirements
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from .._internal.console import Console
     from ..config.matrix import Member
-    from ..exceptions import SelectionError
     from ..index.auth import IndexAccess
     from ..layer.inclusion import IncludedFile
     from ..layout import LayerPathLayout
@@ -61,13 +61,15 @@ class BuildContext:
 class BuildInputs:
     """All that decides one layer, and the digest of it.
 
-    `sources` are the packages of the `selection` that have no wheel, `None` where all have one.
+    `deferral` parts the `selection` into what is fetched or built at once, and what `exclude` may
+    leave out. `sources` are the packages of the former that have no wheel, `None` without any.
     `project` is the project's own wheel, `direct` what the project itself requires where an
     exclusion needs to know, `date` that of every file in the zip.
     """
 
     member: Member
     selection: Selection
+    deferral: Deferral
     sources: LayerSources | None
     project: Wheel | None
     included: Sequence[IncludedFile]
@@ -93,6 +95,7 @@ class BuildInputs:
             "audited": config.verify != "none",
             "wheels": [(each.name, each.version, each.sha256) for each in self.selection.wheels],
             "sources": self.sources.inputs() if self.sources else [],
+            "deferred": self.deferral.identities,
             "included": [(each.path, each.executable, each.sha256) for each in self.included],
             # By content: how the project's wheel is compressed differs from zlib to zlib.
             "project": self.project
@@ -151,15 +154,17 @@ def find_inputs(context: BuildContext, member: Member, selection: Selection) -> 
     The work folder is there where one is needed. Raises `LambdaLayerError`.
     """
     config = member.config
-    if selection.sources and config.build == "never":
-        raise _refused(selection, member)
+    direct = _direct_requirements(context, member)
+    deferral = _deferral(context, member, selection, direct)
+    check_permitted(deferral.now, member)
     return BuildInputs(
         member=member,
         selection=selection,
-        sources=_sources(context, member, selection.sources),
+        deferral=deferral,
+        sources=layer_sources(context, member, deferral.now.sources),
         project=_project_wheel(context, member) if config.include_project else None,
         included=_included(context, member),
-        direct=_direct_requirements(context, member),
+        direct=direct,
         date=archive_time(os.environ.get("SOURCE_DATE_EPOCH")),
     )
 
@@ -175,14 +180,25 @@ def build_sources(sources: LayerSources | None, context: BuildContext) -> Sequen
         return sources.wheels(requirements)
 
 
-def _refused(selection: Selection, member: Member) -> SelectionError:
-    reasons = [each.reason for each in selection.sources]
-    return no_wheels(reasons, member.target, have_sources=True)
+def check_permitted(selection: Selection, member: Member) -> None:
+    """Raise `SelectionError` where something has to be built and nothing may be."""
+    if selection.sources and member.config.build == "never":
+        reasons = [each.reason for each in selection.sources]
+        raise no_wheels(reasons, member.target, have_sources=True)
 
 
-def _sources(
+def _deferral(
+    context: BuildContext, member: Member, selection: Selection, direct: Sequence[Requirement]
+) -> Deferral:
+    if not member.config.exclude:
+        return Deferral.nothing(selection)
+    return defer(context, member, selection, direct)
+
+
+def layer_sources(
     context: BuildContext, member: Member, sources: Sequence[LockedSource]
 ) -> LayerSources | None:
+    """Return the sources of a layer as they are to be built; `None` where there are none."""
     if not sources:
         return None
     from ..wheel_builders import BuildPolicy, LayerSources
@@ -209,7 +225,7 @@ def _project_wheel(context: BuildContext, member: Member) -> Wheel:
     if context.project_wheel:
         folder = context.layout.dir_work
         return read_project_wheel(context.project_wheel, source, member.target, folder)
-    (wheel,) = build_sources(_sources(context, member, [source]), context)
+    (wheel,) = build_sources(layer_sources(context, member, [source]), context)
     return wheel
 
 

@@ -15,7 +15,7 @@ from ..layer import manifest as manifests
 from ..layer.manifest import LayerManifest
 from ..layer.size import nearly_full
 from .claims import refuse_anothers
-from .inputs import build_sources, find_inputs, needs_work_folder
+from .inputs import find_inputs, needs_work_folder
 from .verification import audited_layer, is_to_be_proved, prove_current, prove_new
 from .work_folder import work_folder
 
@@ -119,26 +119,26 @@ def _rebuild(
     # Imported here: a build that has nothing to do must not wait for them.
     from ..import_proof.provenance import remember
     from ..layer.size import check_size
+    from .collection import collect, leave_out
 
     config = inputs.member.config
     with clock.stage("wheels"):
-        wheels = _wheels(context, inputs)
+        collected = collect(context, inputs, inputs.deferral.now, inputs.sources)
         if inputs.sources and inputs.sources.reclassified:
             # The image that one of them was built in is an input from now on.
             inputs = find_inputs(context, inputs.member, inputs.selection)
-        unlisted = _check_listed(context, inputs, wheels)
-        every, (wheels, excluded) = wheels, _exclude(wheels, inputs)
+        every, exclusion = leave_out(context, inputs, collected)
+        unlisted, wheels = _check_listed(context, inputs, every), exclusion.kept
     with clock.stage("compose"):
         made = _compose(context, inputs, wheels, every)
         tree = made.tree
-        left_out = sorted({each.name for each in every} - {each.name for each in wheels})
-        sizes = check_size(tree, wheels, config.max_size, left_out, config.function_size)
+        sizes = check_size(tree, wheels, config.max_size, exclusion.names, config.function_size)
     with clock.stage("audit"):
         audited = audited_layer(context.cache.store, inputs, made, wheels)
         if unlisted:
             # They tell of the same requirements.
             audited = [each for each in audited if each.code != UNMET_REQUIREMENT.id]
-        found = [*unlisted, *excluded, *made.findings, *sizes, *audited]
+        found = [*unlisted, *exclusion.findings, *made.findings, *sizes, *audited]
         findings = config.findings.checked(found)
 
     def check(new: Path, written: WrittenArchive) -> None:
@@ -179,22 +179,6 @@ def _compose(
     return made
 
 
-def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
-    from ..wheels.fetch import collect_wheels
-    from ..wheels.native_files import check_plain_linux
-
-    selected = inputs.selection.wheels
-    locked = collect_wheels(selected, context.cache, context.console, context.access)
-    check_plain_linux(locked, inputs.member.target)
-    for source in inputs.selection.sources:
-        context.console.detail(f"needs a build, or one that is cached: {source.reason}")
-    return [
-        *locked,
-        *build_sources(inputs.sources, context),
-        *filter(None, [inputs.project]),
-    ]
-
-
 def _check_listed(
     context: BuildContext, inputs: BuildInputs, wheels: Sequence[Wheel]
 ) -> Sequence[Finding]:
@@ -208,21 +192,6 @@ def _check_listed(
     own = {inputs.project.name} if inputs.project else set()
     allowed = {*config.exclude, *config.allow_missing}
     return check_listed(lock, wheels, own, allowed, target)
-
-
-def _exclude(
-    wheels: Sequence[Wheel], inputs: BuildInputs
-) -> tuple[Sequence[Wheel], Sequence[Finding]]:
-    """Return the wheels that stay, and what to tell of the others."""
-    config = inputs.member.config
-    if not config.exclude:
-        return wheels, ()
-    from ..layer.exclusion import exclude
-
-    exclusion = exclude(
-        wheels, config.exclude, config.allow_missing, inputs.direct, inputs.member.target
-    )
-    return exclusion.kept, exclusion.findings
 
 
 def _current(

@@ -19,6 +19,8 @@ _MAX_VALUES = 1_000_000
 _MAX_LINKS = 200_000
 _MAX_ATTRIBUTES = 50
 _SHOWN = 200
+# PEP 714 and, before it, PEP 658.
+_METADATA_KEYS = ("core-metadata", "dist-info-metadata")
 _OPENING = re.compile(r"<!--|<(a|script|style)(?=[\s/>])", re.IGNORECASE)
 # As the HTML standard reads attributes, but for a quote that is left open.
 _ATTRIBUTE = re.compile(
@@ -31,7 +33,8 @@ class Link(NamedTuple):
     """A file that a page lists; `yanked` is the reason why it is, else `None`.
 
     The reason may be empty. `sha256` (hexadecimal) is `None` where the page has none, and so is
-    `requires_python`, version specifiers as the page has them.
+    `requires_python`, version specifiers as the page has them. `metadata` is the sha256 of its
+    metadata file (PEP 658), empty where the page has none, and `None` where there is no such file.
     """
 
     filename: str
@@ -39,6 +42,7 @@ class Link(NamedTuple):
     yanked: str | None
     sha256: str | None = None
     requires_python: str | None = None
+    metadata: str | None = None
 
 
 def read_links(
@@ -88,7 +92,17 @@ def _link_in_json(found: Mapping[str, Any]) -> Link:
     # Whatever else stands there says that it is yanked; an empty text does not.
     yanked = yanked if isinstance(yanked, str) else "" if yanked else None
     python = found.get("requires-python")
-    return Link(name, url, yanked, sha256, python if isinstance(python, str) else None)
+    python = python if isinstance(python, str) else None
+    return Link(name, url, yanked, sha256, python, _metadata_in_json(found))
+
+
+def _metadata_in_json(found: Mapping[str, Any]) -> str | None:
+    for key in _METADATA_KEYS:
+        if key in found:
+            value = found[key]
+            digest = value.get("sha256") if isinstance(value, dict) else ""
+            return (digest if isinstance(digest, str) else "") if value else None
+    return None
 
 
 def _in_html(url: str, body: bytes, filename: str | None) -> list[Link]:
@@ -110,7 +124,11 @@ def _in_html(url: str, body: bytes, filename: str | None) -> list[Link]:
             sha256 = fragment.partition("sha256=")[2].partition("&")[0] or None
             python = attributes.get("data-requires-python")
             reason, python = (each and unescape(each) for each in (yanked, python))
-            links.append(Link(name, file_url, reason, sha256, python))
+            metadata = next(
+                filter(None, (attributes.get(f"data-{x}") for x in _METADATA_KEYS)), None
+            )
+            digest = metadata and metadata.partition("sha256=")[2]
+            links.append(Link(name, file_url, reason, sha256, python, digest))
     return links
 
 

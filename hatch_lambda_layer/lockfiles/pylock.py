@@ -31,6 +31,7 @@ class PylockFile:
         "uv pip compile pyproject.toml --universal --python-version OLDEST --format pylock.toml "
         "-o pylock.toml"
     )
+    update = f"{command} -P"
 
     def find(self, request: LockRequest) -> list[Path]:
         """Return the path of `pylock.toml`, else those of every `pylock.NAME.toml`.
@@ -93,6 +94,9 @@ class PylockFile:
         from .default_index import default_index
 
         return (default_index(path.parent),)
+
+    def dependencies(self, path: Path) -> None:
+        """Return `None`: the standard has no requirements with markers."""
 
 
 def _paths(request: LockRequest) -> list[Path]:

@@ -127,7 +127,7 @@ class LayerSources:
                     opened[builder.name] = stack.enter_context(builder.session(session))
                 return opened[builder.name]
 
-            return tuple(each.cached() or each.run(session, build_one) for each in self._builds)
+            return tuple(_wheel(each, session, build_one) for each in self._builds)
 
 
 class _Build:
@@ -263,6 +263,16 @@ class _Build:
         target = None if pure else (self._target.id, self._target.runtime.glibc)
         builder = self.builder
         return _hashed([_SCHEMA, builder.name, builder.settings(), self.digest, target])
+
+
+def _wheel(
+    build: _Build, session: BuildSession, build_one: Callable[[WheelBuilder], BuildOne]
+) -> Wheel:
+    try:
+        return build.cached() or build.run(session, build_one)
+    except BuildError as error:
+        error.package = build.source.name
+        raise
 
 
 def _hashed(facts: object) -> str:

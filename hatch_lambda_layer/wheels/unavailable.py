@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from packaging.tags import Tag
 
     from ..targets.target import Target
+    from .selection import LockedSource
 
 # How many tags an error lists for a package.
 _SHOWN = 6
@@ -53,3 +54,11 @@ def unfitting_wheels(package: Package, title: str, tags: Sequence[Tag]) -> str:
     )
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{title} has wheels for {', '.join(names[:_SHOWN])}{more}"
+
+
+def absent(package: Package, reason: str) -> LockedSource:
+    """Return what stands in a selection for a package that can't be had, and is to be left out."""
+    from .selection import LockedSource
+
+    version = str(package.version) if package.version else None
+    return LockedSource(package.name, version, "none", "", None, None, None, None, reason)

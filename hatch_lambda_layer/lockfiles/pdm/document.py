@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from .. import pylock_text as _text
+from ..dependencies import requirement_text
 from ..markers import is_undecided
 from ..walk import Need, walk
 from .requirements import parse_need
@@ -115,6 +116,15 @@ class PdmPackage:
     def needs(self, extras: Collection[str]) -> list[Need]:
         """Return its dependencies where `extras` of it are required; it raises the same."""
         return [need for own, needs in self._needs if own <= set(extras) for need in needs]
+
+    def requirements(self) -> list[str]:
+        """Return its dependencies as a wheel has them (PEP 508): those of extras have markers."""
+        return [
+            requirement_text(need, extra)
+            for extras, needs in self._needs
+            for extra in extras or ("",)
+            for need in needs
+        ]
 
     def fits(self, environment: Mapping[str, str]) -> bool:
         """Return whether its marker and its `requires-python` hold in an environment."""

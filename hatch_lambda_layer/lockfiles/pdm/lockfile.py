@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...targets.target import Target
+    from ..dependencies import LockedDependencies
     from ..protocol import LockRequest
     from ..tools import Chosen
     from ..walk import Need
@@ -44,6 +45,7 @@ class PdmLockfile:
     tool = "pdm"
     filename = "pdm.lock"
     command = "pdm lock"
+    update = "pdm update --no-sync"
     per_target = True
     is_slow = False
 
@@ -87,6 +89,17 @@ class PdmLockfile:
         from ..default_index import default_index
 
         return (default_index(path.parent),)
+
+    def dependencies(self, path: Path) -> LockedDependencies:
+        """Return what the packages require; raise `LockfileError` for a lock that is not valid."""
+        from ..dependencies import LockedDependencies
+        from .document import PdmLock
+
+        with written_by(self.tool, path, self.command):
+            packages = PdmLock(read_toml(path), None).packages
+            return LockedDependencies(
+                (each.name, each.version, each.requirements()) for each in packages
+            )
 
 
 def _check_format(path: Path, metadata: Mapping[str, Any]) -> None:

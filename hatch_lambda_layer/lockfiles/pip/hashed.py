@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...exceptions import LockfileError, SelectionError
+from ...exceptions import DownloadError, LockfileError, SelectionError
 from ..pylock_text import SDIST_SUFFIXES, render, without_credentials
 from .files import digests
 from .lines import name_and_version, relative_place
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .pins import Pin
     from .places import Found, Listed, Places
     from .requirements import RequirementsFiles
+
+
+_NO_HASH = {"sha256": "0" * 64}
 
 
 class HashedLock(NamedTuple):
@@ -51,13 +54,17 @@ class _File(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HashedRequirements:
-    """Requirements with hashes, the places that may have their files, and the target."""
+    """Requirements with hashes, the places that may have their files, and the target.
+
+    `left_out` are the names of packages that need not have a file.
+    """
 
     files: RequirementsFiles
     places: Places
     formats: Formats
     target: Target
     any_python: bool
+    left_out: frozenset[str] = frozenset()
 
     def lock(self) -> HashedLock:
         """Return the lock for the target.
@@ -74,7 +81,12 @@ class HashedRequirements:
         for pin in pins:
             try:
                 table = self._direct(pin) if pin.place else self._release(pin, found, warnings)
-            except _NoFileError as error:
+            except (_NoFileError, DownloadError) as error:
+                if pin.name in self.left_out:
+                    tables.append({"name": pin.name, "marker": pin.marker, **_stand_in(pin)})
+                    continue
+                if not isinstance(error, _NoFileError):
+                    raise
                 (unfitting if error.unfitting else problems).append(f"- {error}")
                 continue
             tables.append({"name": pin.name, "marker": pin.marker, **table})
@@ -257,6 +269,15 @@ class _NoFileError(Exception):
     def __init__(self, message: str, *, unfitting: bool = False) -> None:
         super().__init__(message)
         self.unfitting = unfitting
+
+
+def _stand_in(pin: Pin) -> dict[str, Any]:
+    """Return what stands for a package that is left out, and of which there is no file."""
+    version = next((each.version for each in pin.specifier or ()), "0")
+    return {
+        "version": version,
+        "sdist": {"name": f"{pin.name}-{version}.tar.gz", "url": "none:", "hashes": _NO_HASH},
+    }
 
 
 def _required(pin: Pin) -> str:

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .. import pylock_text as _text
+from ..dependencies import requirement_text
 from ..markers import as_text, parse_marker, without_extras
 from ..walk import walk
 from .constraints import allows, alternatives
@@ -65,6 +66,15 @@ class PoetryPackage:
             is_unnamed = need.is_optional and "extra" not in need.marker
             if marker is not None and not (is_unnamed and need.name not in named):
                 yield dataclasses.replace(need, marker=marker)
+
+    def requirements(self) -> list[str]:
+        """Return its dependencies as a wheel has them (PEP 508): those of extras have markers."""
+        plain = list(self.needs(()))
+        texts = [requirement_text(need) for need in plain]
+        for extra in self._extras:
+            more = (need for need in self.needs((extra,)) if need not in plain)
+            texts += [requirement_text(need, extra) for need in more]
+        return texts
 
     def _with_names(self, extras: Iterable[str]) -> tuple[set[str], set[str]]:
         """Return extras with those that they include, and the names of what they require."""

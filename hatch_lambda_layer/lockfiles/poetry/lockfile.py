@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...targets.target import Target
+    from ..dependencies import LockedDependencies
     from ..protocol import LockRequest
     from ..tools import Chosen
     from .document import PoetryLock
@@ -44,6 +45,7 @@ class PoetryLockfile:
     tool = "poetry"
     filename = "poetry.lock"
     command = "poetry lock"
+    update = "poetry update --lock"
     per_target = True
     is_slow = False
 
@@ -83,6 +85,17 @@ class PoetryLockfile:
         from ..default_index import default_index
 
         return (default_index(path.parent),)
+
+    def dependencies(self, path: Path) -> LockedDependencies:
+        """Return what the packages require; raise `LockfileError` for a lock that is not valid."""
+        from ..dependencies import LockedDependencies
+        from .document import PoetryLock
+
+        with written_by(self.tool, path, self.command):
+            packages = PoetryLock(path, read_toml(path)).packages
+            return LockedDependencies(
+                (each.name, each.version, each.requirements()) for each in packages
+            )
 
 
 def _check_format(path: Path, metadata: Mapping[str, Any]) -> None:

@@ -15,13 +15,14 @@ from ..._internal.toml import parse_toml
 from ..._internal.uv import find_uv
 from ...exceptions import LockfileError, ToolError
 from ..protocol import Lock, read_text
-from ..tools import read_pyproject, version_of
+from ..tools import read_pyproject, read_toml, version_of, written_by
 from .workspace import find_root, find_workspace, normal, pyproject_paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...targets.target import Target
+    from ..dependencies import LockedDependencies
     from ..protocol import LockRequest
 
 # Incremented when the same files are read differently than before.
@@ -41,6 +42,7 @@ class UvLockfile:
     tool = "uv"
     filename = "uv.lock"
     command = "uv lock"
+    update = "uv lock -P"
     per_target = False
     is_slow = False
 
@@ -109,6 +111,13 @@ class UvLockfile:
         from ..default_index import default_index
 
         return (default_index(path.parent),)
+
+    def dependencies(self, path: Path) -> LockedDependencies:
+        """Return what the packages require; raise `LockfileError` for a lock that is not valid."""
+        from .dependencies import locked_dependencies
+
+        with written_by(self.tool, path, self.command):
+            return locked_dependencies(read_toml(path))
 
 
 def _compared(
