@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from hatch_lambda_layer._internal.process import run
+from hatch_lambda_layer._internal.uv import find_uv
 from hatch_lambda_layer.exceptions import LambdaLayerError, LockfileError, ToolError
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, find_lockfile
+from hatch_lambda_layer.lockfiles import default_index as defaults
 from hatch_lambda_layer.lockfiles.default_index import default_index
 from hatch_lambda_layer.lockfiles.poetry.constraints import allows
 from hatch_lambda_layer.lockfiles.poetry.document import PoetryLock
@@ -28,6 +31,7 @@ from tests.support.tools import (
     ToolProject,
     git_repository,
     isolate,
+    oldest_uv,
     snapshot,
     source_tree,
     stand_in,
@@ -613,6 +617,31 @@ def test_the_default_index_is_the_one_that_is_built_into_uv(
     assert re.fullmatch(r"https://[a-z]+\.[a-z]+/simple", found)
     assert "index.test" not in found
     assert "other.test" not in found
+
+
+def test_the_default_index_is_read_without_running_uv_and_is_what_uv_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def counted(argv: list[str], **options: Any) -> bytes:
+        asked.append(argv)
+        return run(argv, **options)
+
+    monkeypatch.setattr(defaults, "run", counted)
+    for program in (find_uv(), str(require(oldest_uv))):
+        monkeypatch.setattr(defaults, "find_uv", lambda chosen=program: chosen)
+        found = default_index(tmp_path)
+        assert asked == []
+        # A program that keeps its texts otherwise is run.
+        copy = tmp_path / "uv"
+        copy.write_text(f'#!/bin/sh\nexec {program} "$@"\n', encoding="utf-8")
+        copy.chmod(0o755)
+        monkeypatch.setattr(defaults, "find_uv", lambda chosen=str(copy): chosen)
+        assert default_index(tmp_path) == found
+        assert len(asked) == 1
+        asked.clear()
+        defaults._in_help.cache_clear()
 
 
 def test_credentials_in_the_url_of_an_index_stay_in_the_lock(tmp_path: Path) -> None:
