@@ -8,9 +8,10 @@ from ..exceptions import BuildError
 from .inputs import build_sources, check_permitted, layer_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from ..config.matrix import Member
+    from ..findings import Finding
     from ..layer.exclusion import Exclusion
     from ..wheel_builders import LayerSources
     from ..wheels.selection import Selection
@@ -26,19 +27,44 @@ def collect(
 ) -> list[Wheel]:
     """Return the wheels of a selection, and the wheels that are built of its `sources`.
 
-    Raises `DownloadError`, `WheelError` and `BuildError`.
+    Raises `DownloadError`, `WheelError` and `BuildError`, and what `check_listed` raises.
     """
     from ..wheels.fetch import collect_wheels
     from ..wheels.native_files import check_plain_linux
 
     locked = collect_wheels(selection.wheels, context.cache, context.console, context.access)
     check_plain_linux(locked, inputs.member.target)
+    if selection.sources:
+        # What the wheels lack need not wait for a compiler.
+        unseen = {each.name for each in inputs.selection.all} - {each.name for each in locked}
+        check_listed(context, inputs, locked, unseen)
     for source in selection.sources:
         context.console.detail(f"needs a build, or one that is cached: {source.reason}")
     try:
         return [*locked, *build_sources(sources, context)]
     except BuildError as error:
         raise _with_ways_out(error, context, inputs.member, selection) from error
+
+
+def check_listed(
+    context: BuildContext,
+    inputs: BuildInputs,
+    wheels: Sequence[Wheel],
+    unseen: Collection[str] = (),
+) -> Sequence[Finding]:
+    """Return findings about requirements that are not locked; raise `LockfileError` for them.
+
+    `unseen` are the names of those that are in the lock, and not here yet.
+    """
+    config, target = inputs.member.config, inputs.member.target
+    lock = context.resolver.lock(config, target)
+    if lock.unlisted is None:
+        return ()
+    from ..layer import unlisted
+
+    own = {inputs.project.name} if inputs.project else set()
+    allowed = {*config.exclude, *config.allow_missing, *unseen}
+    return unlisted.check_listed(lock, wheels, own, allowed, target)
 
 
 def leave_out(

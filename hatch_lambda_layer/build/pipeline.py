@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..config.matrix import Member
-    from ..findings import Finding
     from ..layer.archive import WrittenArchive
     from ..layer.composition import Composition
     from ..wheels.wheel import Wheel
@@ -119,7 +118,7 @@ def _rebuild(
     # Imported here: a build that has nothing to do must not wait for them.
     from ..import_proof.provenance import remember
     from ..layer.size import check_size
-    from .collection import collect, leave_out
+    from .collection import check_listed, collect, leave_out
 
     config = inputs.member.config
     with clock.stage("wheels"):
@@ -128,7 +127,7 @@ def _rebuild(
             # The image that one of them was built in is an input from now on.
             inputs = find_inputs(context, inputs.member, inputs.selection)
         every, exclusion = leave_out(context, inputs, collected)
-        unlisted, wheels = _check_listed(context, inputs, every), exclusion.kept
+        unlisted, wheels = check_listed(context, inputs, every), exclusion.kept
     with clock.stage("compose"):
         made = _compose(context, inputs, wheels, every)
         tree = made.tree
@@ -177,21 +176,6 @@ def _compose(
     made = compose(wheels, inputs.included, pack, target, config.prune, added, config.prefer)
     made.native.update({entry.sha256: elf for entry, elf in libraries})
     return made
-
-
-def _check_listed(
-    context: BuildContext, inputs: BuildInputs, wheels: Sequence[Wheel]
-) -> Sequence[Finding]:
-    """Return findings about requirements that are not locked; raise `LockfileError` for them."""
-    config, target = inputs.member.config, inputs.member.target
-    lock = context.resolver.lock(config, target)
-    if lock.unlisted is None:
-        return ()
-    from ..layer.unlisted import check_listed
-
-    own = {inputs.project.name} if inputs.project else set()
-    allowed = {*config.exclude, *config.allow_missing}
-    return check_listed(lock, wheels, own, allowed, target)
 
 
 def _current(

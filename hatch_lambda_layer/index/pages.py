@@ -71,8 +71,13 @@ def _in_json(url: str, body: bytes, filename: str | None) -> list[Link]:
         # they take several times the space of the page.
         if "filename" not in found:
             return found
+        if filename not in (None, found["filename"]):
+            return None
         link = _link_in_json(found)
-        return link._replace(url=urljoin(url, link.url)) if filename in (None, link[0]) else None
+        # Joining takes more time than all the rest, and most links are whole: but for an address
+        # in brackets, nothing is wrong with them that joining would find.
+        is_whole = link.url.startswith(("https://", "http://")) and "[" not in link.url
+        return link if is_whole else link._replace(url=urljoin(url, link.url))
 
     if sum(map(body.count, b",[{")) > _MAX_VALUES:
         raise ValueError(f"more than {_MAX_VALUES:,} values")
@@ -97,12 +102,11 @@ def _link_in_json(found: Mapping[str, Any]) -> Link:
 
 
 def _metadata_in_json(found: Mapping[str, Any]) -> str | None:
-    for key in _METADATA_KEYS:
-        if key in found:
-            value = found[key]
-            digest = value.get("sha256") if isinstance(value, dict) else ""
-            return (digest if isinstance(digest, str) else "") if value else None
-    return None
+    value = next((found[key] for key in _METADATA_KEYS if key in found), None)
+    if not value:
+        return None
+    digest = value.get("sha256") if isinstance(value, dict) else ""
+    return digest if isinstance(digest, str) else ""
 
 
 def _in_html(url: str, body: bytes, filename: str | None) -> list[Link]:

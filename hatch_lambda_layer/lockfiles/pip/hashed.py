@@ -16,9 +16,10 @@ from .lines import name_and_version, relative_place
 from .pins import read_pins
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from packaging.tags import Tag
     from packaging.version import Version
 
     from ...targets.target import Target
@@ -77,10 +78,12 @@ class HashedRequirements:
         warnings: list[str] = []
         problems: list[str] = []
         unfitting: list[str] = []
-        tables = []
+        tables, tags = [], frozenset(self.target.tags())
         for pin in pins:
             try:
-                table = self._direct(pin) if pin.place else self._release(pin, found, warnings)
+                table = (
+                    self._direct(pin) if pin.place else self._release(pin, found, warnings, tags)
+                )
             except (_NoFileError, DownloadError) as error:
                 if pin.name in self.left_out:
                     tables.append({"name": pin.name, "marker": pin.marker, **_stand_in(pin)})
@@ -107,7 +110,9 @@ class HashedRequirements:
             tuple(map(_required, pins)),
         )
 
-    def _release(self, pin: Pin, found: dict[str, Found], warnings: list[str]) -> dict[str, Any]:
+    def _release(
+        self, pin: Pin, found: dict[str, Found], warnings: list[str], tags: Collection[Tag]
+    ) -> dict[str, Any]:
         place = found[pin.name]
         files = list(self._matching(pin, place.files))
         if not files:
@@ -123,7 +128,7 @@ class HashedRequirements:
                 f"counts; the index has {self._listed(files)}",
                 unfitting=True,
             )
-        usable = self._newest(usable)
+        usable = _newest(usable, tags)
         reasons = [each.listed.link.yanked for each in usable]
         if all(reason is not None for reason in reasons):
             warnings.append(f"{pin.name} {usable[0].version} was yanked: {reasons[0]}")
@@ -140,11 +145,13 @@ class HashedRequirements:
     def _matching(self, pin: Pin, listed: Iterable[Listed]) -> Iterator[_File]:
         """Yield the files of the release that have one of its hashes, each once."""
         seen: set[str] = set()
+        # Large pages have thousands of files.
+        is_decided = all(each.startswith("sha256:") for each in pin.hashes)
         for each in listed:
             sha256 = (each.link.sha256 or "").lower()
             is_listed = f"sha256:{sha256}" in pin.hashes
             # Most files of a page are of other releases; to read their names takes long.
-            if sha256 and not is_listed and all(h.startswith("sha256:") for h in pin.hashes):
+            if sha256 and is_decided and not is_listed:
                 continue
             read = name_and_version(each.link.filename, pin.name)
             if read is None or each.link.filename in seen:
@@ -171,21 +178,6 @@ class HashedRequirements:
             )
         except InvalidSpecifier:
             return True  # as in pip: what can't be read does not count
-
-    def _newest(self, files: Sequence[_File]) -> list[_File]:
-        """Return the files of the release that pip would choose: one that fits, not yanked."""
-        from packaging.utils import parse_wheel_filename
-
-        tags = set(self.target.tags())
-
-        def fits(file: _File) -> bool:
-            return not file.is_wheel or not tags.isdisjoint(parse_wheel_filename(file.name)[-1])
-
-        def rank(file: _File) -> tuple[bool, bool, Version]:
-            return fits(file), file.listed.link.yanked is None, file.version
-
-        version = max(files, key=rank).version
-        return [each for each in files if each.version == version]
 
     def _missing(self, pin: Pin, place: Found) -> Exception:
         """Return the error for a package without a file that has one of its hashes."""
@@ -269,6 +261,22 @@ class _NoFileError(Exception):
     def __init__(self, message: str, *, unfitting: bool = False) -> None:
         super().__init__(message)
         self.unfitting = unfitting
+
+
+def _newest(files: Sequence[_File], tags: Collection[Tag]) -> list[_File]:
+    """Return the files of the release that pip would choose: one that fits, not yanked."""
+    from packaging.utils import parse_wheel_filename
+
+    def fits(file: _File) -> bool:
+        return not file.is_wheel or any(tag in tags for tag in parse_wheel_filename(file.name)[-1])
+
+    def rank(file: _File) -> tuple[bool, bool, Version]:
+        return fits(file), file.listed.link.yanked is None, file.version
+
+    if len({file.version for file in files}) == 1:
+        return list(files)
+    version = max(files, key=rank).version
+    return [each for each in files if each.version == version]
 
 
 def _stand_in(pin: Pin) -> dict[str, Any]:
