@@ -54,7 +54,7 @@ def test_the_options_table_has_one_line_for_each_option() -> None:
     )
     keys = [
         field.replace("_", "-") for field in LayerConfig.__dataclass_fields__ if field != "name"
-    ] + ["indexes", "filename"]
+    ] + ["indexes", "custom-runtimes", "filename"]
     assert sorted(options) == sorted(keys)
 
 

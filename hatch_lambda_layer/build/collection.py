@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..exceptions import BuildError
-from .inputs import build_sources, check_permitted, layer_sources
+from .inputs import build_sources, check_sources, layer_sources, read_direct
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -31,9 +31,19 @@ def collect(
     """
     from ..wheels.fetch import collect_wheels
     from ..wheels.native_files import check_plain_linux
+    from .limits import check_wheels, forecast
 
-    locked = collect_wheels(selection.wheels, context.cache, context.console, context.access)
-    check_plain_linux(locked, inputs.member.target)
+    member = inputs.member
+    if sources:
+        sources.check()
+    direct = read_direct(context, member)
+    early = forecast(direct, member)
+    locked = collect_wheels(
+        selection.wheels, context.cache, context.console, context.access, early.check
+    )
+    check_plain_linux(locked, member.target)
+    if sources and sources.missing:
+        check_wheels(selection.wheels, locked, direct, member)
     if selection.sources:
         # What the wheels lack need not wait for a compiler.
         unseen = {each.name for each in inputs.selection.all} - {each.name for each in locked}
@@ -88,8 +98,8 @@ def leave_out(
         if not exclusion.wanted:
             return every, exclusion
         more, deferral = deferral.parted(exclusion.wanted)
-        check_permitted(more, inputs.member)
-        sources = layer_sources(context, inputs.member, more.sources)
+        check_sources(context, inputs.member, more.sources)
+        sources = layer_sources(context, inputs.member, inputs.selection, more.sources)
         here += collect(context, inputs, more, sources)
 
 

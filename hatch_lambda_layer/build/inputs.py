@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ..layer.archive import archive_time
 from ..layer.manifest import input_digest
 from ..layout import project_name
-from ..wheels.unavailable import no_wheels
 from .deferral import Deferral, defer
+from .permission import check_permitted
 from .source_metadata import build_requirements
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..index.auth import IndexAccess
     from ..layer.inclusion import IncludedFile
     from ..layout import LayerPathLayout
+    from ..targets.target import Target
     from ..wheel_builders import LayerSources
     from ..wheels.cache import WheelCache
     from ..wheels.selection import LockedSource, Selection
@@ -82,7 +83,7 @@ class BuildInputs:
         config = self.member.config
         facts = {
             "layout": _LAYOUT_VERSION,
-            "target": self.member.target.id,
+            "target": _identity(self.member.target),
             "time": self.date.isoformat(),
             "prune": config.prune,
             "prefer": config.prefer,
@@ -142,6 +143,14 @@ def lock_digest(member: Member, selection: Selection) -> str:
     )
 
 
+def _identity(target: Target) -> str:
+    """Return what decides the layer of a target; what a user says of a runtime can change."""
+    runtime = target.runtime
+    if runtime.compatible is None:
+        return target.id
+    return f"{target.id} with Python {runtime.python} and glibc {runtime.glibc}"
+
+
 def needs_work_folder(selection: Selection, member: Member) -> bool:
     """Return whether something is made on the way to the layer."""
     config = member.config
@@ -154,15 +163,15 @@ def find_inputs(context: BuildContext, member: Member, selection: Selection) -> 
     The work folder is there where one is needed. Raises `LambdaLayerError`.
     """
     config = member.config
-    direct = _direct_requirements(context, member)
+    direct = read_direct(context, member) if config.exclude else ()
     deferral = _deferral(context, member, selection, direct)
-    check_permitted(deferral.now, member)
+    check_sources(context, member, deferral.now.sources)
     return BuildInputs(
         member=member,
         selection=selection,
         deferral=deferral,
-        sources=layer_sources(context, member, deferral.now.sources),
-        project=_project_wheel(context, member) if config.include_project else None,
+        sources=layer_sources(context, member, selection, deferral.now.sources),
+        project=_project_wheel(context, member, selection) if config.include_project else None,
         included=_included(context, member),
         direct=direct,
         date=archive_time(os.environ.get("SOURCE_DATE_EPOCH")),
@@ -180,11 +189,11 @@ def build_sources(sources: LayerSources | None, context: BuildContext) -> Sequen
         return sources.wheels(requirements)
 
 
-def check_permitted(selection: Selection, member: Member) -> None:
-    """Raise `SelectionError` where something has to be built and nothing may be."""
-    if selection.sources and member.config.build == "never":
-        reasons = [each.reason for each in selection.sources]
-        raise no_wheels(reasons, member.target, have_sources=True)
+def check_sources(context: BuildContext, member: Member, sources: Sequence[LockedSource]) -> None:
+    """Raise `SelectionError` where a source must not be built."""
+    if sources:
+        settings = context.resolver.build_settings(member.config)
+        check_permitted(sources, member.config, settings, member.target)
 
 
 def _deferral(
@@ -196,20 +205,30 @@ def _deferral(
 
 
 def layer_sources(
-    context: BuildContext, member: Member, sources: Sequence[LockedSource]
+    context: BuildContext,
+    member: Member,
+    selection: Selection,
+    sources: Sequence[LockedSource],
 ) -> LayerSources | None:
     """Return the sources of a layer as they are to be built; `None` where there are none."""
     if not sources:
         return None
-    from ..wheel_builders import BuildPolicy, LayerSources
+    from ..wheel_builders import BuildPolicy, LayerSources, Relocking
 
-    # What the user names to go in is built also where nothing else may be.
-    build = "local" if member.config.build == "never" else member.config.build
+    config = member.config
+    lock = context.resolver.lock(config, member.target)
+    policy = BuildPolicy(
+        # What the user names to go in is built also where nothing else may be.
+        build="local" if config.build == "never" else config.build,
+        timeout=config.build_timeout,
+        container=config.container,
+        settings=context.resolver.build_settings(config),
+        versions={each.name: each.version for each in selection.all if each.version},
+        relocking=Relocking(lock.command, config.groups, config.extras),
+    )
     return LayerSources(
         sources,
-        BuildPolicy(
-            build=build, timeout=member.config.build_timeout, container=member.config.container
-        ),
+        policy,
         member.target,
         cache=context.cache,
         console=context.console,
@@ -218,14 +237,14 @@ def layer_sources(
     )
 
 
-def _project_wheel(context: BuildContext, member: Member) -> Wheel:
+def _project_wheel(context: BuildContext, member: Member, selection: Selection) -> Wheel:
     from ..wheel_builders.project import project_source, read_project_wheel
 
     source = project_source(context.layout.dir_project_root, context.pyproject)
     if context.project_wheel:
         folder = context.layout.dir_work
         return read_project_wheel(context.project_wheel, source, member.target, folder)
-    (wheel,) = build_sources(layer_sources(context, member, [source]), context)
+    (wheel,) = build_sources(layer_sources(context, member, selection, [source]), context)
     return wheel
 
 
@@ -239,16 +258,17 @@ def _included(context: BuildContext, member: Member) -> Sequence[IncludedFile]:
     return find_included(root, config.force_include, outside=config.force_include_outside)
 
 
-def _direct_requirements(context: BuildContext, member: Member) -> Sequence[Requirement]:
-    config = member.config
-    if not config.exclude:
-        return ()
+def read_direct(context: BuildContext, member: Member) -> Sequence[Requirement]:
+    """Return what a layer's project itself requires; raise `LockfileError` where it can't be read.
+
+    These are its requirements without groups and extras that the layer lacks.
+    """
     from ..config.project import direct_requirements
     from ..lockfiles.tools import read_pyproject
 
     pyproject = context.pyproject
     # A lockfile that is named can be that of another project.
-    request = context.resolver.find(config).request
+    request = context.resolver.find(member.config).request
     path = request.layout.path_pyproject_toml
     if path != context.layout.path_pyproject_toml:
         pyproject = read_pyproject(path)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..index.pages import Link
     from ..layout import LayerPathLayout
     from ..lockfiles import FoundLockfile
+    from ..lockfiles.build_settings import BuildSettings
     from ..lockfiles.dependencies import LockedDependencies
     from ..lockfiles.protocol import Lockfile
     from ..targets.target import Target
@@ -77,9 +78,9 @@ class Resolver:
 
         Raises `LockfileError`, `ToolError` and `SelectionError`.
         """
-        request = replace(
-            self._request(config), read_source=partial(self._sources.metadata, config, target)
-        )
+        settings = partial(self.build_settings, config)
+        read_source = partial(self._sources.metadata, config, target, settings)
+        request = replace(self._request(config), read_source=read_source)
         lockfile, path, request = find_lockfile(config.tool, request, self._tell_once)
         key = (path, request, target if lockfile.per_target else None)
         if key not in self._locks:
@@ -116,6 +117,14 @@ class Resolver:
         """
         lockfile, path, request = self.find(config)
         return lockfile.default_indexes(path, request)
+
+    def build_settings(self, config: LayerConfig) -> BuildSettings:
+        """Return what the settings of the lockfile's tool say of building sources.
+
+        Raises `LockfileError`.
+        """
+        lockfile, path, request = self.find(config)
+        return lockfile.build_settings(path, request)
 
     def _tell_once(self, message: str) -> None:
         if message not in self._told:

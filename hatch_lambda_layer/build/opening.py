@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .._internal.console import Console
 
 # Keys of `[tool.lambda-layer]` that no layer has for its own alone.
-_TABLES = ("layers", "indexes", "filename", "publish")
+_TABLES = ("layers", "indexes", "custom-runtimes", "filename", "publish")
 
 
 def open_project(

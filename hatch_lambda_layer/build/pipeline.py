@@ -15,7 +15,7 @@ from ..layer import manifest as manifests
 from ..layer.manifest import LayerManifest
 from ..layer.size import nearly_full
 from .claims import refuse_anothers
-from .inputs import find_inputs, needs_work_folder
+from .inputs import find_inputs, needs_work_folder, read_direct
 from .verification import audited_layer, is_to_be_proved, prove_current, prove_new
 from .work_folder import work_folder
 
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..config.matrix import Member
+    from ..findings import Finding
     from ..layer.archive import WrittenArchive
     from ..layer.composition import Composition
+    from ..layer.exclusion import Exclusion
+    from ..layer.tree import LayerTree
     from ..wheels.wheel import Wheel
     from .inputs import BuildContext, BuildInputs
 
@@ -117,7 +120,6 @@ def _rebuild(
 ) -> LayerManifest:
     # Imported here: a build that has nothing to do must not wait for them.
     from ..import_proof.provenance import remember
-    from ..layer.size import check_size
     from .collection import check_listed, collect, leave_out
 
     config = inputs.member.config
@@ -130,8 +132,7 @@ def _rebuild(
         unlisted, wheels = check_listed(context, inputs, every), exclusion.kept
     with clock.stage("compose"):
         made = _compose(context, inputs, wheels, every)
-        tree = made.tree
-        sizes = check_size(tree, wheels, config.max_size, exclusion.names, config.function_size)
+        sizes = _check_size(context, inputs, made.tree, exclusion)
     with clock.stage("audit"):
         audited = audited_layer(context.cache.store, inputs, made, wheels)
         if unlisted:
@@ -146,17 +147,30 @@ def _rebuild(
             prove_new(inputs.member, new, zip_path, context, wheels)
 
     with clock.stage("write"):
-        written = archive.write_archive(tree, zip_path, inputs.date, check)
+        written = archive.write_archive(made.tree, zip_path, inputs.date, check)
     return manifests.describe(
         inputs.member,
         inputs.digest,
-        tree,
+        made.tree,
         wheels,
         written,
         findings,
         context.project,
         inputs.lock_digest,
     )
+
+
+def _check_size(
+    context: BuildContext,
+    inputs: BuildInputs,
+    tree: LayerTree,
+    exclusion: Exclusion,
+) -> Sequence[Finding]:
+    from ..layer.size import check_size
+    from .limits import load
+
+    loaded = load(read_direct(context, inputs.member), inputs.member)
+    return check_size(tree, exclusion.kept, inputs.member.config, loaded, exclusion.names)
 
 
 def _compose(

@@ -93,7 +93,7 @@ class ProjectBuild:
         With `hash_wheels`, every wheel of the cache is hashed before it is used. Raises
         `LambdaLayerError`; the layer that was built before is then left as it is.
         """
-        if warning := member.target.runtime.deprecation(_today()):
+        if warning := member.target.runtime.warning(_today()):
             self.console.warn_once(warning)
         self._warn_of_cache()
         context = self._context

@@ -46,7 +46,7 @@ class ContainerConfig:
 
     def image_for(self, target: Target) -> str:
         """Return the name of the image for a target, with the placeholders replaced."""
-        values = {"runtime": target.runtime.id, "architecture": target.architecture.value}
+        values = {"runtime": target.runtime.interpreter, "architecture": target.architecture.value}
         return re.sub(r"\{(\w+)\}", lambda match: values[match[1]], self.image)
 
 

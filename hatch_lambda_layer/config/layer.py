@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..exceptions import backticked
 from ..findings import FindingPolicy
-from ..targets.target import Architecture, Runtime, runtimes
+from ..targets.target import Architecture, Runtime
 from .container import ContainerConfig, read_container
 from .fields import read_codes, read_force_include, read_libraries
 from .misnamed import OTHER_TOOLS, suggested_runtime
@@ -105,7 +105,7 @@ class LayerReader(TableReader):
     """A reader of one layer's table.
 
     `own` are the keys that are written in it, not inherited, and `given` those that a caller has
-    replaced.
+    replaced. `known` are the runtimes, by name.
     """
 
     def __init__(
@@ -114,6 +114,7 @@ class LayerReader(TableReader):
         table: Mapping[str, object],
         own: Collection[str],
         given: Collection[str],
+        known: Mapping[str, Runtime],
         problems: list[str],
     ) -> None:
         super().__init__(
@@ -124,6 +125,7 @@ class LayerReader(TableReader):
         )
         self._name = name
         self._given = given
+        self._known = known
 
     def label(self, top: str, key: str) -> str:
         """Return how an error names a key, which a caller may have given."""
@@ -182,7 +184,7 @@ class LayerReader(TableReader):
                     self.say(one, f"can't be combined with `{other}`")
 
     def _runtimes(self, patches: Collection[str]) -> tuple[Runtime, ...]:
-        known = runtimes()
+        known = self._known
         if self.value("runtimes", []) == []:
             self.say("runtimes", f"must name at least one of {backticked(known)}")
             return ()
@@ -196,7 +198,7 @@ class LayerReader(TableReader):
 
     def _patches(self) -> tuple[str, ...]:
         """Return patch releases of Python; those of runtimes that the layer lacks do no harm."""
-        minors = {".".join(map(str, each.python_version)) for each in runtimes().values()}
+        minors = {".".join(map(str, each.python_version)) for each in self._known.values()}
         key, found = "python-full-version", {}
         for number, version in self.items(key).items():
             minor, _, patch = version.rpartition(".")

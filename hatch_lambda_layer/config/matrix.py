@@ -11,6 +11,8 @@ from .._internal.tables import value_at
 from ..exceptions import ConfigError
 from ..layout import layer_filename
 from ..targets.target import Target, runtimes
+from .custom_runtimes import KEY as CUSTOM_RUNTIMES
+from .custom_runtimes import read_custom_runtimes
 from .hatch import misplaced_keys
 from .indexes import TABLE as INDEXES
 from .indexes import PrivateIndex, read_indexes
@@ -20,8 +22,14 @@ from .misnamed import misspelled_table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ..targets.target import Runtime
+
 # What no layer has for its own alone, with the tables that have it.
-_SHARED = {"indexes": f"[[{INDEXES}]]", "filename": f"[{TABLE}]"}
+_SHARED = {
+    "indexes": f"[[{INDEXES}]]",
+    CUSTOM_RUNTIMES: f"[{TABLE}.{CUSTOM_RUNTIMES}]",
+    "filename": f"[{TABLE}]",
+}
 _OF_THE_PROJECT = ("layers", *_SHARED)
 _OF_TARGETS = ("runtimes", "architectures")
 
@@ -91,7 +99,8 @@ class Matrix:
         table = {} if table is None else table
         if not isinstance(table, dict):
             raise ConfigError([*problems, f"Field `{TABLE}` must be a table"])
-        layers = _read_layers(table, overrides or {}, problems)
+        known = {**runtimes(), **read_custom_runtimes(pyproject, problems)}
+        layers = _read_layers(table, overrides or {}, known, problems)
         indexes = read_indexes(pyproject, problems)
         try:
             filename = layer_filename(pyproject)
@@ -99,7 +108,7 @@ class Matrix:
             problems += error.problems
         if problems:
             raise ConfigError(problems)
-        return cls(layers, indexes, filename, _table_layers(table, overrides or {}))
+        return cls(layers, indexes, filename, _table_layers(table, overrides or {}, known))
 
 
 def _members(layers: Iterable[LayerConfig]) -> tuple[Member, ...]:
@@ -112,22 +121,25 @@ def _members(layers: Iterable[LayerConfig]) -> tuple[Member, ...]:
 
 
 def _table_layers(
-    table: Mapping[str, object], overrides: Mapping[str, object]
+    table: Mapping[str, object], overrides: Mapping[str, object], known: Mapping[str, Runtime]
 ) -> tuple[LayerConfig, ...] | None:
     """Return the layers of a table that names runtimes, if `overrides` replace their targets."""
     others = {key: value for key, value in overrides.items() if key not in _OF_TARGETS}
     if len(others) == len(overrides) or "runtimes" not in table:
         return None
     # What is wrong with the table is of no interest where it is replaced.
-    return _read_layers(table, others, [])
+    return _read_layers(table, others, known, [])
 
 
 def _read_layers(
-    table: Mapping[str, object], overrides: Mapping[str, object], problems: list[str]
+    table: Mapping[str, object],
+    overrides: Mapping[str, object],
+    known: Mapping[str, Runtime],
+    problems: list[str],
 ) -> tuple[LayerConfig, ...]:
     shared = {key: value for key, value in table.items() if key not in _OF_THE_PROJECT}
     named = table.get("layers", {})
-    first = LayerReader(None, overridden(shared, overrides), shared, overrides, problems)
+    first = LayerReader(None, overridden(shared, overrides), shared, overrides, known, problems)
     layers = [first.read()]
     if not isinstance(named, dict):
         problems.append(f"Field `{TABLE}.layers` must be a table of tables")
@@ -145,7 +157,7 @@ def _read_layers(
             own = {key: each for key, each in own.items() if key not in _SHARED}  # noqa: PLW2901
             table_of_layer = overridden(overridden(shared, own), overrides)
             written = own.keys() - overrides.keys()
-            layers.append(LayerReader(name, table_of_layer, written, (), problems).read())
+            layers.append(LayerReader(name, table_of_layer, written, (), known, problems).read())
     # On a file system that ignores case, two such layers would be one file.
     for _, others in groupby(sorted(named, key=str.lower), key=str.lower):
         if len(alike := list(others)) > 1:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .._internal.tables import table_at, value_at
 from ..exceptions import ConfigError, backticked
 from ..layout import LayerS3Layout
+from .custom_runtimes import read_custom_runtimes
 from .layer import TABLE
 from .reader import TableReader, nearest
 
@@ -98,7 +99,7 @@ class PublishConfig:
 
     `layer_name` may hold placeholders; `project` is the project's normalised name, empty if it has
     none. `retain` is the number of versions to keep, `None` for all. `tags` are those of objects on
-    S3.
+    S3. `custom_runtimes` are the project's own, each with Lambda's runtimes that it stands for.
     """
 
     project: str
@@ -111,6 +112,7 @@ class PublishConfig:
     retain: int | None
     tags: tuple[tuple[str, str], ...]
     ssm_parameter: str | None
+    custom_runtimes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @classmethod
     def from_pyproject(
@@ -135,6 +137,9 @@ class PublishConfig:
             layer: table.get("publish", {}) if isinstance(table, dict) else {}
             for layer, table in table_at(tool, "layers").items()
         }
+        # What is wrong with them is said where they are read for a build.
+        own_runtimes = read_custom_runtimes(pyproject, [])
+        custom = tuple((each, runtime.compatible or ()) for each, runtime in own_runtimes.items())
         configs = {}
         for layer, table in own.items():
             if not isinstance(table, dict):
@@ -142,10 +147,14 @@ class PublishConfig:
                 continue
             merged = {**shared, **table, **(overrides or {})}
             reader = _PublishReader(layer, merged, table.keys(), problems)
-            configs[layer] = reader.read(name)
+            configs[layer] = replace(reader.read(name), custom_runtimes=custom)
         if problems:
             raise ConfigError(problems)
         return configs
+
+    def compatible_with(self, runtime: str) -> Collection[str]:
+        """Return the runtimes of Lambda's that a layer for `runtime` is published with."""
+        return dict(self.custom_runtimes).get(runtime, (runtime,))
 
     def name_for(self, runtime: str, architecture: str) -> str:
         """Return the name of the layer for a member of the matrix.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..layout import LayerPathLayout
     from ..targets.target import Target
+    from .build_settings import BuildSettings
     from .dependencies import LockedDependencies
 
 
@@ -113,6 +114,10 @@ class Lockfile(Protocol):
 
         Raises `LockfileError`.
         """
+        ...
+
+    def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:
+        """Return what the tool's settings say of building sources; raise `LockfileError`."""
         ...
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..targets.target import Target
+    from .build_settings import BuildSettings
     from .protocol import LockRequest
 
 
@@ -97,6 +98,12 @@ class PylockFile:
 
     def dependencies(self, path: Path) -> None:
         """Return `None`: the standard has no requirements with markers."""
+
+    def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
+        """Return what uv and pip, which install such a lock, are told of building sources."""
+        from .installers import installers_build_settings
+
+        return installers_build_settings(request.layout.dir_project_root)
 
 
 def _paths(request: LockRequest) -> list[Path]:

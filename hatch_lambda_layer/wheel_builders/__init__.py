@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .protocol import Requirements
+from .relocking import Relocking
 from .select import BuildPolicy, LayerSources
 from .sources import source_digest
 
-__all__ = ["BuildPolicy", "LayerSources", "Requirements", "source_digest"]
+__all__ = ["BuildPolicy", "LayerSources", "Relocking", "Requirements", "source_digest"]

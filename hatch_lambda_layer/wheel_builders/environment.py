@@ -233,13 +233,13 @@ def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> No
     # To build a source would be to run foreign code here, where credentials are.
     argv += ["--only-binary", ":all:", "--resolution", "highest"]
     # A build script that changes its environment must not change uv's cache with it.
-    argv += ["--link-mode", "copy", "--", *requires]
+    argv += ["--link-mode", "copy", *request.constraints_file(), "--", *requires]
     try:
         _run_uv(argv, request)
     except ToolError as error:
         raise BuildError(
             f"The build requirements of {request.title} can't be installed: "
-            f"{', '.join(requires)}\n\n{quoted(error.output)}",
+            f"{request.with_constraints(requires)}\n\n{quoted(error.output)}",
             hint=error.hint
             or "uv installs them from the index that the project configures for uv, and takes "
             "wheels only: a source would run foreign code where credentials are",

@@ -6,8 +6,12 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from .._internal.process import redact
+from ..exceptions import BuildError
+from ..lockfiles.build_settings import BuildRequirements
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -53,8 +57,8 @@ class BuildRequest:
     `name` is the package in names of files, `title` the package in messages. `project` is the
     folder of its `pyproject.toml`: `tree` or a folder below it. `folder` is the builder's own, and
     is removed with the wheel once that is in the cache. All are below one folder that has nothing
-    else in it. Links beside the project lead to what is below `around`. `deadline` is that of
-    `build-timeout`.
+    else in it. `requires` is what the settings of the lockfile's tool say of its build. Links
+    beside the project lead to what is below `around`. `deadline` is that of `build-timeout`.
     """
 
     name: str
@@ -65,14 +69,36 @@ class BuildRequest:
     target: Target
     requirements: Requirements
     deadline: Deadline
+    requires: BuildRequirements = field(default_factory=BuildRequirements)
     around: Path | None = None
+
+    def constraints_file(self) -> list[str]:
+        """Write the constraints on what is built with; return uv's option with their file."""
+        if not self.requires.constraints:
+            return []
+        path = self.folder / "build-constraints.txt"
+        path.write_text("".join(f"{each}\n" for each in self.requires.constraints), "utf-8")
+        return ["--constraints", str(path)]
+
+    def with_constraints(self, requires: Sequence[str]) -> str:
+        """Return, in words, what is required and the constraints on it."""
+        limits = ", ".join(self.requires.constraints)
+        return redact(", ".join(requires) + (f" (constrained to {limits})" if limits else ""))
 
 
 class BuiltWheel(NamedTuple):
-    """A new wheel, not yet verified, and the (major, minor) version of Python that built it."""
+    """A new wheel, not yet verified, and the (major, minor) version of Python that built it.
+
+    `lacks_native` is true if native code was left out, for want of a compiler for the target.
+    """
 
     path: Path
     python: tuple[int, int]
+    lacks_native: bool = False
+
+
+class NativeCodeError(BuildError):
+    """The build of a source needs a compiler for another machine or system than this one."""
 
 
 class WheelBuilder(Protocol):

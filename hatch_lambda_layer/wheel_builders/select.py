@@ -14,10 +14,13 @@ from .._internal.removal import remove_tree
 from ..config.container import ContainerConfig
 from ..config.layer import DEFAULT_BUILD_TIMEOUT
 from ..exceptions import BuildError, OutputError
+from ..lockfiles.build_settings import BuildSettings
 from .built import BuiltWheels
 from .deadline import Deadline
 from .local import LocalWheelBuilder
-from .protocol import BuildRequest, BuildSession
+from .prospects import check_prospects, explained
+from .protocol import BuildRequest, BuildSession, NativeCodeError
+from .relocking import Relocking
 from .sources import around, obtain, read_beside, source_digest, title
 
 if TYPE_CHECKING:
@@ -40,11 +43,18 @@ _SCHEMA = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildPolicy:
-    """How sources are built: `build`, `build-timeout` and `container` of `[tool.lambda-layer]`."""
+    """How sources are built: `build`, `build-timeout` and `container` of `[tool.lambda-layer]`.
+
+    `settings` are those of the lockfile's tool, `versions` those that are locked, by name;
+    `relocking` is for hints.
+    """
 
     build: str = "local"
     timeout: int = DEFAULT_BUILD_TIMEOUT
     container: ContainerConfig = field(default_factory=ContainerConfig)
+    settings: BuildSettings = field(default_factory=BuildSettings)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    relocking: Relocking = field(default_factory=Relocking)
 
     def builders(self, target: Target, console: Console) -> Mapping[str, WheelBuilder]:
         """Return the builders that may be used, by their names."""
@@ -77,6 +87,7 @@ class LayerSources:
         folder: Path,
         access: IndexAccess | None = None,
     ) -> None:
+        self._policy = policy
         self._target = target
         self._cache = cache
         self._console = console
@@ -84,8 +95,7 @@ class LayerSources:
         self._inputs: list[tuple[str, str, object]] | None = None
         builders = policy.builders(target, console)
         self._builds = [
-            _Build(source, target, cache, builders, policy.timeout, folder, access)
-            for source in sources
+            _Build(source, target, cache, builders, policy, folder, access) for source in sources
         ]
 
     def digests(self) -> list[tuple[str, str]]:
@@ -104,7 +114,20 @@ class LayerSources:
         return self._inputs is not None and self._inputs != self._read_inputs()
 
     def _read_inputs(self) -> list[tuple[str, str, object]]:
-        return [(each.source.name, each.digest, each.builder.inputs()) for each in self._builds]
+        return [each.inputs() for each in self._builds]
+
+    def check(self) -> None:
+        """Check what is known of the sources that are not in the cache before one is fetched.
+
+        Warns of builds that may come to nothing. Raises `BuildError` for those that are sure to.
+        """
+        if self._policy.build == "local":
+            check_prospects(self.missing, self._target, self._policy.relocking, self._console)
+
+    @property
+    def missing(self) -> Sequence[LockedSource]:
+        """The sources whose wheels are not in the cache."""
+        return [each.source for each in self._builds if each.cached() is None]
 
     def wheels(self, requirements: Requirements) -> tuple[Wheel, ...]:
         """Return a verified wheel that fits the target for each source, in their order.
@@ -139,16 +162,17 @@ class _Build:
         target: Target,
         cache: WheelCache,
         builders: Mapping[str, WheelBuilder],
-        timeout: int,
+        policy: BuildPolicy,
         folder: Path,
         access: IndexAccess | None,
     ) -> None:
         self.source = source
         self.digest = source_digest(source)
+        self.requires = policy.settings.requirements_of(source.name, policy.versions)
         self._target = target
         self._built = BuiltWheels(cache)
         self._builders = builders
-        self._timeout = timeout
+        self._policy = policy
         self._work_folder = folder
         self._access = access
         self._obtained: tuple[Path, Path] | None = None
@@ -159,6 +183,10 @@ class _Build:
         if len(self._builders) == 1:
             return next(iter(self._builders.values()))
         return self._builders["container" if self._is_native() else "local"]
+
+    def inputs(self) -> tuple[str, str, object]:
+        """Return what decides the wheel on every machine, as JSON has it: always the same."""
+        return self.source.name, self.digest, [self.builder.inputs(), *self.requires]
 
     def cached(self) -> Wheel | None:
         """Return the wheel of an earlier build: a pure one of any target, or this target's own."""
@@ -173,12 +201,27 @@ class _Build:
 
     def run(self, session: BuildSession, build_one: Callable[[WheelBuilder], BuildOne]) -> Wheel:
         """Build the wheel, and put it into the cache once it is verified and known to fit."""
+        try:
+            wheel = self._run(session, build_one)
+        except NativeCodeError as error:
+            if "container" not in self._builders:
+                raise self._explained(error) from error
+            self._built.keep_native(self._native_key, native=True)
+            wheel = None
+        except BuildError as error:
+            raise self._explained(error) from error
+        # It has native code although its files have none: the container has to build it.
+        return wheel or self.run(session, build_one)
+
+    def _run(
+        self, session: BuildSession, build_one: Callable[[WheelBuilder], BuildOne]
+    ) -> Wheel | None:
         builder = self.builder
         build = build_one(builder)
         session.console.info(f"Building {title(self.source)}")
         if names := read_beside(self.source):
             session.console.detail(f"  it reads {', '.join(names)} beside its folder")
-        deadline = Deadline.after(self._timeout)
+        deadline = Deadline.after(self._policy.timeout)
         folder, project = self._obtain(deadline)
         self._obtained = None
         try:
@@ -190,37 +233,40 @@ class _Build:
                 folder=_new_folder(folder),
                 target=self._target,
                 requirements=session.requirements,
+                requires=self.requires,
                 deadline=deadline,
                 around=around(self.source),
             )
-            wheel = self._inserted(builder, *build(request))
+            return self._inserted(builder, build(request))
         finally:
             remove_tree(folder)
-        # It has native code although its files have none: the container has to build it.
-        return wheel or self.run(session, build_one)
 
-    def _inserted(self, builder: WheelBuilder, path: Path, python: tuple[int, int]) -> Wheel | None:
-        """Put the wheel into the cache; give `None` where it is to be built by another builder."""
+    def _explained(self, error: BuildError) -> BuildError:
+        return explained(error, self.source, self._target, self._policy.relocking)
+
+    def _inserted(self, builder: WheelBuilder, built: BuiltWheel) -> Wheel | None:
+        """Put the wheel into the cache; return `None` where another builder has to build it."""
         from .compatibility import check_fit, check_identity, is_pure
         from .local_requirements import names_places, write_without_places
 
         with ExitStack() as stack:
-            temporary, wheel = self._copied(path, stack)
+            temporary, wheel = self._copied(built.path, stack)
             check_identity(wheel, self.source)
             if names_places(wheel):
-                write_without_places(wheel, path)
-                temporary, wheel = self._copied(path, stack)
-            if builder.name == "local" and "container" in self._builders and not is_pure(wheel):
+                write_without_places(wheel, built.path)
+                temporary, wheel = self._copied(built.path, stack)
+            everywhere = is_pure(wheel) and not built.lacks_native
+            if builder.name == "local" and "container" in self._builders and not everywhere:
                 self._built.keep_native(self._native_key, native=True)
                 return None
-            check_fit(wheel, self.source, self._target, python, builder.unfit_hint)
+            check_fit(wheel, self.source, self._target, built.python, builder.unfit_hint)
             # Under the old digest, the cache would return a wheel of the changed source.
             if source_digest(self.source) != self.digest:
                 raise BuildError(
                     f"The source of {title(self.source)} changed while it was built",
                     hint="build again",
                 )
-            return self._built.insert(self._key(pure=is_pure(wheel)), temporary, wheel)
+            return self._built.insert(self._key(pure=everywhere), temporary, wheel)
 
     def _copied(self, path: Path, stack: ExitStack) -> tuple[TemporaryFile, Wheel]:
         """Copy a new wheel into a temporary file of the cache, where it is verified."""
@@ -250,7 +296,7 @@ class _Build:
         if native is None:
             from .native import has_native_code
 
-            _, project = self._obtain(Deadline.after(self._timeout))
+            _, project = self._obtain(Deadline.after(self._policy.timeout))
             native = has_native_code(project, title(self.source))
             self._built.keep_native(self._native_key, native=native)
         return native
@@ -262,7 +308,8 @@ class _Build:
     def _key(self, *, pure: bool) -> str:
         target = None if pure else (self._target.id, self._target.runtime.glibc)
         builder = self.builder
-        return _hashed([_SCHEMA, builder.name, builder.settings(), self.digest, target])
+        facts = [builder.name, builder.settings(), self.digest, *self.requires, target]
+        return _hashed([_SCHEMA, *facts])
 
 
 def _wheel(

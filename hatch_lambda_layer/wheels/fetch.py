@@ -11,9 +11,10 @@ from .._internal.text import safe
 from ..exceptions import DownloadError
 from .digest import check_sha256
 from .location import local_path
+from .survey import Survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from .._internal.console import Console
     from .._internal.store import TemporaryFile
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .cache import WheelCache
     from .selection import LockedWheel
     from .wheel import Wheel
+
+    Check = Callable[[Mapping[LockedWheel, Wheel | None], Survey], None]
 
 # Enough to hide the latency of an index, few enough not to be taken for an attack.
 _WORKERS = 12
@@ -33,11 +36,13 @@ def collect_wheels(
     cache: WheelCache,
     console: Console,
     access: IndexAccess | None = None,
+    check: Check | None = None,
 ) -> tuple[Wheel, ...]:
     """Return the verified wheels of `selection`, in its order.
 
     Wheels that the cache does not have are fetched in parallel, with the credentials of `access`;
-    those that have changed there, or seem to have, are hashed first.
+    those that have changed there, or seem to have, are hashed first. Before any is fetched, `check`
+    is called with those of the cache, and with what can tell the sizes of the others.
     Raises `DownloadError` for a wheel that can't be fetched or is not the file that was locked, and
     `WheelError` for one that is not sound; the cache keeps neither.
     """
@@ -48,7 +53,10 @@ def collect_wheels(
     if kept := [_title(locked) for locked, wheel in found.items() if wheel is not None]:
         console.detail(f"cached: {', '.join(kept)}")
     if missing:
-        found |= _fetch(missing, cache, console, access)
+        downloader = _downloader(missing, access)
+        if check is not None:
+            check(found, Survey(downloader))
+        found |= _fetch(missing, cache, console, downloader)
     return tuple(wheel for locked in selection if (wheel := found[locked]) is not None)
 
 
@@ -60,11 +68,13 @@ def _recheck(doubtful: Sequence[LockedWheel], cache: WheelCache) -> dict[LockedW
 
 
 def _fetch(
-    missing: Sequence[LockedWheel], cache: WheelCache, console: Console, access: IndexAccess | None
+    missing: Sequence[LockedWheel],
+    cache: WheelCache,
+    console: Console,
+    downloader: Downloader | None,
 ) -> dict[LockedWheel, Wheel]:
     from .._internal.parallel import run_parallel
 
-    downloader = _downloader(missing, access)
     # The largest first, so that the last one to wait for is small.
     missing = sorted(missing, key=lambda locked: -(locked.size or 0))
     label = f"Fetching {len(missing)} wheel{'s' * (len(missing) > 1)}"

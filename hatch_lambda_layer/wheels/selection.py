@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..targets.target import Target
 
 # To be raised when the same lock and target give a different selection.
-_SCHEMA = 4
+_SCHEMA = 5
 _HASH = re.compile("[0-9a-f]{64}")
 
 
@@ -60,7 +60,7 @@ class LockedSource(NamedTuple):
     no lockfile selects; `location` is a URL or an absolute path. The kind of a package that can't
     be had for the target at all, and is to be left out, is `none`.
     `sha256` (hexadecimal) is that of an sdist or archive, `commit` that of a git repository.
-    `reason` says in a sentence why there is no wheel.
+    `reason` says why there is no wheel; `wheels` are the filenames of those that do not fit.
     """
 
     name: str
@@ -72,6 +72,7 @@ class LockedSource(NamedTuple):
     subdirectory: str | None
     index_url: str | None
     reason: str
+    wheels: tuple[str, ...] = ()
 
 
 class Selection(NamedTuple):
@@ -100,7 +101,9 @@ class Selection(NamedTuple):
             wheels, sources, notes = json.loads(data)
             selection = cls(
                 wheels=tuple(LockedWheel(*row) for row in wheels),
-                sources=tuple(LockedSource(*row) for row in sources),
+                sources=tuple(
+                    LockedSource(*row)._replace(wheels=tuple(row[-1])) for row in sources
+                ),
                 notes=tuple(notes),
             )
             sound = all(_is_sound(wheel) for wheel in selection.wheels)
@@ -154,7 +157,9 @@ def select(lock: Lock, target: Target, left_out: Collection[str] = ()) -> Select
         for (package, _), each in zip(chosen, located, strict=True)
     ]
     if problems := [each for each in found if isinstance(each, str)]:
-        raise no_wheels(problems, target)
+        pairs = zip(chosen, found, strict=True)
+        wheels = [_filenames(package) for (package, _), each in pairs if isinstance(each, str)]
+        raise no_wheels(problems, target, wheels)
     return Selection(
         wheels=tuple(sorted(each for each in found if isinstance(each, LockedWheel))),
         sources=tuple(sorted(each for each in found if isinstance(each, LockedSource))),
@@ -167,7 +172,7 @@ def _selected(
 ) -> list[tuple[Package, object]]:
     from packaging.pylock import PylockSelectError
 
-    from .conditions import misfit
+    from .conditions import misfit, undefined_marker
 
     try:
         return list(
@@ -187,25 +192,9 @@ def _selected(
     except (ValueError, LookupError) as error:
         raise LockfileError(
             f"Lockfile `{lock.path}` has a marker that can't be evaluated: "
-            f"{_undefined(pylock, target, error)}",
+            f"{undefined_marker(pylock, target, error)}",
             hint=f"lock again with `{lock.command}`, or report it to the makers of that tool",
         ) from error
-
-
-def _undefined(pylock: Pylock, target: Target, error: Exception) -> str:
-    """Return the marker that can't be evaluated for a target, with the package that has it."""
-    from .conditions import marker_environment
-
-    environment = marker_environment(target)
-    # Those of PEP 751, which the selection adds to those of the target.
-    environment |= dict.fromkeys(("extras", "dependency_groups"), frozenset[str]())
-    for package in pylock.packages:
-        try:
-            if package.marker:
-                package.marker.evaluate(environment, "lock_file")
-        except (ValueError, LookupError):
-            return f"`{package.marker}` of package `{package.name}` ({error})"
-    return f"`requires-python`, or one of `environments` ({error})"
 
 
 def _with_sdist(package: Package) -> Package:
@@ -293,7 +282,12 @@ def _source(
         subdirectory=getattr(source, "subdirectory", None),
         index_url=package.index,
         reason=reason,
+        wheels=_filenames(package),
     )
+
+
+def _filenames(package: Package) -> tuple[str, ...]:
+    return tuple(sorted(wheel.filename for wheel in package.wheels or ()))
 
 
 def _location(path: str | None, url: str | None, base: Path) -> str:

@@ -77,6 +77,31 @@ def test_option_python_full_version_names_the_patch_release_of_a_runtime(project
     assert packages(project) == ["alpha"]
 
 
+def test_option_custom_runtimes_describes_a_runtime_that_aws_does_not_list(
+    project: Project,
+) -> None:
+    tags = ("cp313-cp313-manylinux_2_28_x86_64", "cp313-cp313-manylinux_2_17_x86_64")
+    specs = [WheelSpec(name="native", tag=tag) for tag in tags]
+    project.index.add(*specs)
+    files = [locked(each, project.index.file_url(each.filename)).wheels[0] for each in specs]
+    late = locked(BETA, project.index.file_url(BETA.filename))
+    project.index.add(BETA)
+    chosen = LockedPackage(wheels=late.wheels, marker="python_full_version >= '3.13.5'")
+    text = pylock(LockedPackage(wheels=files), chosen)
+    project.lockfile.write_text(text, encoding="utf-8")
+    project.configure(runtimes=["acme"])
+    for glibc, python, expected in (
+        ("2.28", "3.13", [specs[0].filename]),
+        ("2.27", "3.13", [specs[1].filename]),
+        ("2.27", "3.13.5", [BETA.filename, specs[1].filename]),
+    ):
+        project.configure(custom_runtimes={"acme": {"python": python, "glibc": glibc}})
+        built = project.build()
+        assert built.rebuilt
+        assert (built.manifest.member, built.manifest.runtime) == ("acme-x86_64", "acme")
+        assert [each.wheel for each in built.manifest.packages] == expected
+
+
 def test_option_tool_decides_between_two_lockfiles(project: Project) -> None:
     project.root.joinpath("requirements.txt").write_text("nothing-that-is-there\n", "utf-8")
     with pytest.raises(LambdaLayerError, match="more than one lockfile"):

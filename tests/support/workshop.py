@@ -55,7 +55,13 @@ class Workshop:
         self, sources: Sequence[LockedSource], target: Target = TARGET, folder: Path | None = None
     ) -> tuple[Wheel, ...]:
         """Build sources, with the settings that uv has in `folder`."""
-        layer_sources = LayerSources(
+        return self.sources(*sources, target=target).wheels(
+            Requirements(folder=folder or self.root)
+        )
+
+    def sources(self, *sources: LockedSource, target: Target = TARGET) -> LayerSources:
+        """Give the sources of a layer, of which nothing is built yet."""
+        return LayerSources(
             sources,
             self.policy,
             target,
@@ -63,7 +69,6 @@ class Workshop:
             console=Console(self.shown),
             folder=self.root / "work",
         )
-        return layer_sources.wheels(Requirements(folder=folder or self.root))
 
     def facts(self, source: LockedSource) -> dict[str, object]:
         """Build a telling project and give what its backend saw."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...targets.target import Target
+    from ..build_settings import BuildSettings
     from ..dependencies import LockedDependencies
     from ..protocol import LockRequest
     from ..tools import Chosen
@@ -100,6 +101,12 @@ class PdmLockfile:
             return LockedDependencies(
                 (each.name, each.version, each.requirements()) for each in packages
             )
+
+    def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
+        """Return what the tool's settings say of building sources."""
+        from .build_settings import read_build_settings
+
+        return read_build_settings(request.layout.path_pyproject_toml)
 
 
 def _check_format(path: Path, metadata: Mapping[str, Any]) -> None:

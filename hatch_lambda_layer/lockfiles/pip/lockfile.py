@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...targets.target import Target
+    from ..build_settings import BuildSettings
     from ..protocol import LockRequest
     from .requirements import RequirementsFiles
     from .settings import PipSettings
@@ -124,6 +125,13 @@ class PipLockfile:
 
     def dependencies(self, path: Path) -> None:
         """Return `None`: the lines say nothing of what packages require."""
+
+    def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
+        """Return the settings of pip and `uv pip` about building sources."""
+        from ..installers import installers_build_settings
+
+        # Which files are locked is decided by `--only-binary` already.
+        return installers_build_settings(request.layout.dir_project_root)
 
     def _read_hashed(
         self,

@@ -72,20 +72,22 @@ def read_needs(table: Mapping[str, Any]) -> Iterator[Need]:
 
 def _need(name: str, facts: Mapping[str, Any]) -> Need:
     constraint = str(facts.get("version", "*"))
-    platform = facts.get("platform")
     return Need(
         name=_normal(name),
         text=f"{name} {constraint}",
-        marker=_text.all_of(
-            facts.get("markers"),
-            _python_marker(facts.get("python", "*")),
-            f'sys_platform == "{platform}"' if platform else None,
-        )
-        or "",
+        marker=marker_of(facts),
         extras=frozenset(map(_normal, facts.get("extras", ()))),
         is_optional=facts.get("optional") is True,
         accepts=_accepting(constraint, facts),
     )
+
+
+def marker_of(facts: Mapping[str, Any]) -> str:
+    """Return the marker (PEP 508) of a dependency's table, empty where there is none."""
+    platform = facts.get("platform")
+    of_platform = f'sys_platform == "{platform}"' if platform else None
+    python = _python_marker(facts.get("python", "*"))
+    return _text.all_of(facts.get("markers"), python, of_platform) or ""
 
 
 def _of_requirement(requirement: Requirement, own: Mapping[str, Any]) -> Need:

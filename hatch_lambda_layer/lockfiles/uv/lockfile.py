@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...targets.target import Target
+    from ..build_settings import BuildSettings
     from ..dependencies import LockedDependencies
     from ..protocol import LockRequest
 
@@ -118,6 +119,18 @@ class UvLockfile:
 
         with written_by(self.tool, path, self.command):
             return locked_dependencies(read_toml(path))
+
+    def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
+        """Return what the tool's settings say of building sources."""
+        from ..uv_builds import uv_build_settings
+
+        folder = request.layout.dir_project_root
+
+        def members() -> list[str]:
+            projects = find_workspace(folder).members.values()
+            return [str(each.folder.resolve()) for each in projects]
+
+        return uv_build_settings(find_root(folder), members)
 
 
 def _compared(

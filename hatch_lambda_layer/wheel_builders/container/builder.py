@@ -179,9 +179,10 @@ class _Build:
         request, container = self._request, self._container
         system = BuildSystem.read(request.project, request.title)
         self._copy_tree()
-        python = self._environment("env", system.requires)
+        requires = [*system.requires, *request.requires.extra]
+        python = self._environment("env", requires)
         if more := self._backend(system, python).requires():
-            python = self._environment("env2", [*system.requires, *more])
+            python = self._environment("env2", [*requires, *more])
         folder = self._new_folder("wheel")
         backend = self._backend(system, python)
         name = backend.wheel(f"{OUT}/{folder}")
