@@ -198,6 +198,10 @@ def test_an_excluded_source_is_not_built_to_resolve_requirements_without_hashes(
 ) -> None:
     index.add_file(*sdist("psy", "1.0", FILES))
     (made.directory / "requirements.txt").write_text("alpha\npsy\n", encoding="utf-8")
+    _, said = build(made, f"tool = '{tool}'\nbuild = '{policy}'\n")
+    assert ("pg_config is missing" in said) is (policy == "local")
+    assert ('exclude = ["psy"]' in said) is (policy == "local")
+    index.requests.clear()
     manifest, said = build(made, f"tool = '{tool}'\nbuild = '{policy}'\nexclude = ['psy']\n")
     # What it requires is not known, so nothing that only it needs is locked.
     assert names(manifest) == fetched(index) == {"alpha", "shared"}

@@ -100,9 +100,14 @@ class Sources:
         try:
             return self.read(lock)
         except LambdaLayerError as error:
+            ways = [error.hint] if error.hint else []
+            if table.get("version"):
+                ways.append(
+                    f'leave it out with `exclude = ["{table["name"]}"]`: it is not built then'
+                )
             raise LockfileError(
                 f"What `{text}` ({where}) requires could not be read\n\n{error.message}",
-                hint=error.hint,
+                hint="; or ".join(ways) or None,
             ) from error
 
     def _left_out(self, table: Mapping[str, Any]) -> bytes | None:
