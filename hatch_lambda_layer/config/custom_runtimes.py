@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KEY = "custom-runtimes"
+KEYS = ("python", "glibc", "compatible-runtimes")
 _TABLE = f"tool.lambda-layer.{KEY}"
 # It becomes part of file names, which not every file system distinguishes by case.
-_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
-_PYTHON = (r"3\.[0-9]{1,2}(\.[0-9]{1,3})?", "a version of Python, such as '3.14' or '3.14.2'")
+NAME = r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?"
+PYTHON = (r"3\.[0-9]{1,2}(\.[0-9]{1,3})?", "a version of Python, such as '3.14' or '3.14.2'")
 # PEP 599 is the oldest profile for which `ceilings.toml` knows what native code may need.
 _OLDEST_GLIBC = (2, 17)
-_GLIBC = (r"2\.[0-9]{1,2}", "the version of its glibc, '2.17' or newer, such as '2.34'")
-_COMPATIBLE = (r"[a-z0-9.]+", "the name of a runtime of Lambda, such as 'provided.al2023'")
+GLIBC = (r"2\.[0-9]{1,2}", "the version of its glibc, '2.17' or newer, such as '2.34'")
+COMPATIBLE = (r"[a-z0-9.]+", "the name of a runtime of Lambda, such as 'provided.al2023'")
 
 
 def read_custom_runtimes(pyproject: object, problems: list[str]) -> Mapping[str, Runtime]:
@@ -38,7 +39,7 @@ def read_custom_runtimes(pyproject: object, problems: list[str]) -> Mapping[str,
 def _read(name: str, table: object, problems: list[str]) -> Runtime | None:
     if name in runtimes():
         problems.append(f"Field `{_TABLE}` describes {name!r}, which is a runtime of Lambda's own")
-    elif _NAME.fullmatch(name) is None:
+    elif re.fullmatch(NAME, name) is None:
         problems.append(
             f"Field `{_TABLE}` has the name {name!r}, which becomes part of a file name: use "
             "lower-case letters, digits, `.`, `_` and `-` only, with a letter or digit at its ends"
@@ -55,12 +56,12 @@ class _RuntimeReader(TableReader):
 
     def read(self, name: str) -> Runtime | None:
         """Return the runtime; `None` where a key is missing or wrong."""
-        self.check_known(("python", "glibc", "compatible-runtimes"))
+        self.check_known(KEYS)
         for key, example in (("python", "3.14"), ("glibc", "2.34")):
             if self.value(key) is None:
                 self.say(key, f"is missing: a layer is built for one, such as '{example}'")
-        python, glibc = self.text("python", *_PYTHON), self._glibc()
-        compatible = self.texts("compatible-runtimes", *_COMPATIBLE)
+        python, glibc = self.text("python", *PYTHON), self._glibc()
+        compatible = self.texts("compatible-runtimes", *COMPATIBLE)
         if python is None or glibc is None:
             return None
         return Runtime(
@@ -72,11 +73,11 @@ class _RuntimeReader(TableReader):
         )
 
     def _glibc(self) -> tuple[int, int] | None:
-        text = self.text("glibc", *_GLIBC)
+        text = self.text("glibc", *GLIBC)
         if text is None:
             return None
         major, minor = map(int, text.split("."))
         if (major, minor) < _OLDEST_GLIBC:
-            self.wrong("glibc", _GLIBC[1], text)
+            self.wrong("glibc", GLIBC[1], text)
             return None
         return major, minor

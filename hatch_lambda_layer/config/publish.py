@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_ACCOUNT = (r"\d{12}", "an AWS account ID of 12 digits")
+ACCOUNT_ID = (r"\d{12}", "an AWS account ID of 12 digits")
 _ARN = r"arn:aws[a-z-]*:"
-_ROLE = (_ARN + r"iam::\d{12}:role/\S+", "the ARN of a role")
-_ORGANIZATION = (r"o-[a-z0-9]{10,32}", "an organization ID, such as 'o-a1b2c3d4e5'")
-_REGION = (r"[a-z]{2,}(-[a-z]+)+-\d+", "a Region, such as 'eu-west-1'")
+ROLE = (_ARN + r"iam::\d{12}:role/\S+", "the ARN of a role")
+ORGANIZATION = (r"o-[a-z0-9]{10,32}", "an organization ID, such as 'o-a1b2c3d4e5'")
+REGION = (r"[a-z]{2,}(-[a-z]+)+-\d+", "a Region, such as 'eu-west-1'")
 # The name of the bucket may hold the placeholder `{region}`.
-_S3_DIR = (r"s3://[a-z0-9.{}-]{3,}(/\S*)?", "an S3 URI, such as 's3://bucket/prefix'")
+S3_DIR = (r"s3://[a-z0-9.{}-]{3,}(/\S*)?", "an S3 URI, such as 's3://bucket/prefix'")
 _NOT_EMPTY = (r"[^\r\n]*\S[^\r\n]*", "a line of text")
 # Lambda's own limits for these are checked by `aws.service_model`.
-_LAYER_NAME = (r"[A-Za-z0-9_{}-]+", "letters, digits, `-`, `_` and placeholders")
-_PARAMETER = (r"[A-Za-z0-9_./{}-]+", "a parameter's name, such as '/layers/{layer-name}'")
+LAYER_NAME = (r"[A-Za-z0-9_{}-]+", "letters, digits, `-`, `_` and placeholders")
+PARAMETER = (r"[A-Za-z0-9_./{}-]+", "a parameter's name, such as '/layers/{layer-name}'")
 # After S3's page "Categorizing your objects using tags" (as of 2026-11).
 _TAG_KEY, _TAG = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}"), re.compile(r"[\w .:/=+@-]{0,256}")
 _TAG_MUST = "letters, digits, spaces and + - = . _ : / @ only, like its key"
@@ -204,7 +204,7 @@ class _PublishReader(TableReader):
             permissions=self._permissions(),
             retain=self.number("retain", 1),
             tags=self._tags(),
-            ssm_parameter=self._template("ssm-parameter", _PARAMETER, _IN_PARAMETER),
+            ssm_parameter=self._template("ssm-parameter", PARAMETER, _IN_PARAMETER),
         )
 
     def _template(self, key: str, form: tuple[str, str], allowed: Collection[str]) -> str | None:
@@ -218,7 +218,7 @@ class _PublishReader(TableReader):
         return None if unknown else value
 
     def _layer_name(self, project: str) -> str:
-        name = self._template("layer-name", _LAYER_NAME, _IN_NAME)
+        name = self._template("layer-name", LAYER_NAME, _IN_NAME)
         if name is None and self.value("layer-name") is None:
             if not project:
                 self.say("layer-name", "is required, as there is no `project.name`")
@@ -238,8 +238,8 @@ class _PublishReader(TableReader):
         reader = self._inner("permissions", table)
         reader.check_known(("accounts", "organization", "public"))
         return Permissions(
-            accounts=reader.texts("accounts", *_ACCOUNT),
-            organization=reader.text("organization", *_ORGANIZATION),
+            accounts=reader.texts("accounts", *ACCOUNT_ID),
+            organization=reader.text("organization", *ORGANIZATION),
             public=reader.flag("public"),
         )
 
@@ -261,18 +261,18 @@ class _PublishReader(TableReader):
             if not isinstance(table, dict):
                 self.wrong(f"accounts.{name}", "a table", table)
                 continue
-            inherited = {key: self.value(key) for key in _OF_ACCOUNT if self.value(key) is not None}
+            inherited = {key: self.value(key) for key in OF_ACCOUNT if self.value(key) is not None}
             reader = self._inner(f"accounts.{name}", {**inherited, **table}, table.keys())
-            reader.check_known(_OF_ACCOUNT)
+            reader.check_known(OF_ACCOUNT)
             found += reader._destinations_in(name)  # noqa: SLF001  # it is of this very class
         return tuple(found)
 
     def _destinations_in(self, account: str | None) -> tuple[Destination, ...]:
-        regions = self.texts("regions", *_REGION)
+        regions = self.texts("regions", *REGION)
         s3_dirs = self._s3_dirs()
         profile = self.text("profile", *_NOT_EMPTY)
-        role_arn = self.text("role-arn", *_ROLE)
-        bucket_owner = self.text("bucket-owner", *_ACCOUNT)
+        role_arn = self.text("role-arn", *ROLE)
+        bucket_owner = self.text("bucket-owner", *ACCOUNT_ID)
         kms = self.text("kms", *_NOT_EMPTY)
         return tuple(
             Destination(
@@ -291,11 +291,14 @@ class _PublishReader(TableReader):
         """Return the S3 URIs by Region; that of `None` is for every other Region."""
         value = self.value("s3-dir")
         if not isinstance(value, dict):
-            folder = self._template("s3-dir", _S3_DIR, _IN_S3_DIR)
+            folder = self._template("s3-dir", S3_DIR, _IN_S3_DIR)
             return {None: folder} if folder else {}
         reader = self._inner("s3-dir", value)
+        for region in value:
+            if re.fullmatch(REGION[0], region) is None:
+                reader.say(region, f"is not the name of {REGION[1]}")
         folders = {
-            region: reader._template(region, _S3_DIR, _IN_S3_DIR)  # noqa: SLF001  # its own class
+            region: reader._template(region, S3_DIR, _IN_S3_DIR)  # noqa: SLF001  # its own class
             for region in value
         }
         return {region: folder for region, folder in folders.items() if folder}
@@ -311,7 +314,7 @@ class _PublishReader(TableReader):
         return inner
 
 
-_OF_ACCOUNT = ("regions", "s3-dir", "profile", "role-arn", "bucket-owner", "kms")
+OF_ACCOUNT = ("regions", "s3-dir", "profile", "role-arn", "bucket-owner", "kms")
 KEYS = (
     "layer-name",
     "description",
@@ -321,5 +324,5 @@ KEYS = (
     "tags",
     "ssm-parameter",
     "accounts",
-    *_OF_ACCOUNT,
+    *OF_ACCOUNT,
 )

@@ -70,11 +70,12 @@ def too_large(
     ordered = sorted(rows, key=lambda row: -row[2])[:_LARGEST_SHOWN]
     cells = [(name, version, megabytes(each)) for name, version, each in ordered]
     table = "\n".join(aligned(("package", "version", "unpacked"), cells))
-    unpacks, rest = "unpacks to", ""
+    what, rest = "The layer unpacks to", ""
     if early:
-        unpacks, rest = "would unpack to at least", ", so the rest was neither fetched nor built"
+        what = "The layer would unpack to at least"
+        rest = ", so the rest was neither fetched nor built"
     return SizeError(
-        f"The layer {unpacks} {size:,} bytes, but at most {config.max_size:,} are allowed{rest}; "
+        f"{what} {size:,} bytes, but at most {config.max_size:,} are allowed{rest}; "
         f"the largest packages are:\n{table}",
         hint=ways_to_fit(load, config) or None,
     )
