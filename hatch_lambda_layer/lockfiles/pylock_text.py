@@ -86,10 +86,10 @@ def release(
 
 
 def _no_files(names: Sequence[str], hint: str) -> LockfileError:
-    of = f"package{'s' * (len(names) > 1)} {backticked(names[:_SHOWN])}"
+    said = "The lockfile names no file of package" + "s" * (len(names) > 1)
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return LockfileError(
-        f"The lockfile names no file of {of}{more}: what an index serves could not be verified",
+        f"{said} {backticked(names[:_SHOWN])}{more}: what an index serves could not be verified",
         hint=hint,
     )
 
