@@ -74,7 +74,10 @@ class HashedRequirements:
         package that is at fault.
         """
         pins = read_pins(self.files, self.target)
-        found = self.places.find(pin.name for pin in pins if pin.place is None)
+        released = [pin for pin in pins if pin.place is None]
+        # The other files of a page, of which there can be thousands, matter to messages only.
+        wanted = {pin.name: each for pin in released if (each := _sha256s(pin))}
+        found = self.places.find((pin.name for pin in released), wanted)
         warnings: list[str] = []
         problems: list[str] = []
         unfitting: list[str] = []
@@ -133,7 +136,7 @@ class HashedRequirements:
         if all(reason is not None for reason in reasons):
             warnings.append(f"{pin.name} {usable[0].version} was yanked: {reasons[0]}")
         sources = [_entry(each, self.files.root) for each in usable if not each.is_wheel]
-        wheels = [_entry(each, self.files.root) for each in usable if each.is_wheel]
+        wheels = [_entry(each, self.files.root) for each in _fitting(usable, tags)]
         sources.sort(key=lambda each: [each["name"].endswith(s) for s in SDIST_SUFFIXES][::-1])
         return {
             "version": str(usable[0].version),
@@ -189,7 +192,8 @@ class HashedRequirements:
                 "`find-links`"
             )
         where = " and ".join(place.asked)
-        others = [each.link.filename for each in place.files if self._is_of(pin, each)]
+        whole = self.places.find([pin.name])[pin.name]
+        others = [each.link.filename for each in whole.files if self._is_of(pin, each)]
         if not others:
             return _NoFileError(f"`{pin.text}` ({pin.where}) is not on {where}")
         hashes = ", ".join(sorted(pin.hashes))
@@ -261,6 +265,25 @@ class _NoFileError(Exception):
     def __init__(self, message: str, *, unfitting: bool = False) -> None:
         super().__init__(message)
         self.unfitting = unfitting
+
+
+def _sha256s(pin: Pin) -> frozenset[str] | None:
+    """Return the values of sha256 that a file may have, `None` where it may have other hashes."""
+    parts = [each.partition(":") for each in pin.hashes]
+    if any(algorithm != "sha256" for algorithm, _, _ in parts):
+        return None
+    return frozenset(["", *(digest for _, _, digest in parts)])
+
+
+def _fitting(files: Sequence[_File], tags: Collection[Tag]) -> list[_File]:
+    """Return the wheels that fit; all of them where none does, for a message."""
+    from packaging.utils import parse_wheel_filename
+
+    wheels = [each for each in files if each.is_wheel]
+    fitting = [
+        each for each in wheels if any(tag in tags for tag in parse_wheel_filename(each.name)[-1])
+    ]
+    return fitting or wheels
 
 
 def _newest(files: Sequence[_File], tags: Collection[Tag]) -> list[_File]:
