@@ -80,6 +80,9 @@ class SelectionError(LambdaLayerError):
 class BuildError(LambdaLayerError):
     """A source could not be built to a wheel, or its wheel does not fit the target."""
 
+    # The name of the source, where a build of the lock's sources has failed.
+    package: str | None = None
+
 
 class DownloadError(LambdaLayerError):
     """A file could not be fetched, or is not the one that the lockfile names."""

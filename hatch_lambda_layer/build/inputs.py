@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..layer.archive import archive_time
 from ..layer.manifest import input_digest
 from ..layout import project_name
+from .deferral import Deferral, defer
 from .permission import check_permitted
 from .source_metadata import build_requirements
 
@@ -61,13 +62,15 @@ class BuildContext:
 class BuildInputs:
     """All that decides one layer, and the digest of it.
 
-    `sources` are the packages of the `selection` that have no wheel, `None` where all have one.
+    `deferral` parts the `selection` into what is fetched or built at once, and what `exclude` may
+    leave out. `sources` are the packages of the former that have no wheel, `None` without any.
     `project` is the project's own wheel, `direct` what the project itself requires where an
     exclusion needs to know, `date` that of every file in the zip.
     """
 
     member: Member
     selection: Selection
+    deferral: Deferral
     sources: LayerSources | None
     project: Wheel | None
     included: Sequence[IncludedFile]
@@ -93,6 +96,7 @@ class BuildInputs:
             "audited": config.verify != "none",
             "wheels": [(each.name, each.version, each.sha256) for each in self.selection.wheels],
             "sources": self.sources.inputs() if self.sources else [],
+            "deferred": self.deferral.identities,
             "included": [(each.path, each.executable, each.sha256) for each in self.included],
             # By content: how the project's wheel is compressed differs from zlib to zlib.
             "project": self.project
@@ -159,16 +163,17 @@ def find_inputs(context: BuildContext, member: Member, selection: Selection) -> 
     The work folder is there where one is needed. Raises `LambdaLayerError`.
     """
     config = member.config
-    if selection.sources:
-        settings = context.resolver.build_settings(config)
-        check_permitted(selection.sources, config, settings, member.target)
+    direct = read_direct(context, member) if config.exclude else ()
+    deferral = _deferral(context, member, selection, direct)
+    check_sources(context, member, deferral.now.sources)
     return BuildInputs(
         member=member,
         selection=selection,
-        sources=_sources(context, member, selection, selection.sources),
+        deferral=deferral,
+        sources=layer_sources(context, member, selection, deferral.now.sources),
         project=_project_wheel(context, member, selection) if config.include_project else None,
         included=_included(context, member),
-        direct=read_direct(context, member) if config.exclude else (),
+        direct=direct,
         date=archive_time(os.environ.get("SOURCE_DATE_EPOCH")),
     )
 
@@ -184,12 +189,28 @@ def build_sources(sources: LayerSources | None, context: BuildContext) -> Sequen
         return sources.wheels(requirements)
 
 
-def _sources(
+def check_sources(context: BuildContext, member: Member, sources: Sequence[LockedSource]) -> None:
+    """Raise `SelectionError` where a source must not be built."""
+    if sources:
+        settings = context.resolver.build_settings(member.config)
+        check_permitted(sources, member.config, settings, member.target)
+
+
+def _deferral(
+    context: BuildContext, member: Member, selection: Selection, direct: Sequence[Requirement]
+) -> Deferral:
+    if not member.config.exclude:
+        return Deferral.nothing(selection)
+    return defer(context, member, selection, direct)
+
+
+def layer_sources(
     context: BuildContext,
     member: Member,
     selection: Selection,
     sources: Sequence[LockedSource],
 ) -> LayerSources | None:
+    """Return the sources of a layer as they are to be built; `None` where there are none."""
     if not sources:
         return None
     from ..wheel_builders import BuildPolicy, LayerSources, Relocking
@@ -223,7 +244,7 @@ def _project_wheel(context: BuildContext, member: Member, selection: Selection) 
     if context.project_wheel:
         folder = context.layout.dir_work
         return read_project_wheel(context.project_wheel, source, member.target, folder)
-    (wheel,) = build_sources(_sources(context, member, selection, [source]), context)
+    (wheel,) = build_sources(layer_sources(context, member, selection, [source]), context)
     return wheel
 
 

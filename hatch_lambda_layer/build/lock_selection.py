@@ -6,6 +6,7 @@ cache, unless they hold secrets.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from ..wheels.selection import Selection, select, selection_key
 from .source_metadata import SourceReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from .._internal.console import Console
@@ -28,9 +29,14 @@ if TYPE_CHECKING:
     from ..layout import LayerPathLayout
     from ..lockfiles import FoundLockfile
     from ..lockfiles.build_settings import BuildSettings
+    from ..lockfiles.dependencies import LockedDependencies
     from ..lockfiles.protocol import Lockfile
     from ..targets.target import Target
     from ..wheels.cache import WheelCache
+
+
+# Incremented when the requirements in a lockfile are read differently than before.
+_DEPENDENCIES_SCHEMA = 1
 
 
 class Resolver:
@@ -53,11 +59,12 @@ class Resolver:
         Raises `LockfileError`, `ToolError`, `SelectionError` and `OriginError`.
         """
         lock = self.lock(config, target)
-        key = selection_key(lock, target)
+        left_out = _left_out(config)
+        key = selection_key(lock, target, left_out)
         kept = self._store.get("selections", key)
         selection = None if kept is None else Selection.decode(kept)
         if selection is None:
-            selection = select(lock, target)
+            selection = select(lock, target, left_out)
             # Passwords and signed URLs must not get into the cache.
             urls = " ".join(f"{each.location} {each.index_url}" for each in selection.all)
             if redact(urls) == urls:
@@ -85,6 +92,23 @@ class Resolver:
     def find(self, config: LayerConfig) -> FoundLockfile:
         """Return the lockfile of a layer; raise `LockfileError` where it can't be told which."""
         return find_lockfile(config.tool, self._request(config), self._tell_once)
+
+    def dependencies(self, config: LayerConfig) -> LockedDependencies | None:
+        """Return what the packages in a layer's lockfile require; `None` where it does not say so.
+
+        Raises `LockfileError`.
+        """
+        from ..lockfiles.dependencies import LockedDependencies
+        from ..lockfiles.protocol import read_text
+
+        lockfile, path, _ = self.find(config)
+        digest = hashlib.sha256(read_text(path)).hexdigest()
+        key = f"{lockfile.tool}-{_DEPENDENCIES_SCHEMA}-{digest}"
+        kept = self._store.get("dependencies", key)
+        found = LockedDependencies.decode(kept) if kept else None
+        if found is None and (found := lockfile.dependencies(path)) is not None:
+            self._store.put("dependencies", key, found.encode())
+        return found
 
     def default_indexes(self, config: LayerConfig) -> Sequence[str]:
         """Return the URLs of the indexes of packages for which the lockfile names none.
@@ -116,6 +140,7 @@ class Resolver:
             lockfile=config.lockfile,
             requirements=config.requirements,
             build=config.build != "never",
+            left_out=tuple(sorted(_left_out(config))),
             access=self._access,
         )
 
@@ -136,3 +161,12 @@ class Resolver:
         from ..index.download import Downloader
 
         return Downloader(self._access).links
+
+
+def _left_out(config: LayerConfig) -> Collection[str]:
+    """Return the names of what a layer is told to leave out."""
+    if not config.exclude:
+        return ()
+    from ..layer.exclusion import words_of
+
+    return words_of(config.exclude).keys()

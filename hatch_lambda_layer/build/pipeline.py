@@ -16,7 +16,7 @@ from ..layer import manifest as manifests
 from ..layer.manifest import LayerManifest
 from ..layer.size import nearly_full
 from .claims import refuse_anothers
-from .inputs import build_sources, find_inputs, needs_work_folder, read_direct
+from .inputs import find_inputs, needs_work_folder, read_direct
 from .verification import audited_layer, is_to_be_proved, prove_current, prove_new
 from .work_folder import work_folder
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..findings import Finding
     from ..layer.archive import WrittenArchive
     from ..layer.composition import Composition
+    from ..layer.exclusion import Exclusion
     from ..layer.tree import LayerTree
     from ..wheels.wheel import Wheel
     from .inputs import BuildContext, BuildInputs
@@ -120,24 +121,25 @@ def _rebuild(
 ) -> LayerManifest:
     # Imported here: a build that has nothing to do must not wait for them.
     from ..import_proof.provenance import remember
+    from .collection import check_listed, collect, leave_out
 
     config = inputs.member.config
     with clock.stage("wheels"):
-        wheels = _wheels(context, inputs)
+        collected = collect(context, inputs, inputs.deferral.now, inputs.sources)
         if inputs.sources and inputs.sources.reclassified:
             # The image that one of them was built in is an input from now on.
             inputs = find_inputs(context, inputs.member, inputs.selection)
-        unlisted = _check_listed(context, inputs, wheels)
-        every, (wheels, excluded) = wheels, _exclude(wheels, inputs)
+        every, exclusion = leave_out(context, inputs, collected)
+        unlisted, wheels = check_listed(context, inputs, every), exclusion.kept
     with clock.stage("compose"):
         made = _compose(context, inputs, wheels, every)
-        sizes = _check_size(context, inputs, made.tree, wheels, every)
+        sizes = _check_size(context, inputs, made.tree, exclusion)
     with clock.stage("audit"):
         audited = audited_layer(context.cache.store, inputs, made, wheels)
         if unlisted:
             # They tell of the same requirements.
             audited = [each for each in audited if each.code != UNMET_REQUIREMENT.id]
-        found = [*unlisted, *excluded, *made.findings, *sizes, *audited]
+        found = [*unlisted, *exclusion.findings, *made.findings, *sizes, *audited]
         findings = config.findings.checked(found)
 
     def check(new: Path, written: WrittenArchive) -> None:
@@ -163,15 +165,13 @@ def _check_size(
     context: BuildContext,
     inputs: BuildInputs,
     tree: LayerTree,
-    wheels: Sequence[Wheel],
-    every: Sequence[Wheel],
+    exclusion: Exclusion,
 ) -> Sequence[Finding]:
     from ..layer.size import check_size
     from .limits import load
 
-    left_out = sorted({each.name for each in every} - {each.name for each in wheels})
     loaded = load(partial(read_direct, context, inputs.member), inputs.member)
-    return check_size(tree, wheels, inputs.member.config, loaded, left_out)
+    return check_size(tree, exclusion.kept, inputs.member.config, loaded, exclusion.names)
 
 
 def _compose(
@@ -191,57 +191,6 @@ def _compose(
     made = compose(wheels, inputs.included, pack, target, config.prune, added, config.prefer)
     made.native.update({entry.sha256: elf for entry, elf in libraries})
     return made
-
-
-def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
-    from ..wheels.fetch import collect_wheels
-    from ..wheels.native_files import check_plain_linux
-    from .limits import check_wheels, forecast
-
-    selected = inputs.selection.wheels
-    if inputs.sources:
-        inputs.sources.check()
-    direct = partial(read_direct, context, inputs.member)
-    early = forecast(direct, inputs.member)
-    locked = collect_wheels(selected, context.cache, context.console, context.access, early.check)
-    check_plain_linux(locked, inputs.member.target)
-    if inputs.sources and inputs.sources.missing:
-        check_wheels(selected, locked, direct, inputs.member)
-    return [
-        *locked,
-        *build_sources(inputs.sources, context),
-        *filter(None, [inputs.project]),
-    ]
-
-
-def _check_listed(
-    context: BuildContext, inputs: BuildInputs, wheels: Sequence[Wheel]
-) -> Sequence[Finding]:
-    """Return findings about requirements that are not locked; raise `LockfileError` for them."""
-    config, target = inputs.member.config, inputs.member.target
-    lock = context.resolver.lock(config, target)
-    if lock.unlisted is None:
-        return ()
-    from ..layer.unlisted import check_listed
-
-    own = {inputs.project.name} if inputs.project else set()
-    allowed = {*config.exclude, *config.allow_missing}
-    return check_listed(lock, wheels, own, allowed, target)
-
-
-def _exclude(
-    wheels: Sequence[Wheel], inputs: BuildInputs
-) -> tuple[Sequence[Wheel], Sequence[Finding]]:
-    """Return the wheels that stay, and what to tell of the others."""
-    config = inputs.member.config
-    if not config.exclude:
-        return wheels, ()
-    from ..layer.exclusion import exclude
-
-    exclusion = exclude(
-        wheels, config.exclude, config.allow_missing, inputs.direct, inputs.member.target
-    )
-    return exclusion.kept, exclusion.findings
 
 
 def _current(

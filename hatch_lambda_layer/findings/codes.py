@@ -251,6 +251,13 @@ UNDECIDED = Code(
     "what it requires is left out. Require the package yourself if the layer needs it.",
     was="undecided",
 )
+UNREAD_EXCLUSION = Code(
+    id="HLL036",
+    severity="note",
+    title="an excluded distribution whose requirements are unknown",
+    explanation="What is excluded is neither fetched nor built. Neither the lockfile nor the index "
+    "says what it requires, so what only it needs stays.",
+)
 NOT_IMPORTED = Code(
     id="HLL040",
     severity="error",

@@ -24,7 +24,7 @@ from .connections import BadAnswerError, SlowAnswerError
 from .pages import read_links
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from typing import BinaryIO
 
     from .pages import Link
@@ -125,22 +125,23 @@ class Downloader:
     def links(self, index_url: str, name: str) -> list[Link] | None:
         """Return the files of a project on an index; `None` if the index does not have the project.
 
-        Raises `DownloadError` if the index can't be reached, refuses the request, or answers with
-        something that is not a valid page.
+        Raises `DownloadError` if the index can't be reached, refuses, or has no valid page.
         """
         return self.listed(f"{index_url.rstrip('/')}/{name}/", index_url)
 
-    def listed(self, url: str, index: str | None = None) -> list[Link] | None:
+    def listed(
+        self, url: str, index: str | None = None, wanted: Collection[str] | None = None
+    ) -> list[Link] | None:
         """Return the files that the page at `url` lists; `None` if it is not there.
 
-        `index` is the URL of its index, which messages name. Raises `DownloadError` like `links`.
+        `index` is the URL of its index, which messages name; `wanted` is as in `read_links`.
         """
         page = self._persist(lambda: self._page(url), url, index)
         if page.status == HTTPStatus.NOT_FOUND:
             return None
         if not page.found:
             raise self._refused(url, index, page.status)
-        return read_links(page.url, page.headers, page.body)
+        return read_links(page.url, page.headers, page.body, wanted=wanted)
 
     def _persist(
         self,

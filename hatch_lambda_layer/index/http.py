@@ -121,12 +121,12 @@ class _Adapter(HTTPAdapter):
         super().__init__(**kwargs)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        self._context = _system_context()
+        self._context, loaded = _system_context()
         named = {name: os.environ.get(name) for name in _BUNDLES}
         # The settings often name one and the same file, and to read it takes 25 ms.
         by_bundle = {path: name for name, path in reversed({**named, **self._certificates}.items())}
         for bundle, name in by_bundle.items():
-            if bundle:
+            if bundle and bundle != loaded:
                 _trust(self._context, bundle, name)
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
         self.poolmanager.pool_classes_by_scheme = POOLS
@@ -147,14 +147,17 @@ class _Adapter(HTTPAdapter):
         pass
 
 
-def _system_context() -> ssl.SSLContext:
+def _system_context() -> tuple[ssl.SSLContext, str | None]:
+    """Return a context with the certificates of the system, and the file that they are from."""
     if sys.platform in ("darwin", "win32"):
         # There, only the system itself can say what it trusts.
-        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT), None
     # Elsewhere the system has files, which need not lie where this OpenSSL looks for them.
     context = ssl.create_default_context()
+    # OpenSSL says nothing of a file that it can't read.
+    is_loaded = context.cert_store_stats()["x509"] > 0
     context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
-    return context
+    return context, ssl.get_default_verify_paths().cafile if is_loaded else None
 
 
 class _Retry(Retry):

@@ -11,7 +11,7 @@ from .._internal.process import redact
 from ..exceptions import DownloadError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 # A value of JSON takes up to eighty times its space in memory; a real page of 32 MiB has fewer.
 _MAX_VALUES = 1_000_000
@@ -19,6 +19,8 @@ _MAX_VALUES = 1_000_000
 _MAX_LINKS = 200_000
 _MAX_ATTRIBUTES = 50
 _SHOWN = 200
+# PEP 714 and, before it, PEP 658.
+_METADATA_KEYS = ("core-metadata", "dist-info-metadata")
 _OPENING = re.compile(r"<!--|<(a|script|style)(?=[\s/>])", re.IGNORECASE)
 # As the HTML standard reads attributes, but for a quote that is left open.
 _ATTRIBUTE = re.compile(
@@ -31,7 +33,8 @@ class Link(NamedTuple):
     """A file that a page lists; `yanked` is the reason why it is, else `None`.
 
     The reason may be empty. `sha256` (hexadecimal) is `None` where the page has none, and so is
-    `requires_python`, version specifiers as the page has them.
+    `requires_python`, version specifiers as the page has them. `metadata` is the sha256 of its
+    metadata file (PEP 658), empty where the page has none, and `None` where there is no such file.
     """
 
     filename: str
@@ -39,20 +42,27 @@ class Link(NamedTuple):
     yanked: str | None
     sha256: str | None = None
     requires_python: str | None = None
+    metadata: str | None = None
 
 
 def read_links(
-    url: str, headers: Mapping[str, str], body: bytes, filename: str | None = None
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    filename: str | None = None,
+    wanted: Collection[str] | None = None,
 ) -> list[Link]:
     """Return the files that the page at `url` lists; only those called `filename`, if it is given.
 
-    Any page of HTML will do, as for pip's `--find-links`. Raises `DownloadError` for a page that
-    is malformed.
+    Files whose sha256 (empty where there is none) is not in `wanted` may be passed over. Any page
+    of HTML will do, as for pip's `--find-links`. Raises `DownloadError` for a page that is
+    malformed.
     """
     # Pages have thousands of links: only those of this name are parsed further.
-    read = _in_json if "json" in headers.get("Content-Type", "") else _in_html
     try:
-        return read(url, body, filename)
+        if "json" in headers.get("Content-Type", ""):
+            return _in_json(url, body, filename, wanted)
+        return _in_html(url, body, filename)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         reason = redact(f"{type(error).__name__}: {error}"[:_SHOWN])
         raise DownloadError(
@@ -61,14 +71,23 @@ def read_links(
         ) from error
 
 
-def _in_json(url: str, body: bytes, filename: str | None) -> list[Link]:
+def _in_json(
+    url: str, body: bytes, filename: str | None, wanted: Collection[str] | None
+) -> list[Link]:
     def kept(found: dict[str, Any]) -> object:
         # Of thousands of files, those not asked for are dropped as soon as they are read: together
         # they take several times the space of the page.
         if "filename" not in found:
             return found
+        if wanted is not None and (_sha256_in_json(found) or "").lower() not in wanted:
+            return None
         link = _link_in_json(found)
-        return link._replace(url=urljoin(url, link.url)) if filename in (None, link[0]) else None
+        if filename not in (None, link.filename):
+            return None
+        # Joining takes more time than all the rest, and most links are whole: but for an address
+        # in brackets, nothing is wrong with them that joining would find.
+        is_whole = link.url.startswith(("https://", "http://")) and "[" not in link.url
+        return link if is_whole else link._replace(url=urljoin(url, link.url))
 
     if sum(map(body.count, b",[{")) > _MAX_VALUES:
         raise ValueError(f"more than {_MAX_VALUES:,} values")
@@ -80,15 +99,29 @@ def _in_json(url: str, body: bytes, filename: str | None) -> list[Link]:
 
 def _link_in_json(found: Mapping[str, Any]) -> Link:
     name, url, yanked = found["filename"], found["url"], found.get("yanked") or None
-    sha256 = (found.get("hashes") or {}).get("sha256")
+    sha256 = _sha256_in_json(found)
     if not (isinstance(name, str) and isinstance(url, str)):
         raise TypeError("the name or the URL of a file is not text")
-    if not isinstance(sha256, str | None):
-        raise TypeError(f"the sha256 of {name!a} is not text")
     # Whatever else stands there says that it is yanked; an empty text does not.
     yanked = yanked if isinstance(yanked, str) else "" if yanked else None
     python = found.get("requires-python")
-    return Link(name, url, yanked, sha256, python if isinstance(python, str) else None)
+    python = python if isinstance(python, str) else None
+    return Link(name, url, yanked, sha256, python, _metadata_in_json(found))
+
+
+def _sha256_in_json(found: Mapping[str, Any]) -> str | None:
+    sha256 = (found.get("hashes") or {}).get("sha256")
+    if not isinstance(sha256, str | None):
+        raise TypeError(f"the sha256 of {found['filename']!a} is not text")
+    return sha256
+
+
+def _metadata_in_json(found: Mapping[str, Any]) -> str | None:
+    value = next((found[key] for key in _METADATA_KEYS if key in found), None)
+    if not value:
+        return None
+    digest = value.get("sha256") if isinstance(value, dict) else ""
+    return digest if isinstance(digest, str) else ""
 
 
 def _in_html(url: str, body: bytes, filename: str | None) -> list[Link]:
@@ -110,7 +143,11 @@ def _in_html(url: str, body: bytes, filename: str | None) -> list[Link]:
             sha256 = fragment.partition("sha256=")[2].partition("&")[0] or None
             python = attributes.get("data-requires-python")
             reason, python = (each and unescape(each) for each in (yanked, python))
-            links.append(Link(name, file_url, reason, sha256, python))
+            metadata = next(
+                filter(None, (attributes.get(f"data-{x}") for x in _METADATA_KEYS)), None
+            )
+            digest = metadata and metadata.partition("sha256=")[2]
+            links.append(Link(name, file_url, reason, sha256, python, digest))
     return links
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from ..targets.target import Target
-    from ..wheels.wheel import Wheel
 
 
 # Name, extras and marker of a requirement (PEP 508), with anything between them.
@@ -20,6 +19,25 @@ _REQUIREMENT = re.compile(
     r"\s*(?P<name>[A-Z0-9](?:[\w.-]*[A-Z0-9])?)\s*(?P<extras>\[[^]]*\])?[^;]*(?P<marker>;.*)?",
     re.IGNORECASE | re.DOTALL,
 )
+
+
+class Distribution(Protocol):
+    """A distribution as the graph knows it, such as a wheel."""
+
+    @property
+    def name(self) -> str:
+        """The normalised name."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """The version, which may be empty."""
+        ...
+
+    @property
+    def requires_dist(self) -> tuple[str, ...]:
+        """The requirements (PEP 508), those of its extras too."""
+        ...
 
 
 class Node(NamedTuple):
@@ -33,9 +51,10 @@ class Node(NamedTuple):
 
 
 class DependencyGraph:
-    """The dependencies among the wheels of a layer, on its target (PEP 508)."""
+    """The dependencies among the distributions of a layer, on its target (PEP 508)."""
 
-    def __init__(self, wheels: Iterable[Wheel], target: Target) -> None:
+    def __init__(self, wheels: Iterable[Distribution], target: Target) -> None:
+        wheels = list(wheels)
         self._environment = {key: str(value) for key, value in target.marker_environment().items()}
         names = {wheel.name for wheel in wheels}
         self._requirements = {

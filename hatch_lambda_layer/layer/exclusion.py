@@ -20,10 +20,22 @@ if TYPE_CHECKING:
     from ..findings import Finding
     from ..targets.target import Target
     from ..wheels.wheel import Wheel
-    from .dependency_graph import Node
+    from .dependency_graph import Distribution, Node
 
 # How many packages a sentence names.
 _SHOWN = 6
+
+
+class Absent(NamedTuple):
+    """A distribution of the lock that is not here, with what it requires (PEP 508).
+
+    `known` is false where that could not be read, so that it seems to require nothing.
+    """
+
+    name: str
+    version: str
+    requires_dist: tuple[str, ...] = ()
+    known: bool = True
 
 
 class LeftOut(NamedTuple):
@@ -36,11 +48,20 @@ class LeftOut(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exclusion:
-    """The wheels that stay in a layer, those that do not, both in order, and the findings."""
+    """The wheels that stay in a layer, those that do not, both in order, and the findings.
+
+    `wanted` are the names of those that are not here, and have to stay in it.
+    """
 
     kept: tuple[Wheel, ...]
+    wanted: frozenset[str]
     left_out: tuple[LeftOut, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of those that do not stay, sorted."""
+        return sorted(each.name for each in self.left_out)
 
 
 def exclude(
@@ -49,24 +70,30 @@ def exclude(
     allow_missing: Collection[str],
     direct: Sequence[Requirement],
     target: Target,
+    absent: Sequence[Absent] = (),
 ) -> Exclusion:
     """Leave out the distributions and families in `names`, and what only they need.
 
     `direct` are the project's own requirements; `allow_missing` may be left out although something
-    that stays needs them. Raises `ExclusionError` with every name that can't be left out.
+    that stays needs them; `absent` are not among the wheels, since they may well be left out.
+    Raises `ExclusionError` with every name that can't be left out.
     """
     if not names:
-        return Exclusion(kept=tuple(wheels), left_out=(), findings=())
-    plan = _Plan(wheels, names, direct, target)
+        return Exclusion(kept=tuple(wheels), wanted=frozenset(), left_out=(), findings=())
+    every: list[Distribution] = [*wheels, *absent]
+    plan = _Plan(every, names, direct, target)
     plan.check(canonical(allow_missing))
+    gone = [each for each in every if each.name not in plan.kept]
     return Exclusion(
         kept=tuple(wheel for wheel in wheels if wheel.name in plan.kept),
-        left_out=tuple(
-            LeftOut(wheel.name, wheel.version, plan.why(wheel.name))
-            for wheel in wheels
-            if wheel.name not in plan.kept
+        wanted=frozenset(each.name for each in absent if each.name in plan.kept),
+        left_out=tuple(LeftOut(each.name, each.version, plan.why(each.name)) for each in gone),
+        findings=(
+            *plan.unknown(names),
+            *plan.shared_that_stay(),
+            *plan.gone_with_others(),
+            *_unread(each for each in absent if not each.known and each.name not in plan.kept),
         ),
-        findings=(*plan.unknown(names), *plan.shared_that_stay(), *plan.gone_with_others()),
     )
 
 
@@ -77,17 +104,27 @@ def words_of(names: Iterable[str]) -> Mapping[str, str]:
     return words | {name: name for name in asked if name not in families()}
 
 
+def _unread(absent: Iterable[Absent]) -> Iterator[Finding]:
+    """Yield a finding for each of them: what only it needs could not be told."""
+    for each in absent:
+        yield codes.UNREAD_EXCLUSION.finding(
+            each.name,
+            f"`{each.name}` is left out, and what it requires could not be read without fetching "
+            "or building it: what nothing else needs stays in the layer; `exclude` it, too",
+        )
+
+
 class _Plan:
     """The distributions that stay when `names` are left out, and why the others do not."""
 
     def __init__(
         self,
-        wheels: Sequence[Wheel],
+        every: Sequence[Distribution],
         names: Iterable[str],
         direct: Sequence[Requirement],
         target: Target,
     ) -> None:
-        self._graph = DependencyGraph(wheels, target)
+        self._graph = DependencyGraph(every, target)
         self._families = [families()[name] for name in canonical(names) if name in families()]
         self._word = words_of(names)
         roots = self._graph.roots(direct)

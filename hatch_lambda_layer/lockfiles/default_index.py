@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 import sys
-from typing import TYPE_CHECKING
+from functools import cache
+from pathlib import Path
 
 from .._internal.process import run
 from .._internal.uv import find_uv
 from ..exceptions import ToolError
 
-if TYPE_CHECKING:
-    from pathlib import Path
+# What uv's help says of its option `--default-index`.
+_BEFORE, _LONGEST = b"The default package index (by default: <", 200
+_URL = re.compile(rb"(https://[\w.-]+/[\w./-]+)>\)")
 
 
 def default_index(folder: Path) -> str:
     """Return the URL of uv's built-in default index, without a slash at the end.
 
-    uv prints it when it compiles an empty requirements file, offline and without its settings.
-    Raises `ToolError` where uv fails or prints none.
+    Settings and variables of uv do not count. Raises `ToolError` where uv fails or names none.
     """
-    argv = [find_uv(), "pip", "compile", "-", "--emit-index-url", "--offline", "--no-config"]
+    program = find_uv()
+    return _in_help(program) or _asked(program, folder)
+
+
+@cache
+def _in_help(program: str) -> str | None:
+    """Return the URL from the text that uv has in its program: to run it would take longer."""
+    try:
+        with (
+            Path(program).open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            start = content.find(_BEFORE) + len(_BEFORE)
+            match = _URL.match(content[start : start + _LONGEST])
+    except (OSError, ValueError):
+        return None
+    return match[1].decode().rstrip("/") if match else None
+
+
+def _asked(program: str, folder: Path) -> str:
+    """Return the URL that uv prints when it compiles an empty requirements file, offline."""
+    argv = [program, "pip", "compile", "-", "--emit-index-url", "--offline", "--no-config"]
     argv += ["--no-cache", "--no-header", "--quiet", "--python", sys.executable]
     env = {key: value for key, value in os.environ.items() if not key.startswith("UV_")}
     said = run(argv, cwd=folder, env=env, supervised=False).decode()

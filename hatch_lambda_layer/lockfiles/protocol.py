@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..layout import LayerPathLayout
     from ..targets.target import Target
     from .build_settings import BuildSettings
+    from .dependencies import LockedDependencies
 
 
 # The name in a lock of a source whose own name is not known before it is built.
@@ -36,7 +37,8 @@ class LockRequest:
     for. `requirements` are the files that `pip` reads, relative to the project; empty means
     `requirements.txt`. `build` is whether sources may be built to read what they require:
     `read_source` does it, and returns the METADATA of the one source that a lock has. `access` is
-    for asking indexes; equal requests may differ in these two.
+    for asking indexes; equal requests may differ in these two. `left_out` are the names of packages
+    that the layer leaves out, which need not be had.
     """
 
     layout: LayerPathLayout
@@ -46,6 +48,7 @@ class LockRequest:
     lockfile: str | None = None
     requirements: tuple[str, ...] = ()
     build: bool = False
+    left_out: tuple[str, ...] = ()
     read_source: Callable[[Lock], bytes] | None = field(default=None, compare=False, repr=False)
     access: IndexAccess = field(default_factory=IndexAccess, compare=False, repr=False)
 
@@ -66,6 +69,11 @@ class Lockfile(Protocol):
     @property
     def command(self) -> str:
         """The command that makes the lockfile."""
+        ...
+
+    @property
+    def update(self) -> str:
+        """The command that locks another version of one package, whose name follows it."""
         ...
 
     @property
@@ -98,6 +106,13 @@ class Lockfile(Protocol):
         """Return the URLs of the indexes of packages for which the lock names none.
 
         They may contain credentials. Raises `LockfileError` and `ToolError`.
+        """
+        ...
+
+    def dependencies(self, path: Path) -> LockedDependencies | None:
+        """Return what the packages in the lockfile require; `None` where it does not say so.
+
+        Raises `LockfileError`.
         """
         ...
 

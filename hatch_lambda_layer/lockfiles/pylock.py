@@ -32,6 +32,7 @@ class PylockFile:
         "uv pip compile pyproject.toml --universal --python-version OLDEST --format pylock.toml "
         "-o pylock.toml"
     )
+    update = f"{command} -P"
 
     def find(self, request: LockRequest) -> list[Path]:
         """Return the path of `pylock.toml`, else those of every `pylock.NAME.toml`.
@@ -43,8 +44,12 @@ class PylockFile:
         return plain or paths
 
     def of_environments(self, request: LockRequest) -> list[tuple[Path, str]]:
-        """Return the paths of those that Hatch locks for an environment, with its name."""
-        found = ((path, environment_of(path)) for path in _paths(request))
+        """Return the paths of those that Hatch locks for an environment, with its name.
+
+        That of the default environment comes first.
+        """
+        paths = sorted(_paths(request), key=lambda path: path.name != self.filename)
+        found = ((path, environment_of(path)) for path in paths)
         return [(path, name) for path, name in found if name is not None]
 
     def key(self, path: Path, request: LockRequest, target: Target) -> str | None:  # noqa: ARG002
@@ -90,6 +95,9 @@ class PylockFile:
         from .default_index import default_index
 
         return (default_index(path.parent),)
+
+    def dependencies(self, path: Path) -> None:
+        """Return `None`: the standard has no requirements with markers."""
 
     def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
         """Return what uv and pip, which install such a lock, are told of building sources."""

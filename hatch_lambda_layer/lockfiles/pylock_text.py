@@ -13,12 +13,16 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from ..exceptions import LockfileError
+from ..exceptions import LockfileError, backticked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz")
+# The keys that say where a package comes from.
+_PLACES = ("vcs", "directory", "archive", "sdist", "wheels")
+# How many packages an error names.
+_SHOWN = 6
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -28,11 +32,16 @@ def render(
     created_by: str,
     requires_python: str | None = None,
     environments: Sequence[str] = (),
+    without_files: str | None = None,
 ) -> bytes:
     """Return the text of a `pylock.toml` in UTF-8, with the tables `packages`; `None` is left out.
 
-    `environments` are markers, `requires_python` is version specifiers.
+    `environments` are markers, `requires_python` is version specifiers. Raises `LockfileError`
+    where packages have neither a file nor another place; `without_files` is what to do then.
     """
+    packages = list(packages)
+    if names := [each["name"] for each in packages if not any(map(each.get, _PLACES))]:
+        raise _no_files(names, without_files or "lock again with an index that gives sha256 hashes")
     top = {
         "lock-version": "1.0",
         "environments": list(environments) or None,
@@ -53,8 +62,8 @@ def release(
     """Return the keys `wheels`, `sdist` and `index` of a release.
 
     `files` have `hash` and `file`, or `url` where the lockfile has URLs; `indexes` are the URLs of
-    those that may have them, the likeliest first. Raises `LockfileError` where no file is a wheel
-    or a source distribution.
+    those that may have them, the likeliest first. The result has neither wheels nor an sdist where
+    no file is one.
     """
     wheels: list[dict[str, Any]] = []
     sdists: list[dict[str, Any]] = []
@@ -70,16 +79,19 @@ def release(
             wheels.append(entry)
         elif filename.endswith(SDIST_SUFFIXES):
             sdists.append(entry)
-    if not wheels and not sdists:
-        raise LockfileError(
-            f"The lockfile names no file of package `{name}`: what an index serves could not be "
-            "verified",
-            hint="lock again with an index that gives sha256 hashes",
-        )
     # PEP 751 allows one source distribution.
     sdists.sort(key=lambda each: SDIST_SUFFIXES.index(_suffix(each["name"])))
     index = indexes[0] if indexes else None
     return {"index": index, "sdist": next(iter(sdists), None), "wheels": wheels or None}
+
+
+def _no_files(names: Sequence[str], hint: str) -> LockfileError:
+    said = "The lockfile names no file of package" + "s" * (len(names) > 1)
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return LockfileError(
+        f"{said} {backticked(names[:_SHOWN])}{more}: what an index serves could not be verified",
+        hint=hint,
+    )
 
 
 def _page_url(name: str, filename: str, indexes: Sequence[str]) -> str:

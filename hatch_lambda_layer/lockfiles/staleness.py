@@ -54,7 +54,7 @@ def compared(
     packages: Sequence[LockedPackage],
     pythons: SpecifierSet | None,
 ) -> str:
-    """Compare a lock of an unknown version with its project; return a note on that.
+    """Compare a lock whose hash does not tell with its project; return a note on that.
 
     `needs` is `None` where pyproject.toml does not list them. Raises `LockfileError` for a
     requirement that is not met or a package that nothing requires.
@@ -66,6 +66,6 @@ def compared(
     if found := list(changes(needs, packages, pythons)):
         raise stale(path, hint, found)
     return (
-        f"Only the tool that wrote {path.name} knows from its hash whether it is stale: its "
-        "packages were compared with the requirements in pyproject.toml instead"
+        f"The hash in {path.name} does not tell here whether it is stale: its packages were "
+        "compared with the requirements in pyproject.toml instead"
     )

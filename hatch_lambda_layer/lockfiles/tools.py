@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .protocol import LockRequest
 
 # Incremented when the same files are locked differently than before.
-_SCHEMA = 2
+_SCHEMA = 3
 
 
 def beside(*packages: str) -> list[str] | None:

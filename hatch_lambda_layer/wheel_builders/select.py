@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from ..exceptions import BuildError
 from .prospects import check_prospects
 from .protocol import BuildRequest, BuildSession
 from .source_build import SourceBuild
@@ -108,7 +109,14 @@ class LayerSources:
                     opened[builder.name] = stack.enter_context(builder.session(session))
                 return opened[builder.name]
 
-            return tuple(
-                each.kept(session) or each.shared() or each.run(session, build_one)
-                for each in self._builds
-            )
+            return tuple(_wheel(each, session, build_one) for each in self._builds)
+
+
+def _wheel(
+    build: SourceBuild, session: BuildSession, build_one: Callable[[WheelBuilder], BuildOne]
+) -> Wheel:
+    try:
+        return build.kept(session) or build.shared() or build.run(session, build_one)
+    except BuildError as error:
+        error.package = build.source.name
+        raise

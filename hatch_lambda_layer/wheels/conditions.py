@@ -119,3 +119,17 @@ def _alternatives(markers: Sequence[object]) -> str:
 def marker_environment(target: Target) -> dict[str, str | AbstractSet[str]]:
     """Return the environment of a target, to which sets of PEP 751 can be added."""
     return {key: str(value) for key, value in target.marker_environment().items()}
+
+
+def undefined_marker(pylock: Pylock, target: Target, error: Exception) -> str:
+    """Return the marker that can't be evaluated for a target, with the package that has it."""
+    environment = marker_environment(target)
+    # Those of PEP 751, which the selection adds to those of the target.
+    environment |= dict.fromkeys(("extras", "dependency_groups"), frozenset[str]())
+    for package in pylock.packages:
+        try:
+            if package.marker:
+                package.marker.evaluate(environment, "lock_file")
+        except (ValueError, LookupError):
+            return f"`{package.marker}` of package `{package.name}` ({error})"
+    return f"`requires-python`, or one of `environments` ({error})"

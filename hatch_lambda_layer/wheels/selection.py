@@ -11,10 +11,10 @@ from urllib.parse import unquote, urlsplit
 
 from .._internal.store import UNREADABLE
 from ..exceptions import LockfileError
-from .unavailable import no_wheels, unfitting_wheels
+from .unavailable import absent, no_wheels, unfitting_wheels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from packaging.pylock import (
@@ -57,7 +57,8 @@ class LockedSource(NamedTuple):
     """A package without a fitting wheel, as the lockfile names its source.
 
     `kind` is `sdist`, `archive`, `vcs` or `directory`, or `project` for the project itself, which
-    no lockfile selects; `location` is a URL or an absolute path.
+    no lockfile selects; `location` is a URL or an absolute path. The kind of a package that can't
+    be had for the target at all, and is to be left out, is `none`.
     `sha256` (hexadecimal) is that of an sdist or archive, `commit` that of a git repository.
     `reason` says why there is no wheel; `wheels` are the filenames of those that do not fit.
     """
@@ -116,7 +117,7 @@ def _is_sound(wheel: LockedWheel) -> bool:
     return _HASH.fullmatch(wheel.sha256) is not None and not set(wheel.filename) & set("/\\\0")
 
 
-def selection_key(lock: Lock, target: Target) -> str:
+def selection_key(lock: Lock, target: Target, left_out: Collection[str] = ()) -> str:
     """Return the cache key of a selection: equal keys mean equal selections."""
     facts = [
         _SCHEMA,
@@ -127,12 +128,15 @@ def selection_key(lock: Lock, target: Target) -> str:
         lock.required,
         target.marker_environment(),
         target.platforms(),
+        sorted(left_out),
     ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def select(lock: Lock, target: Target) -> Selection:
+def select(lock: Lock, target: Target, left_out: Collection[str] = ()) -> Selection:
     """Return what `lock` selects for `target`, by the rules of PEP 751.
+
+    A package in `left_out`, by its name, need not have a wheel that fits.
 
     A package is left out where only the kernel, which is unknown, could decide. Raises
     `LockfileError` for a lock that is not valid or not for this target, and `SelectionError`,
@@ -147,7 +151,11 @@ def select(lock: Lock, target: Target) -> Selection:
     pylock = dataclasses.replace(pylock, packages=[_with_sdist(each) for each in pylock.packages])
     chosen = _selected(pylock, lock, target, tags)
     check_required(lock, (package.name for package, _ in chosen), target)
-    found = [_located(package, source, tags, lock.base) for package, source in chosen]
+    located = [_located(package, source, tags, lock.base) for package, source in chosen]
+    found = [
+        absent(package, each) if isinstance(each, str) and package.name in left_out else each
+        for (package, _), each in zip(chosen, located, strict=True)
+    ]
     if problems := [each for each in found if isinstance(each, str)]:
         pairs = zip(chosen, found, strict=True)
         wheels = [_filenames(package) for (package, _), each in pairs if isinstance(each, str)]
@@ -164,7 +172,7 @@ def _selected(
 ) -> list[tuple[Package, object]]:
     from packaging.pylock import PylockSelectError
 
-    from .conditions import misfit
+    from .conditions import misfit, undefined_marker
 
     try:
         return list(
@@ -184,25 +192,9 @@ def _selected(
     except (ValueError, LookupError) as error:
         raise LockfileError(
             f"Lockfile `{lock.path}` has a marker that can't be evaluated: "
-            f"{_undefined(pylock, target, error)}",
+            f"{undefined_marker(pylock, target, error)}",
             hint=f"lock again with `{lock.command}`, or report it to the makers of that tool",
         ) from error
-
-
-def _undefined(pylock: Pylock, target: Target, error: Exception) -> str:
-    """Return the marker that can't be evaluated for a target, with the package that has it."""
-    from .conditions import marker_environment
-
-    environment = marker_environment(target)
-    # Those of PEP 751, which the selection adds to those of the target.
-    environment |= dict.fromkeys(("extras", "dependency_groups"), frozenset[str]())
-    for package in pylock.packages:
-        try:
-            if package.marker:
-                package.marker.evaluate(environment, "lock_file")
-        except (ValueError, LookupError):
-            return f"`{package.marker}` of package `{package.name}` ({error})"
-    return f"`requires-python`, or one of `environments` ({error})"
 
 
 def _with_sdist(package: Package) -> Package:

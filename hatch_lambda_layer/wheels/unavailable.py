@@ -63,6 +63,14 @@ def unfitting_wheels(package: Package, title: str, tags: Sequence[Tag]) -> str:
     return f"{title} has wheels for {', '.join(names[:_SHOWN])}{more}"
 
 
+def absent(package: Package, reason: str) -> LockedSource:
+    """Return what stands in a selection for a package that can't be had, and is to be left out."""
+    from .selection import LockedSource
+
+    version = str(package.version) if package.version else None
+    return LockedSource(package.name, version, "none", "", None, None, None, None, reason)
+
+
 def why_built(source: LockedSource, target: Target) -> str:
     """Return, in a sentence, why a package is built: the wheels there are, and what would fit."""
     if source.wheels:

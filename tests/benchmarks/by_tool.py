@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from hatch_lambda_layer.lockfiles.default_index import default_index
 
 from . import recipes, results
 from .locks import Locks
 from .measure import BenchmarkError, say
+from .pages import Pages
 from .peers import Peers
 from .programs import Programs
 from .recipes import Caches
@@ -27,9 +31,24 @@ def by_tool(session: Session, name: str, tools: Sequence[str], *, cold: bool) ->
     """
     say(f"{name}: locking")
     programs = Programs()
-    caches = Caches(session.folder / "caches-by-tool", programs.search_path)
-    locks = Locks(session.folder / f"{name.lower()}-by-tool", name, programs, caches.env)
-    peers = Peers(locks, programs)
+    with Pages(default_index(session.folder)) as pages:
+        caches = Caches(
+            session.folder / "caches-by-tool", programs.search_path, index=pages.simple_url
+        )
+        locks = Locks(session.folder / f"{name.lower()}-by-tool", name, programs, caches.env)
+        _by_tool(session, name, tools, locks, Peers(locks, programs), caches, cold=cold)
+
+
+def _by_tool(
+    session: Session,
+    name: str,
+    tools: Sequence[str],
+    locks: Locks,
+    peers: Peers,
+    caches: Caches,
+    *,
+    cold: bool,
+) -> None:
     contents = set()
     for tool in tools:
         case = f"{name} {tool}"
@@ -45,7 +64,7 @@ def by_tool(session: Session, name: str, tools: Sequence[str], *, cold: bool) ->
         contents.add(_content_of(known))
         session.unchanged(case, recipes.tool(project, caches, keep=True))
         if cold:
-            fresh = Caches(session.folder / "caches-emptied", programs.search_path)
+            fresh = replace(caches, root=session.folder / "caches-emptied")
             empty = recipes.tool(project, fresh, cold=True)
             _compare(session, case, {results.EMPTY: empty}, peers.of(tool, fresh, cold=True))
             fresh.clear()
@@ -58,6 +77,9 @@ def _compare(
 ) -> None:
     """Run this tool in several states and others in turn, for the rows that compare them."""
     found = session.run(", ".join(states), case, [*states.values(), *others])
+    if results.NEW in states:
+        new, known = (found[states[each].name] for each in (results.NEW, results.KNOWN))
+        session.rows += results.times(results.RELOCKED, case, new, known)
     for other in others:
         for state, ours in states.items():
             title = f"{case}, {other.name}"

@@ -30,16 +30,21 @@ _CHECKSUM = "python/checksum"
 class Caches:
     """The folders in which this tool and others keep what they have fetched.
 
-    `search_path` is that of the runs, where it is not this process's.
+    `search_path` is that of the runs, where it is not this process's; `index` is the URL of the
+    index that pip's settings name, if they name one.
     """
 
     root: Path
     search_path: str | None = None
+    index: str | None = None
 
     @property
     def env(self) -> dict[str, str]:
         """The environment of a run that uses these caches and no others."""
+        # The person's own settings may name more indexes.
+        own = {"PIP_INDEX_URL": self.index, "PIP_CONFIG_FILE": os.devnull} if self.index else {}
         return clean_environment(
+            **own,
             HATCH_LAMBDA_LAYER_CACHE_DIR=str(self.root / "tool"),
             UV_CACHE_DIR=str(self.root / "uv"),
             PIP_CACHE_DIR=str(self.root / "pip"),

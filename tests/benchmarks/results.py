@@ -32,6 +32,7 @@ GROWTH_COLD = "growth, empty cache"
 # By tool.
 NEW = "lock is new"
 KNOWN = "lock is known"
+RELOCKED = "lock is new, against a known one"
 EMPTY = "all caches empty"
 # In a container.
 BUILT = "wheel not built yet"
@@ -47,6 +48,11 @@ _GOALS: Mapping[tuple[str, str], Mapping[str, Goal]] = {
     (COLD, "wall s"): {"": Goal(0.6)},
     (GROWTH_WARM, "wall s"): {"": Goal(2.0)},
     (GROWTH_COLD, "wall s"): {"": Goal(2.0)},
+    (RELOCKED, "wall s"): {
+        f"{name} {tool}": Goal(2.0)
+        for name in ("SMALL", "MEDIUM", "LARGE")
+        for tool in ("poetry", "pdm", "pip")
+    },
     **{(state, "wall s"): {"": Goal(1.0)} for state in (NEW, KNOWN, EMPTY, BUILT, KEPT)},
 }
 # "Flat" for many times the wheels: what is known of a wheel has to lie somewhere.

@@ -121,7 +121,9 @@ def messages(exclusion: Exclusion) -> list[str]:
 def test_nothing_is_left_out_unless_it_is_named(tmp_path: Path) -> None:
     layer = Layer(tmp_path, {**SDK, **REQUESTS})
     exclusion = layer.without(direct=["boto3"])
-    assert exclusion == Exclusion(kept=tuple(layer.wheels), left_out=(), findings=())
+    assert exclusion == Exclusion(
+        wanted=frozenset(), kept=tuple(layer.wheels), left_out=(), findings=()
+    )
 
 
 @pytest.mark.fault(39)

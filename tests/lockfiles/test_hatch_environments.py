@@ -118,9 +118,13 @@ OWN = sorted(["alpha", "shared", *(["old"] if HOST in ("3.11", "3.12") else [])]
 def test_the_lock_of_the_default_environment_is_refused_unless_it_is_named(
     project: HatchProject,
 ) -> None:
-    project.write(f"{DEFAULT}locked = true\n")
+    project.write(f"{DEFAULT}locked = true\n", f"{LAMBDA}locked = true\n")
     project.lock()
-    assert (project.root / "pylock.toml").is_file()
+    # The other one is not what the project would be locked in.
+    assert {path.name for path in project.root.glob("pylock.*")} == {
+        "pylock.toml",
+        "pylock.lambda.toml",
+    }
     said = project.refusal()
     assert "pylock.toml` is the lock of Hatch's environment `default`" in said
     assert "name it with `lockfile = 'pylock.toml'`" in said

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import tomllib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -14,6 +15,7 @@ from hatch_lambda_layer.exceptions import LockfileError
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, find_lockfile
 from hatch_lambda_layer.lockfiles.pdm.document import PdmLock, target_markers
+from hatch_lambda_layer.lockfiles.pdm.freshness import content_hash
 from hatch_lambda_layer.lockfiles.pdm.requirements import parse_need
 from hatch_lambda_layer.lockfiles.pdm.sources import PdmSources
 from hatch_lambda_layer.targets.target import Architecture, Runtime, Target, runtimes
@@ -565,6 +567,45 @@ def test_a_lock_that_is_none_is_refused(
 ) -> None:
     with pytest.raises(LockfileError, match=message):
         read(edited(locked, tmp_path, old, new))
+
+
+def old_hash(project: dict[str, Any]) -> str:
+    """Give the hash that format 4.2 records of a `pyproject.toml`."""
+    fields = ("dependencies", "optional-dependencies", "requires-python")
+    content = {key: project["project"][key] for key in fields}
+    content["dev-dependencies"] = project["tool"]["pdm"].get("dev-dependencies", {})
+    content |= {"sources": project["tool"]["pdm"]["source"], "overrides": {}}
+    return content_hash(content)
+
+
+def as_format_4_2(lock: str, project: dict[str, Any]) -> str:
+    """Rewrite a lock with static URLs as format 4.2 has it: all files are in one table."""
+    files = {
+        f'"{package["name"]} {package["version"]}"': ", ".join(
+            f'{{url = "{file["url"]}", hash = "{file["hash"]}"}}' for file in package["files"]
+        )
+        for package in tomllib.loads(lock)["package"]
+    }
+    older = re.sub(r"^files = \[\n(    .*\n)+\]\n", "", lock, flags=re.MULTILINE)
+    older = re.sub(r"\[\[metadata\.targets\]\]\n.*\n|^groups = .*\n", "", older, flags=re.MULTILINE)
+    older = re.sub(r"^strategy = .*\n", "cross_platform = true\n", older, flags=re.MULTILINE)
+    older = re.sub(r'lock_version = ".*"', 'lock_version = "4.2"', older)
+    older = re.sub(r'content_hash = ".*"', f'content_hash = "sha256:{old_hash(project)}"', older)
+    lines = [f"{name} = [{each}]" for name, each in files.items()]
+    return "\n".join([older, "[metadata.files]", *lines, ""])
+
+
+@pytest.mark.usefixtures("home")
+def test_a_lock_with_the_files_of_all_packages_in_one_table_selects_the_same_wheels(
+    index: IndexServer, tmp_path: Path
+) -> None:
+    text = same_set.pyproject("pdm", index.simple_url)
+    project = lock_project(tmp_path, text, "--strategy", "static_urls")
+    new = select(read(project), TARGET).wheels
+    pyproject = tomllib.loads(project.pyproject.read_text("utf-8"))
+    older = as_format_4_2(project.lockfile.read_text("utf-8"), pyproject)
+    project.lockfile.write_text(older, encoding="utf-8")
+    assert select(read(project), TARGET).wheels == new
 
 
 @pytest.mark.fault(10)

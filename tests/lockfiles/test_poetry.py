@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from hatch_lambda_layer._internal.process import run
+from hatch_lambda_layer._internal.uv import find_uv
 from hatch_lambda_layer.exceptions import LambdaLayerError, LockfileError, ToolError
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, find_lockfile
+from hatch_lambda_layer.lockfiles import default_index as defaults
 from hatch_lambda_layer.lockfiles.default_index import default_index
 from hatch_lambda_layer.lockfiles.poetry.constraints import allows
 from hatch_lambda_layer.lockfiles.poetry.document import PoetryLock
 from hatch_lambda_layer.lockfiles.poetry.requirements import needs_of_project
+from hatch_lambda_layer.lockfiles.pylock_text import render
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheels.selection import select
 from tests.support import same_set
@@ -27,6 +31,7 @@ from tests.support.tools import (
     ToolProject,
     git_repository,
     isolate,
+    oldest_uv,
     snapshot,
     source_tree,
     stand_in,
@@ -330,7 +335,13 @@ def as_format_1_1(lock: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.mark.parametrize("rewrite", [as_format_2_0, as_format_1_1])
+def as_format_1_0(lock: str) -> str:
+    """Rewrite a lock of poetry 2 as poetry 1.0 has it, which does not name the format."""
+    older = as_format_1_1(lock)
+    return re.sub(r"^(lock-version = .*|# This file.*)\n", "", older, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("rewrite", [as_format_2_0, as_format_1_1, as_format_1_0])
 @pytest.mark.usefixtures("home")
 def test_a_lock_of_poetry_1_selects_the_same_wheels(
     legacy: ToolProject, legacy_as_read: tuple[Lock, Lock], tmp_path: Path, rewrite: Any
@@ -608,6 +619,31 @@ def test_the_default_index_is_the_one_that_is_built_into_uv(
     assert "other.test" not in found
 
 
+def test_the_default_index_is_read_without_running_uv_and_is_what_uv_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def counted(argv: list[str], **options: Any) -> bytes:
+        asked.append(argv)
+        return run(argv, **options)
+
+    monkeypatch.setattr(defaults, "run", counted)
+    for program in (find_uv(), str(require(oldest_uv))):
+        monkeypatch.setattr(defaults, "find_uv", lambda chosen=program: chosen)
+        found = default_index(tmp_path)
+        assert asked == []
+        # A program that keeps its texts otherwise is run.
+        copy = tmp_path / "uv"
+        copy.write_text(f'#!/bin/sh\nexec {program} "$@"\n', encoding="utf-8")
+        copy.chmod(0o755)
+        monkeypatch.setattr(defaults, "find_uv", lambda chosen=str(copy): chosen)
+        assert default_index(tmp_path) == found
+        assert len(asked) == 1
+        asked.clear()
+        defaults._in_help.cache_clear()
+
+
 def test_credentials_in_the_url_of_an_index_stay_in_the_lock(tmp_path: Path) -> None:
     found = table(release("1.0", "aa", url="https://me:CANARY@one.test/simple/"), tmp_path)
     assert found["index"] == "https://one.test/simple"
@@ -635,8 +671,28 @@ def test_a_repository_in_gits_own_short_form_gets_a_url(tmp_path: Path) -> None:
 
 @pytest.mark.fault(10)
 def test_a_package_without_files_is_refused(tmp_path: Path) -> None:
+    found = table({"name": "lib", "version": "1.0", "files": []}, tmp_path)
     with pytest.raises(LockfileError, match="names no file of package `lib`"):
-        table({"name": "lib", "version": "1.0", "files": []}, tmp_path)
+        render([found], created_by="poetry")
+
+
+@pytest.mark.fault(10)
+@pytest.mark.usefixtures("home")
+def test_a_lock_whose_files_poetry_1_could_not_read_names_all_packages_and_the_ways_out(
+    legacy: ToolProject, tmp_path: Path
+) -> None:
+    project = legacy.copy_to(tmp_path / "app")
+    text = as_format_1_1(project.lockfile.read_text("utf-8"))
+    # As poetry up to 1.1.13 wrote it when it could not read the hashes of PyPI any more.
+    project.lockfile.write_text(re.sub(r" = \[\{file.*", " = []", text), encoding="utf-8")
+    with pytest.raises(LockfileError, match="names no file of packages `") as raised:
+        read(project, **EVERYTHING)
+    every = names(read(legacy, **EVERYTHING))
+    assert re.findall("`([a-z]+)`", raised.value.message) == sorted(every)
+    assert "`poetry lock` of poetry 2 keeps the versions" in (raised.value.hint or "")
+    project.run("lock")
+    locked = select(read(project, **EVERYTHING), TARGET).wheels
+    assert locked == select(read(legacy, **EVERYTHING), TARGET).wheels
 
 
 # Locks that can't be used.
@@ -716,7 +772,29 @@ def test_neither_the_project_nor_the_home_of_the_user_is_changed(
     assert b"CANARY" not in lock.text
 
 
-# Locks of a later poetry than is known here.
+# Locks whose hash does not tell: of poetry 1, and of a later poetry than is known here.
+
+
+@pytest.mark.usefixtures("programs")
+def test_a_lock_of_poetry_1_is_compared_with_a_project_table_that_poetry_1_does_not_read(
+    legacy: ToolProject, tmp_path: Path
+) -> None:
+    project = legacy.copy_to(tmp_path / "app")
+    # Its hash is the same without `[project]`, as poetry 1 takes it.
+    text = as_format_2_0(project.lockfile.read_text("utf-8"))
+    project.lockfile.write_text(re.sub("by Poetry [0-9.]+", "by Poetry 1.8.5", text), "utf-8")
+    assert read(project).warnings == ()
+    before = project.pyproject.read_text("utf-8")
+    fields = 'name = "app"\nversion = "1"\ndependencies = ["alpha", "winonly", "clicky{}"]\n'
+    standard = f"[project]\n{fields}"
+    project.pyproject.write_text(before + standard.format(">=1"), encoding="utf-8")
+    lock = read(project)
+    assert names(lock) == {*names(read(legacy)), "winonly", "clicky", "colors"}
+    (warning,) = lock.warnings
+    assert "compared with the requirements in pyproject.toml" in warning
+    project.pyproject.write_text(before + standard.format(">=2"), encoding="utf-8")
+    with pytest.raises(LockfileError, match=r"is stale(.*\n)+- `clicky>=2` is not in it"):
+        read(project)
 
 
 def of_later_poetry(project: ToolProject, folder: Path) -> ToolProject:

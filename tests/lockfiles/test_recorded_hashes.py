@@ -102,7 +102,10 @@ def test_the_hash_of_each_version_of_poetry_is_known(text: str, version: str, di
     # Before poetry 1.3, nothing said who had written the lockfile.
     line = b"" if version == "1.1.15" else first.encode() + b" by hand.\n"
     metadata = {"content-hash": digest}
-    assert poetry.is_fresh(line, metadata, tomllib.loads(text))
+    # What poetry 1 hashes leaves out `[project]`, which has the dependencies here.
+    is_partly = text == HYBRID and version.startswith("1.")
+    verdict = poetry.is_fresh(line, metadata, tomllib.loads(text))
+    assert verdict is (None if is_partly else True)
     # A change that the version does not hash either.
     unknown = {("1.8.5", ">=3.9"), ("1.1.15", ">=3.9"), ("2.1.4", '"tester"')}
     for old, new in (("^1.0", "^2"), (">=3.9", ">=3.10"), ('"tester"', '"other"'), ("clicky", "x")):

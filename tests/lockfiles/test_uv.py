@@ -327,6 +327,27 @@ def test_a_workspace_in_any_spelling_is_found_from_its_member(
     assert UV.find(requested(other.parent)) == []
 
 
+def test_the_sources_of_the_root_do_not_count_for_a_member_inside_another_project(
+    index: IndexServer, tmp_path: Path
+) -> None:
+    project = UvProject(tmp_path / "app", uv_environment(tmp_path / "app"))
+    project.environment["UV_DEFAULT_INDEX"] = index.simple_url
+    root = (
+        '[project]\nname = "app"\nversion = "1"\nrequires-python = ">=3.11"\n'
+        '[tool.uv.workspace]\nmembers = ["libs", "libs/lib"]\n'
+        "[tool.uv.sources]\nlibs = { workspace = true }\n"
+    )
+    write(project.pyproject, root)
+    write(project.directory / "libs/pyproject.toml", '[project]\nname = "libs"\nversion = "1"\n')
+    text = '[project]\nname = "lib"\nversion = "1"\ndependencies = ["alpha", "libs"]\n'
+    member = write(project.directory / "libs/lib/pyproject.toml", text)
+    project.lock()
+    assert '{ name = "libs" }' in project.lockfile.read_text("utf-8").partition("requires-dist")[2]
+    assert names(project.directory) == []
+    write(member, text.replace('"alpha"', '"beta"'))
+    refusal(project.directory, "`beta` was added to the dependencies of `lib`")
+
+
 def test_a_project_without_a_project_table_is_fresh_under_another_python(
     index: IndexServer, tmp_path: Path
 ) -> None:

@@ -82,7 +82,7 @@ def workspace(first: str, second: str) -> Workspace:
         },
         "tool": {
             "uv": {
-                "workspace": {"members": ["packages/*"]},
+                "workspace": {"members": ["packages/*", "packages/one/inner"]},
                 "sources": {
                     "one": {"workspace": True},
                     "beta": [{"index": "second", "marker": "sys_platform == 'linux'"}],
@@ -116,7 +116,13 @@ def workspace(first: str, second: str) -> Workspace:
         "project": {"name": "ext", "version": "1.0", "dependencies": ["delta"]},
         "dependency-groups": {"dev": ["alpha"]},
     }
-    projects = {".": root, "packages/one": one, "packages/two": two, "../ext": ext}
+    # Between it and the root lies `one`: the sources that the root names do not count for it.
+    inner: dict[str, Any] = {
+        "project": {"name": "inner", "version": "1.0", "dependencies": ["one", "beta", "ext"]},
+        "tool": {"uv": {"sources": {"ext": {"path": "../../../../ext"}}}},
+    }
+    members = {"packages/one": one, "packages/one/inner": inner, "packages/two": two}
+    projects = {".": root, **members, "../ext": ext}
     return Workspace(copy.deepcopy(projects))
 
 

@@ -130,7 +130,7 @@ class IndexServer(LoopbackServer):
         super().__init__(_Handler)
         self.hostname = hostname
         self.ranges = True
-        """Whether the last bytes of a file are served alone (`Range: bytes=-N`)."""
+        """Whether a part of a file is served alone (`Range: bytes=-N` and `bytes=N-M`)."""
         self.credentials = None if user is None else f"{user}:{password or ''}"
         self.requests: list[Request] = []
         self.connections = 0
@@ -314,7 +314,7 @@ def _metadata_of(filename: str, data: bytes) -> bytes:
     return f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
 
 
-_TAIL = re.compile(r"bytes=-(\d+)")
+_RANGE = re.compile(r"bytes=(\d*)-(\d+)")
 
 
 class _Handler(Quiet, BaseHTTPRequestHandler):
@@ -362,11 +362,13 @@ class _Handler(Quiet, BaseHTTPRequestHandler):
                 self.server.closing.wait(seconds)
                 if self.command != "HEAD":
                     self.wfile.write(body[after:])
-            case _ if self.server.ranges and (tail := _TAIL.fullmatch(self.headers["Range"] or "")):
-                part = body[-int(tail[1]) :]
-                start = len(body) - len(part)
-                headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
-                self._send(206, headers, part)
+            case _ if self.server.ranges and (
+                part := _RANGE.fullmatch(self.headers["Range"] or "")
+            ):
+                stop = int(part[2]) + 1 if part[1] else len(body)
+                start = int(part[1]) if part[1] else max(0, len(body) - int(part[2]))
+                headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(body)}"
+                self._send(206, headers, body[start:stop])
             case _:
                 self._send(200, headers, body)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from .. import pylock_text as _text
+from ..dependencies import requirement_text
 from ..markers import is_undecided
 from ..walk import Need, walk
 from .requirements import parse_need
@@ -116,6 +117,15 @@ class PdmPackage:
         """Return its dependencies where `extras` of it are required; it raises the same."""
         return [need for own, needs in self._needs if own <= set(extras) for need in needs]
 
+    def requirements(self) -> list[str]:
+        """Return its dependencies as a wheel has them (PEP 508): those of extras have markers."""
+        return [
+            requirement_text(need, extra)
+            for extras, needs in self._needs
+            for extra in extras or ("",)
+            for need in needs
+        ]
+
     def fits(self, environment: Mapping[str, str]) -> bool:
         """Return whether its marker and its `requires-python` hold in an environment."""
         from packaging.markers import Marker
@@ -138,9 +148,8 @@ class PdmPackage:
         content, kind = self._content, self._kind
         if kind == "release":
             # With static URLs, no index needs to be known.
-            files = content.get("files", [])
-            places = [] if all("url" in each for each in files) else indexes(self.name)
-            source = _text.release(self.name, files, places)
+            places = [] if all("url" in each for each in self._files) else indexes(self.name)
+            source = _text.release(self.name, self._files, places)
         else:
             source = self._direct()
         version = None if "directory" in source else content.get("version")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ...targets.target import Target
     from ..build_settings import BuildSettings
+    from ..dependencies import LockedDependencies
     from ..protocol import LockRequest
     from ..tools import Chosen
     from ..walk import Need
@@ -45,6 +46,7 @@ class PdmLockfile:
     tool = "pdm"
     filename = "pdm.lock"
     command = "pdm lock"
+    update = "pdm update --no-sync"
     per_target = True
     is_slow = False
 
@@ -88,6 +90,17 @@ class PdmLockfile:
         from ..default_index import default_index
 
         return (default_index(path.parent),)
+
+    def dependencies(self, path: Path) -> LockedDependencies:
+        """Return what the packages require; raise `LockfileError` for a lock that is not valid."""
+        from ..dependencies import LockedDependencies
+        from .document import PdmLock
+
+        with written_by(self.tool, path, self.command):
+            packages = PdmLock(read_toml(path), None).packages
+            return LockedDependencies(
+                (each.name, each.version, each.requirements()) for each in packages
+            )
 
     def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
         """Return what the tool's settings say of building sources."""

@@ -9,16 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...exceptions import LockfileError, SelectionError
+from ...exceptions import DownloadError, LockfileError, SelectionError
 from ..pylock_text import SDIST_SUFFIXES, render, without_credentials
 from .files import digests
 from .lines import name_and_version, relative_place
 from .pins import read_pins
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from packaging.tags import Tag
     from packaging.version import Version
 
     from ...targets.target import Target
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from .pins import Pin
     from .places import Found, Listed, Places
     from .requirements import RequirementsFiles
+
+
+_NO_HASH = {"sha256": "0" * 64}
 
 
 class HashedLock(NamedTuple):
@@ -51,13 +55,17 @@ class _File(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HashedRequirements:
-    """Requirements with hashes, the places that may have their files, and the target."""
+    """Requirements with hashes, the places that may have their files, and the target.
+
+    `left_out` are the names of packages that need not have a file.
+    """
 
     files: RequirementsFiles
     places: Places
     formats: Formats
     target: Target
     any_python: bool
+    left_out: frozenset[str] = frozenset()
 
     def lock(self) -> HashedLock:
         """Return the lock for the target.
@@ -66,15 +74,25 @@ class HashedRequirements:
         package that is at fault.
         """
         pins = read_pins(self.files, self.target)
-        found = self.places.find(pin.name for pin in pins if pin.place is None)
+        released = [pin for pin in pins if pin.place is None]
+        # The other files of a page, of which there can be thousands, matter to messages only.
+        wanted = {pin.name: each for pin in released if (each := _sha256s(pin))}
+        found = self.places.find((pin.name for pin in released), wanted)
         warnings: list[str] = []
         problems: list[str] = []
         unfitting: list[str] = []
-        tables = []
+        tables, tags = [], frozenset(self.target.tags())
         for pin in pins:
             try:
-                table = self._direct(pin) if pin.place else self._release(pin, found, warnings)
-            except _NoFileError as error:
+                table = (
+                    self._direct(pin) if pin.place else self._release(pin, found, warnings, tags)
+                )
+            except (_NoFileError, DownloadError) as error:
+                if pin.name in self.left_out:
+                    tables.append({"name": pin.name, "marker": pin.marker, **_stand_in(pin)})
+                    continue
+                if not isinstance(error, _NoFileError):
+                    raise
                 (unfitting if error.unfitting else problems).append(f"- {error}")
                 continue
             tables.append({"name": pin.name, "marker": pin.marker, **table})
@@ -95,7 +113,9 @@ class HashedRequirements:
             tuple(map(_required, pins)),
         )
 
-    def _release(self, pin: Pin, found: dict[str, Found], warnings: list[str]) -> dict[str, Any]:
+    def _release(
+        self, pin: Pin, found: dict[str, Found], warnings: list[str], tags: Collection[Tag]
+    ) -> dict[str, Any]:
         place = found[pin.name]
         files = list(self._matching(pin, place.files))
         if not files:
@@ -111,12 +131,12 @@ class HashedRequirements:
                 f"counts{self.formats.explained(pin.name)}; the index has {self._listed(files)}",
                 unfitting=True,
             )
-        usable = self._newest(usable)
+        usable = _newest(usable, tags)
         reasons = [each.listed.link.yanked for each in usable]
         if all(reason is not None for reason in reasons):
             warnings.append(f"{pin.name} {usable[0].version} was yanked: {reasons[0]}")
         sources = [_entry(each, self.files.root) for each in usable if not each.is_wheel]
-        wheels = [_entry(each, self.files.root) for each in usable if each.is_wheel]
+        wheels = [_entry(each, self.files.root) for each in _fitting(usable, tags)]
         sources.sort(key=lambda each: [each["name"].endswith(s) for s in SDIST_SUFFIXES][::-1])
         return {
             "version": str(usable[0].version),
@@ -128,11 +148,13 @@ class HashedRequirements:
     def _matching(self, pin: Pin, listed: Iterable[Listed]) -> Iterator[_File]:
         """Yield the files of the release that have one of its hashes, each once."""
         seen: set[str] = set()
+        # Large pages have thousands of files.
+        is_decided = all(each.startswith("sha256:") for each in pin.hashes)
         for each in listed:
             sha256 = (each.link.sha256 or "").lower()
             is_listed = f"sha256:{sha256}" in pin.hashes
             # Most files of a page are of other releases; to read their names takes long.
-            if sha256 and not is_listed and all(h.startswith("sha256:") for h in pin.hashes):
+            if sha256 and is_decided and not is_listed:
                 continue
             read = name_and_version(each.link.filename, pin.name)
             if read is None or each.link.filename in seen:
@@ -160,21 +182,6 @@ class HashedRequirements:
         except InvalidSpecifier:
             return True  # as in pip: what can't be read does not count
 
-    def _newest(self, files: Sequence[_File]) -> list[_File]:
-        """Return the files of the release that pip would choose: one that fits, not yanked."""
-        from packaging.utils import parse_wheel_filename
-
-        tags = set(self.target.tags())
-
-        def fits(file: _File) -> bool:
-            return not file.is_wheel or not tags.isdisjoint(parse_wheel_filename(file.name)[-1])
-
-        def rank(file: _File) -> tuple[bool, bool, Version]:
-            return fits(file), file.listed.link.yanked is None, file.version
-
-        version = max(files, key=rank).version
-        return [each for each in files if each.version == version]
-
     def _missing(self, pin: Pin, place: Found) -> Exception:
         """Return the error for a package without a file that has one of its hashes."""
         if place.failures:
@@ -185,7 +192,8 @@ class HashedRequirements:
                 "`find-links`"
             )
         where = " and ".join(place.asked)
-        others = [each.link.filename for each in place.files if self._is_of(pin, each)]
+        whole = self.places.find([pin.name])[pin.name]
+        others = [each.link.filename for each in whole.files if self._is_of(pin, each)]
         if not others:
             return _NoFileError(f"`{pin.text}` ({pin.where}) is not on {where}")
         hashes = ", ".join(sorted(pin.hashes))
@@ -257,6 +265,50 @@ class _NoFileError(Exception):
     def __init__(self, message: str, *, unfitting: bool = False) -> None:
         super().__init__(message)
         self.unfitting = unfitting
+
+
+def _sha256s(pin: Pin) -> frozenset[str] | None:
+    """Return the values of sha256 that a file may have, `None` where it may have other hashes."""
+    parts = [each.partition(":") for each in pin.hashes]
+    if any(algorithm != "sha256" for algorithm, _, _ in parts):
+        return None
+    return frozenset(["", *(digest for _, _, digest in parts)])
+
+
+def _fitting(files: Sequence[_File], tags: Collection[Tag]) -> list[_File]:
+    """Return the wheels that fit; all of them where none does, for a message."""
+    from packaging.utils import parse_wheel_filename
+
+    wheels = [each for each in files if each.is_wheel]
+    fitting = [
+        each for each in wheels if any(tag in tags for tag in parse_wheel_filename(each.name)[-1])
+    ]
+    return fitting or wheels
+
+
+def _newest(files: Sequence[_File], tags: Collection[Tag]) -> list[_File]:
+    """Return the files of the release that pip would choose: one that fits, not yanked."""
+    from packaging.utils import parse_wheel_filename
+
+    def fits(file: _File) -> bool:
+        return not file.is_wheel or any(tag in tags for tag in parse_wheel_filename(file.name)[-1])
+
+    def rank(file: _File) -> tuple[bool, bool, Version]:
+        return fits(file), file.listed.link.yanked is None, file.version
+
+    if len({file.version for file in files}) == 1:
+        return list(files)
+    version = max(files, key=rank).version
+    return [each for each in files if each.version == version]
+
+
+def _stand_in(pin: Pin) -> dict[str, Any]:
+    """Return what stands for a package that is left out, and of which there is no file."""
+    version = next((each.version for each in pin.specifier or ()), "0")
+    return {
+        "version": version,
+        "sdist": {"name": f"{pin.name}-{version}.tar.gz", "url": "none:", "hashes": _NO_HASH},
+    }
 
 
 def _required(pin: Pin) -> str:

@@ -38,6 +38,7 @@ class PipLockfile:
         "uv pip compile pyproject.toml --universal --python-version OLDEST --generate-hashes "
         "-o requirements.txt"
     )
+    update = f"{command} -P"
     per_target = True
     is_slow = True
 
@@ -108,6 +109,7 @@ class PipLockfile:
             files.expanded,
             target.marker_environment(),
             target.platforms(),
+            request.left_out,
             redact(repr(settings)),
             [(index.url, index.packages) for index in request.access.own],
             list(_local_files(settings, files)),
@@ -120,6 +122,9 @@ class PipLockfile:
         from .searched import indexes
 
         return indexes(settings, files, path.parent)
+
+    def dependencies(self, path: Path) -> None:
+        """Return `None`: the lines say nothing of what packages require."""
 
     def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
         """Return the settings of pip and `uv pip` about building sources."""
@@ -156,6 +161,7 @@ class PipLockfile:
             formats=formats(settings, files),
             target=target,
             any_python=settings.ignore_requires_python,
+            left_out=frozenset(request.left_out),
         )
         text, warnings, required = requirements.lock()
         return Lock(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -18,7 +18,7 @@ from ..pylock_text import without_credentials
 from .lines import local_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ...index.auth import IndexAccess
     from ...index.download import Downloader
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 # As many as fetch wheels: enough to hide the latency of an index.
 _WORKERS = 12
 # What pages have answered, for as long as the build lasts whose credentials were used.
-_ANSWERS: WeakKeyDictionary[IndexAccess, dict[str, list[Link] | DownloadError | None]] = (
+_Key: TypeAlias = tuple[str, frozenset[str] | None]
+_ANSWERS: WeakKeyDictionary[IndexAccess, dict[_Key, list[Link] | DownloadError | None]] = (
     WeakKeyDictionary()
 )
 
@@ -48,11 +49,20 @@ class Found(NamedTuple):
 
 
 class _Page(NamedTuple):
-    """A page, and the index that it is of; `must` is true if there is no way without it."""
+    """A page, and the index that it is of; `must` is true if there is no way without it.
+
+    Of a page of one package, only files with a sha256 in `wanted` count, if it is not `None`.
+    """
 
     url: str
     index_url: str | None
     must: bool
+    wanted: frozenset[str] | None = None
+
+    @property
+    def key(self) -> _Key:
+        """The key of its answer."""
+        return self.url, self.wanted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,14 +79,19 @@ class Places:
     unreached: tuple[str, ...] = ()
     _downloader: list[Downloader] = field(default_factory=list)
 
-    def find(self, names: Iterable[str]) -> dict[str, Found]:
+    def find(
+        self, names: Iterable[str], wanted: Mapping[str, frozenset[str]] | None = None
+    ) -> dict[str, Found]:
         """Return what there is of each package.
 
-        Raises `DownloadError` for a place that does not answer, if it is the only one, or an index
-        of the project's own: another one could have a package of the same name.
+        Of packages in `wanted`, only files with one of these values of sha256 need be found; it is
+        empty where a page has none. Raises `DownloadError` for a place that does not answer, if it
+        is the only one, or an index of the project's own: another one could have a package of the
+        same name.
         """
-        pages = {name: self._pages(name) for name in names}
-        self._ask({page.url: page for each in pages.values() for page in each})
+        wanted = wanted or {}
+        pages = {name: self._pages(name, wanted.get(name)) for name in names}
+        self._ask({page.key: page for each in pages.values() for page in each})
         return {name: self._found(each) for name, each in pages.items()}
 
     def downloader(self) -> Downloader:
@@ -99,32 +114,35 @@ class Places:
         host = urlsplit(url).hostname
         return DownloadError(error.message, hint=f"{error.hint}; {instead} (for {host})")
 
-    def _pages(self, name: str) -> list[_Page]:
+    def _pages(self, name: str, wanted: frozenset[str] | None) -> list[_Page]:
         claiming = [each.url for each in self.access.own if self.indexes and each.claims(name)]
         own = {index.url for index in self.access.own}
         indexes = claiming or list(self.indexes)
         flat = () if claiming else self.pages
         single = len(indexes) + len(flat) == 1
-        pages = [_Page(f"{url.rstrip('/')}/{name}/", url, single or url in own) for url in indexes]
+        pages = [
+            _Page(f"{url.rstrip('/')}/{name}/", url, single or url in own, wanted)
+            for url in indexes
+        ]
         return [*pages, *(_Page(url, None, single) for url in flat)]
 
-    def _ask(self, pages: dict[str, _Page]) -> None:
+    def _ask(self, pages: Mapping[_Key, _Page]) -> None:
         from ..._internal.parallel import run_parallel
 
         answers = _ANSWERS.setdefault(self.access, {})
-        for url, page in pages.items():
-            if isinstance(answers.get(url), DownloadError):
-                del answers[url]  # it is asked again
-            if url not in answers and not _is_remote(url):
-                answers[url] = self._local(page)
-        missing = [page for url, page in pages.items() if url not in answers]
+        for key, page in pages.items():
+            if isinstance(answers.get(key), DownloadError):
+                del answers[key]  # it is asked again
+            if key not in answers and not _is_remote(page.url):
+                answers[key] = self._local(page)
+        missing = [page for key, page in pages.items() if key not in answers]
         if not missing:
             return
         downloader = self.downloader()
 
         def ask(page: _Page) -> list[Link] | DownloadError | None:
             try:
-                return downloader.listed(page.url, page.index_url)
+                return downloader.listed(page.url, page.index_url, page.wanted)
             except DownloadError as error:
                 explained = self.explained(error, page.url)
                 if page.must:
@@ -132,13 +150,13 @@ class Places:
                 return explained
 
         for page, answer in run_parallel(ask, missing, _WORKERS):
-            answers[page.url] = answer
+            answers[page.key] = answer
 
     def _found(self, pages: Sequence[_Page]) -> Found:
         answers = _ANSWERS[self.access]
         files, failures = [], []
         for page in pages:
-            answer = answers[page.url]
+            answer = answers[page.key]
             if isinstance(answer, DownloadError):
                 failures.append(answer)
             else:

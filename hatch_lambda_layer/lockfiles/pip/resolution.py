@@ -48,6 +48,7 @@ def resolve(
             formats=searched.formats(settings, files),
             read=request.read_source if request.build else None,
             pre=call.pre,
+            left_out=frozenset(request.left_out),
         )
         return ResolvedRequirements(files=files, call=call, sources=sources).lock()
 

@@ -219,10 +219,10 @@ class _Question:
 
     def _add_sources(self, said: str) -> bool:
         """Add the source of a release for each package without a wheel; return whether one was."""
-        if self.sources.read is None:
-            return False
         wanted: dict[str, list[SpecifierSet]] = {}
         for name, version in without_wheels(said):
+            if self.sources.read is None and name not in self.sources.left_out:
+                continue
             wanted.setdefault(name, []).extend([] if version is None else [version])
         added = False
         for name, versions in wanted.items():

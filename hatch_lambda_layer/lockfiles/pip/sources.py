@@ -53,6 +53,7 @@ class Sources:
 
     `read` returns the METADATA of the one source in a lock; it is `None` where nothing may be
     built. `path` is that of the first requirements file; paths in tables are relative to `root`.
+    `left_out` are the names of packages that are not built: they seem to require nothing.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class Sources:
     formats: Formats
     read: Callable[[Lock], bytes] | None
     pre: bool
+    left_out: frozenset[str] = frozenset()
     _known: dict[str, MetadataWheel] = field(default_factory=dict)
     _tables: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
@@ -74,7 +76,7 @@ class Sources:
         """
         key = json.dumps(table, sort_keys=True)
         if key not in self._known:
-            metadata = self.metadata(table, text, where)
+            metadata = self._left_out(table) or self.metadata(table, text, where)
             # Two sources of one package differ by their folder, else by their version.
             folder = self.folder / str(len(self._known))
             folder.mkdir()
@@ -98,10 +100,21 @@ class Sources:
         try:
             return self.read(lock)
         except LambdaLayerError as error:
+            ways = [error.hint] if error.hint else []
+            if table.get("version"):
+                ways.append(
+                    f'leave it out with `exclude = ["{table["name"]}"]`: it is not built then'
+                )
             raise LockfileError(
                 f"What `{text}` ({where}) requires could not be read\n\n{error.message}",
-                hint=error.hint,
+                hint="; or ".join(ways) or None,
             ) from error
+
+    def _left_out(self, table: Mapping[str, Any]) -> bytes | None:
+        name, version = table.get("name"), table.get("version")
+        if name not in self.left_out or version is None:
+            return None
+        return f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
 
     @property
     def folders(self) -> list[Path]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _FETCHED = re.compile(r"Failed to (?:fetch|download)[^:]*: (?:`)?(https?://[^\s`]+)")
 _REFUSING = re.compile(r"\((https?://[^\s)]+)\)[^()]*\b(?:could not be queried|returned a 40\d)")
 _NOT_FOUND = re.compile(r"\b([A-Za-z0-9][A-Za-z0-9._-]*) was not found")
+_ON_FIRST = re.compile(r"`([^`\s]+)` was found on (\S+), but not at the requested version")
 _NO_SOLUTION = "No solution found"
 _SHOWN = 8
 
@@ -57,8 +58,22 @@ def explained(
             )
     return LockfileError(
         f"uv finds no versions for {target.id} that fit together\n\n{said}",
-        hint="check names and versions; `pip config list` and the files say which indexes are "
-        "asked, and the first that has a package counts",
+        hint=_where_to_look(error.output),
+    )
+
+
+def _where_to_look(said: str) -> str:
+    """Return a hint, which names the index that keeps later ones from being asked for a package."""
+    if hidden := _ON_FIRST.search(said):
+        name, index = hidden.groups()
+        return (
+            f"`{name}` is on {redact(index)}, and the first index that has a package is the only "
+            "one that counts, lest a stranger's package takes its name: take that index out of "
+            "pip's configuration or the files, or lock with hashes, which are looked for on all"
+        )
+    return (
+        "check names and versions; `pip config list` and the files say which indexes are "
+        "asked, and the first that has a package counts"
     )
 
 

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from .. import pylock_text as _text
+from ..dependencies import requirement_text
 from ..markers import as_text, parse_marker, without_extras
 from ..walk import walk
 from .constraints import allows, alternatives
@@ -29,6 +30,8 @@ _SCP_URL = re.compile(r"(?P<host>[^/@:]+@[^/:]+):(?!/)(?P<path>.+)")
 _NAME = re.compile(r"\s*(?P<name>[\w.-]+)\s*(\[(?P<extras>[^\]]*)\])?")
 # The first format that has groups and markers.
 _WITH_GROUPS = (2, 1)
+# The first format in which each package has its own files.
+_WITH_FILES = (2, 0)
 
 
 class PoetryPackage:
@@ -63,6 +66,15 @@ class PoetryPackage:
             is_unnamed = need.is_optional and "extra" not in need.marker
             if marker is not None and not (is_unnamed and need.name not in named):
                 yield dataclasses.replace(need, marker=marker)
+
+    def requirements(self) -> list[str]:
+        """Return its dependencies as a wheel has them (PEP 508): those of extras have markers."""
+        plain = list(self.needs(()))
+        texts = [requirement_text(need) for need in plain]
+        for extra in self._extras:
+            more = (need for need in self.needs((extra,)) if need not in plain)
+            texts += [requirement_text(need, extra) for need in more]
+        return texts
 
     def _with_names(self, extras: Iterable[str]) -> tuple[set[str], set[str]]:
         """Return extras with those that they include, and the names of what they require."""
@@ -108,6 +120,11 @@ class PoetryLock:
     def has_groups(self) -> bool:
         """Whether it has the groups and markers of its packages."""
         return format_of(self._metadata) >= _WITH_GROUPS
+
+    @property
+    def has_shared_files(self) -> bool:
+        """Whether one table at its end has the files of all packages, as before format 2.0."""
+        return format_of(self._metadata) < _WITH_FILES
 
     def requires_python(self) -> tuple[str | None, list[str]]:
         """Return the Pythons that are locked: version specifiers (PEP 440), or a list of markers.
@@ -164,8 +181,7 @@ class PoetryLock:
     ) -> dict[str, Any]:
         """Return the table of a package, with `None` for a key that it does not have.
 
-        `default_index` returns the URL to use where the lockfile names no index. Raises
-        `LockfileError` for a release of which the lockfile has no files.
+        `default_index` returns the URL to use where the lockfile names no index.
         """
         return {
             "name": package.name,
@@ -206,8 +222,11 @@ class PoetryLock:
 
 
 def format_of(metadata: Mapping[str, Any]) -> tuple[int, int]:
-    """Return the version of a lockfile's format; raise `ValueError` where there is none."""
-    major, minor = str(metadata["lock-version"]).split(".")[:2]
+    """Return the version of a lockfile's format; the first ones of poetry 1 do not name it.
+
+    Raises `ValueError` for one that is not valid.
+    """
+    major, minor = str(metadata.get("lock-version", "1.0")).split(".")[:2]
     return int(major), int(minor)
 
 

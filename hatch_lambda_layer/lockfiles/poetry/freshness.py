@@ -40,7 +40,11 @@ def writer(text: bytes) -> Version | None:
 
 
 def is_fresh(text: bytes, metadata: Mapping[str, Any], project: Mapping[str, Any]) -> bool | None:
-    """Return whether a lock is its project's; `None` where a later poetry may hash otherwise."""
+    """Return whether a lock is its project's; `None` where its hash does not tell.
+
+    A later poetry may hash otherwise, and what poetry 1 hashes leaves out `[project]`, from which
+    poetry 2 takes the dependencies if it has some.
+    """
     from packaging.version import Version
 
     version = writer(text) or Version("1")
@@ -49,10 +53,11 @@ def is_fresh(text: bytes, metadata: Mapping[str, Any], project: Mapping[str, Any
     recipes = [{"groups": True}]
     if version < Version(_WITH_GROUPS):
         recipes.append({"groups": False})
-    if version < Version(_WITH_PROJECT):
-        recipes.append({"standard": False, "groups": False})
     if any(locked == content_hash(project, **recipe) for recipe in recipes):
         return True
+    if version < Version(_WITH_PROJECT):
+        is_own = locked == content_hash(project, standard=False, groups=False)
+        return None if is_own else False
     return None if version >= Version(_UNKNOWN) else False
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ...targets.target import Target
     from ..build_settings import BuildSettings
+    from ..dependencies import LockedDependencies
     from ..protocol import LockRequest
     from ..tools import Chosen
     from .document import PoetryLock
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 # What poetry's versions say of a lock that is older than the project.
 _STALE = r"poetry\.lock (was last generated|is not (up to date|consistent))"
 _FORMATS = (1, 2)
+# Poetry before 1.1.14 could not read the hashes of PyPI any more, and wrote empty lists of files.
+# Later ones of poetry 1 keep these lists where they keep the versions.
+_WITHOUT_FILES = "`poetry lock` of poetry 2 keeps the versions, and adds the files and their hashes"
 _FORMAT_WITH_GROUPS = b'\nlock-version = "2.1"'
 
 
@@ -42,6 +46,7 @@ class PoetryLockfile:
     tool = "poetry"
     filename = "poetry.lock"
     command = "poetry lock"
+    update = "poetry update --lock"
     per_target = True
     is_slow = False
 
@@ -81,6 +86,17 @@ class PoetryLockfile:
         from ..default_index import default_index
 
         return (default_index(path.parent),)
+
+    def dependencies(self, path: Path) -> LockedDependencies:
+        """Return what the packages require; raise `LockfileError` for a lock that is not valid."""
+        from ..dependencies import LockedDependencies
+        from .document import PoetryLock
+
+        with written_by(self.tool, path, self.command):
+            packages = PoetryLock(path, read_toml(path)).packages
+            return LockedDependencies(
+                (each.name, each.version, each.requirements()) for each in packages
+            )
 
     def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
         """Return what the tool's settings say of building sources."""
@@ -174,4 +190,5 @@ def _as_pylock(
         created_by="poetry",
         requires_python=requires_python,
         environments=environments,
+        without_files=_WITHOUT_FILES if lock.has_shared_files else None,
     )

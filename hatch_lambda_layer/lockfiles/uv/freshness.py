@@ -111,7 +111,7 @@ def _package(
     lock: UvLock, package: LocalPackage, workspace: Workspace, places: set[str]
 ) -> Iterator[str]:
     project = workspace.project_in(package.folder)
-    if project is None:
+    if project is None or workspace.is_beyond(package.folder):
         workspace = find_workspace(package.folder)
         project = workspace.project_in(package.folder) or Project.read(package.folder)
     if not dynamic_fields(project):

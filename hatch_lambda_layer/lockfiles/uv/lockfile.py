@@ -15,7 +15,7 @@ from ..._internal.toml import parse_toml
 from ..._internal.uv import find_uv
 from ...exceptions import LockfileError, ToolError
 from ..protocol import Lock, read_text
-from ..tools import read_pyproject, version_of
+from ..tools import read_pyproject, read_toml, version_of, written_by
 from .workspace import find_root, find_workspace, normal, pyproject_paths
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ...targets.target import Target
     from ..build_settings import BuildSettings
+    from ..dependencies import LockedDependencies
     from ..protocol import LockRequest
 
 # Incremented when the same files are read differently than before.
@@ -42,6 +43,7 @@ class UvLockfile:
     tool = "uv"
     filename = "uv.lock"
     command = "uv lock"
+    update = "uv lock -P"
     per_target = False
     is_slow = False
 
@@ -110,6 +112,13 @@ class UvLockfile:
         from ..default_index import default_index
 
         return (default_index(path.parent),)
+
+    def dependencies(self, path: Path) -> LockedDependencies:
+        """Return what the packages require; raise `LockfileError` for a lock that is not valid."""
+        from .dependencies import locked_dependencies
+
+        with written_by(self.tool, path, self.command):
+            return locked_dependencies(read_toml(path))
 
     def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
         """Return what the tool's settings say of building sources."""

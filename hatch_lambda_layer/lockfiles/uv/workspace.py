@@ -73,6 +73,15 @@ class Workspace:
         known = (self.root, *self.members.values())
         return next((each for each in known if each.folder == folder), None)
 
+    def is_beyond(self, folder: Path) -> bool:
+        """Return whether another project lies between the root and the project in `folder`.
+
+        A member is locked with the others even then, but uv ends its search for the root's sources
+        at that project.
+        """
+        between = (each for each in folder.parents if self.root.folder in each.parents)
+        return any((each / "pyproject.toml").is_file() for each in between)
+
 
 def find_workspace(folder: Path) -> Workspace:
     """Return the workspace that the project in `folder` belongs to, at least one of its own.

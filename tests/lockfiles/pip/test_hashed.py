@@ -28,6 +28,8 @@ from tests.support.pip_project import (
     hashed,
     spec,
 )
+from tests.support.source_factory import copying_project, sdist
+from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -250,6 +252,26 @@ def test_a_wheel_that_requires_what_the_files_lack_is_an_error_with_its_name(
     project.write(f'{TABLE}allow-missing = ["app"]\n', "pyproject.toml")
     done = build(project, **cache)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_the_wheels_lack_is_said_before_a_source_is_built(
+    project: PipProject, index: IndexServer, tmp_path: Path
+) -> None:
+    name, data = sdist("built", "1.0", copying_project(WheelSpec(name="built")))
+    if name not in index.files:
+        index.add_file(name, data)
+    project.write(TABLE, "pyproject.toml")
+    digest = index.files[name].hashes["sha256"]
+    lines = hashed(index, "deep-1.0-py3-none-any.whl")
+    project.write(f"{lines}built==1.0 --hash=sha256:{digest}\n")
+    done = build(project, HATCH_LAMBDA_LAYER_CACHE_DIR=str(tmp_path / "cache"))
+    assert done.returncode == 1
+    assert "`app` is not listed" in " ".join(done.stderr.split())
+    assert "Building" not in done.stderr
+    project.write(f'{TABLE}allow-missing = ["app"]\n', "pyproject.toml")
+    done = build(project, HATCH_LAMBDA_LAYER_CACHE_DIR=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stderr
+    assert "Building package `built" in done.stderr
 
 
 @pytest.mark.parametrize("kind", ["with hashes", "without hashes"])

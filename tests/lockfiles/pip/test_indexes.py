@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hatch_lambda_layer.config.indexes import PrivateIndex
-from hatch_lambda_layer.exceptions import DownloadError
+from hatch_lambda_layer.exceptions import DownloadError, LockfileError
 from hatch_lambda_layer.index.auth import IndexAccess
 from hatch_lambda_layer.wheels.selection import select
 from tests.support.index_server import IndexServer, Status
@@ -130,6 +130,23 @@ def test_the_first_index_that_has_a_name_counts(
         }
         # What is locked names no index: the URL has to say it, or the index.
         assert {each.index_url for each in found} == {None}
+
+
+def test_the_index_that_keeps_others_from_being_asked_is_named_with_the_ways_out(
+    project: PipProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with IndexServer() as extra:
+        # Such as a mirror that has a part of all releases.
+        extra.add(spec("alpha", version="0.7"))
+        monkeypatch.setenv("PIP_EXTRA_INDEX_URL", extra.simple_url)
+        project.write("alpha==2.0\n")
+        with pytest.raises(LockfileError, match="no version of alpha") as raised:
+            project.lock()
+        hint = str(raised.value.hint)
+        assert f"`alpha` is on {extra.simple_url.rstrip('/')}" in hint
+        assert "lock with hashes" in hint
+        project.write(f"alpha==2.0 --hash=sha256:{spec('alpha', version='2.0').sha256}\n")
+        assert project.filenames() == {"alpha-2.0-py3-none-any.whl"}
 
 
 @pytest.mark.fault(59)
