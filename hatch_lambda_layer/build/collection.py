@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..exceptions import BuildError
@@ -36,7 +37,7 @@ def collect(
     member = inputs.member
     if sources:
         sources.check()
-    direct = read_direct(context, member)
+    direct = partial(read_direct, context, member)
     early = forecast(direct, member)
     locked = collect_wheels(
         selection.wheels, context.cache, context.console, context.access, early.check
@@ -48,8 +49,6 @@ def collect(
         # What the wheels lack need not wait for a compiler.
         unseen = {each.name for each in inputs.selection.all} - {each.name for each in locked}
         check_listed(context, inputs, locked, unseen)
-    for source in selection.sources:
-        context.console.detail(f"needs a build, or one that is cached: {source.reason}")
     try:
         return [*locked, *build_sources(sources, context)]
     except BuildError as error:

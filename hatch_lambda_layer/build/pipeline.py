@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .._internal.ownership import sweep, unique_name
@@ -169,7 +170,7 @@ def _check_size(
     from ..layer.size import check_size
     from .limits import load
 
-    loaded = load(read_direct(context, inputs.member), inputs.member)
+    loaded = load(partial(read_direct, context, inputs.member), inputs.member)
     return check_size(tree, exclusion.kept, inputs.member.config, loaded, exclusion.names)
 
 

@@ -55,10 +55,11 @@ class _Commands(click.Group):
 
     def _others(self) -> Mapping[str, click.Command]:
         from .outdated import outdated
-        from .publish import COMMANDS
+        from .publish import publish
         from .verify import verify
+        from .versions import versions
 
-        return {**COMMANDS, "outdated": outdated, "verify": verify}
+        return {"outdated": outdated, "publish": publish, "verify": verify, "versions": versions}
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
