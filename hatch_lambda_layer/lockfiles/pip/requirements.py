@@ -131,7 +131,7 @@ class RequirementsFiles:
         words = line.split(" ")
         # As in pip: a word that begins with a dash ends the requirement.
         end = next((n for n, word in enumerate(words) if word.startswith("-")), len(words))
-        options = list(_parsed(shlex.split(" ".join(words[end:]))))
+        options = list(_parsed(_split(" ".join(words[end:]))))
         text = " ".join(words[:end]).strip()
         if text or (editable := next((v for o, v in options if o == "--editable"), None)):
             hashes = tuple(value for option, value in options if option == "--hash")
@@ -150,6 +150,12 @@ class RequirementsFiles:
 
     def _value(self, match: re.Match[str]) -> str:
         return self._environment.get(match[1]) or match[0]
+
+
+def _split(text: str) -> list[str]:
+    """Split options as a shell does, at once where nothing is quoted: there can be 100 hashes."""
+    is_plain = text.isascii() and text.isprintable() and set(text).isdisjoint("'\"\\")
+    return text.split() if is_plain else shlex.split(text)
 
 
 def _parsed(words: Iterable[str]) -> Iterator[tuple[str, str]]:
