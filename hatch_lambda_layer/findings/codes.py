@@ -206,6 +206,22 @@ UNREAD_FOLDER = Code(
     title="a folder that the runtime does not read",
     explanation="Of `python/lib/`, a runtime reads the folder of its own Python alone.",
 )
+NO_PYTHON_FOLDER = Code(
+    id="HLL024",
+    severity="warning",
+    title="a layer without a folder that Python reads",
+    explanation="A file or folder that is named a layer has no `python/`. Lambda unpacks it to "
+    "`/opt`, and Python looks into `/opt/python` only: nothing of it can be imported. Whoever made "
+    "it has an option for that folder.",
+)
+UNREADABLE_FILE = Code(
+    id="HLL025",
+    severity="error",
+    title="a file that functions may not read",
+    explanation="The zip keeps others than the owner from reading a file, or from entering a "
+    "folder. A function runs as a user of its own, so that to import it fails. The usual cause is "
+    "the umask of whoever made the zip: `chmod -R a+rX` before that helps.",
+)
 UNUSED_PATTERN = Code(
     id="HLL030",
     severity="warning",

@@ -45,7 +45,8 @@ def _summary(report: ImportReport) -> Iterator[str]:
 
 def _slowest(report: ImportReport) -> Iterator[str]:
     rows = [(each.name, f"{each.seconds:.2f} s", megabytes(each.memory)) for each in report.slowest]
-    yield from aligned(("slowest module", "time", "memory"), rows, 1)
+    if rows:
+        yield from aligned(("slowest module", "time", "memory"), rows, 1)
 
 
 def _notes(report: ImportReport) -> Iterator[str]:
