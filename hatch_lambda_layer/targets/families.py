@@ -17,12 +17,14 @@ class Family:
     """Distributions that the runtime has, with the facts of `families.toml`.
 
     `core` are those that are left out together or not at all, `shared` are libraries that others
-    may need as well. Names are normalised.
+    may need as well. `oldest` are the oldest releases of some of the core that can be imported with
+    the others of the runtime. Names are normalised.
     """
 
     name: str
     core: frozenset[str]
     shared: frozenset[str]
+    oldest: Mapping[str, str]
 
 
 @cache
@@ -31,6 +33,11 @@ def families() -> Mapping[str, Family]:
     with Path(__file__).with_name("families.toml").open("rb") as file:
         table = tomllib.load(file)["families"]
     return {
-        name: Family(name=name, core=frozenset(facts["core"]), shared=frozenset(facts["shared"]))
+        name: Family(
+            name=name,
+            core=frozenset(facts["core"]),
+            shared=frozenset(facts["shared"]),
+            oldest=facts["oldest"],
+        )
         for name, facts in table.items()
     }

@@ -82,13 +82,13 @@ def test_the_audit_is_in_the_same_report(tmp_path: Path) -> None:
     assert done.exit_code == 1
     table = json.loads(done.stdout)
     found = {(each["code"], each["severity"]) for each in table["findings"]}
-    assert found == {("HLL001", "error"), ("HLL015", "warning"), ("HLL040", "error")}
-    assert table["counts"] == {"error": 2, "warning": 1, "note": 0}
+    assert found == {("HLL001", "error"), ("HLL015", "note"), ("HLL040", "error")}
+    assert table["counts"] == {"error": 2, "warning": 0, "note": 1}
     assert {each["name"] for each in table["imports"]["modules"]} == {"good", "_x"}
-    text = verify(tmp_path / "f", "--runtime", RUNTIME, "--architecture", HERE).stdout
+    text = verify("-v", tmp_path / "f", "--runtime", RUNTIME, "--architecture", HERE).stdout
     assert "1 of 2 modules and 0 extension modules imported" in text
     assert text.index("(HLL001)") < text.index("(HLL040)") < text.index("(HLL015)")
-    assert text.endswith("layer for " + TARGET.id + ": 2 errors, 1 warning\n")
+    assert text.endswith("layer for " + TARGET.id + ": 2 errors, 1 note\n")
 
 
 def test_an_error_of_the_audit_alone_exits_with_1(tmp_path: Path) -> None:
