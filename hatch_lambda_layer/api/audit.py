@@ -12,7 +12,7 @@ from ..import_proof.unpacking import unpack_layer
 from ..layer.audit import audit
 from ..layer.audit.folder import read_folder
 from ..layer.audit.packaging import packaging_findings
-from ..layer.audit.subject import AuditReport
+from ..layer.audit.report import AuditReport
 from ..layer.manifest import LayerManifest
 
 if TYPE_CHECKING:

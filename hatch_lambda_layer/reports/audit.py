@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..import_proof.report import ImportReport
-    from ..layer.audit.subject import AuditReport
+    from ..layer.audit.report import AuditReport
 
 SCHEMA = 1
 

@@ -75,7 +75,7 @@ class FolderContent:
         )
         found: dict[str, Distribution] = {}
         owners: dict[str, str] = {}
-        for path, rest in plain.importable():
+        for path, rest in plain.importable:
             if rest.endswith(".dist-info/METADATA") and rest.count("/") == 1:
                 root = path.removesuffix(rest)
                 each = _distribution((self.folder / path).parent)

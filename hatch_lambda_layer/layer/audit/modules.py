@@ -23,7 +23,7 @@ def module_findings(subject: Subject) -> Iterator[Finding]:
     """Yield findings about what lies at the top of `sys.path`, and about what is not there."""
     tops: dict[str, str] = {}
     bins = set()
-    for path, rest in subject.importable():
+    for path, rest in subject.importable:
         first, _, below = rest.partition("/")
         if not below and first.endswith(".pth"):
             yield _pth(path, first)
