@@ -1,12 +1,15 @@
-"""`.ci/hatch`: a checkout whose `[project]` has changed gets new environments."""
+"""`.ci/hatch` and its requirements, workflows: a changed `[project]` gets new environments."""
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
+from packaging.requirements import Requirement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,3 +75,55 @@ def test_environments_are_removed_when_the_project_changes(
     assert bool(capsys.readouterr().err) is not kept
     remove_outdated()
     assert capsys.readouterr().err == ""
+
+
+REQUIREMENTS = SCRIPT.with_name("requirements.txt").read_text(encoding="utf-8")
+
+
+def test_the_requirements_are_pinned_and_hashed_and_name_no_index() -> None:
+    lines = [line for line in REQUIREMENTS.splitlines() if not line.startswith("#")]
+    pins = [line for line in lines if not line.startswith(" ")]
+    assert [pin for pin in pins if not re.fullmatch(r"[a-z0-9-]+==\S+( ; .+)? \\", pin)] == []
+    hashes = [line.strip() for line in lines if line.startswith(" ")]
+    assert [each for each in hashes if not re.match(r"--hash=sha256:[0-9a-f]{64}", each)] == []
+    assert len(hashes) > len(pins) > 20
+    assert "://" not in REQUIREMENTS
+
+
+def test_the_requirements_are_those_of_the_file_that_they_are_made_of() -> None:
+    text = SCRIPT.with_name("requirements.in").read_text(encoding="utf-8")
+    wanted = [Requirement(line) for line in text.splitlines() if line and not line.startswith("#")]
+    pinned = dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", REQUIREMENTS, re.MULTILINE))
+    assert {each.name for each in wanted} == {"hatch", "uv"}
+    assert [each.name for each in wanted if pinned[each.name] not in each.specifier] == []
+
+
+def workflow(name: str) -> Any:
+    path = SCRIPT.parents[1] / ".github" / "workflows" / name
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def test_a_release_needs_no_secret_and_only_its_last_job_can_publish() -> None:
+    release = workflow("release.yml")
+    assert "secrets." not in str(release)
+    assert "password" not in str(release)
+    assert release["permissions"] == {}
+    rights = {name: job["permissions"] for name, job in release["jobs"].items()}
+    assert [name for name, right in rights.items() if "id-token" in right] == ["publish"]
+    assert rights["publish"]["attestations"] == "write"
+    publish = release["jobs"]["publish"]
+    assert (publish["needs"], publish["environment"]) == ("build", "pypi")
+    # What can publish runs no code of the project.
+    assert [step for step in publish["steps"] if "run" in step] == []
+
+
+def test_the_other_files_for_github_are_valid() -> None:
+    folder = SCRIPT.parents[1] / ".github"
+    updates = yaml.safe_load((folder / "dependabot.yml").read_text(encoding="utf-8"))["updates"]
+    assert {each["directory"] for each in updates} == {"/", "/.ci"}
+    for path in (folder / "ISSUE_TEMPLATE").glob("[!c]*.yml"):
+        form = yaml.safe_load(path.read_text(encoding="utf-8"))
+        names = [part["id"] for part in form["body"] if part["type"] != "markdown"]
+        assert len(names) == len(set(names)) >= 3
+        assert form["name"]
+        assert form["description"]

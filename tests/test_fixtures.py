@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
-from hatch_lambda_layer.config.layer import Matrix
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.targets.target import Architecture, runtimes
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -39,9 +40,10 @@ def test_a_fixture_has_a_valid_table(project: Path) -> None:
     assert Matrix.from_pyproject(pyproject(project)).members
 
 
-def test_the_service_is_built_for_every_runtime_that_is_not_deprecated() -> None:
+def test_the_service_is_built_for_every_runtime_but_those_with_a_warning() -> None:
     members = Matrix.from_pyproject(pyproject(ORDERS_API)).members
-    supported = {runtime for runtime in runtimes().values() if runtime.id != "python3.10"}
+    day = date(2026, 11, 30)
+    supported = {runtime for runtime in runtimes().values() if not runtime.warning(day)}
     assert {member.target.runtime for member in members} == supported
     assert {member.target.architecture for member in members} == set(Architecture)
     assert len(members) == 8

@@ -9,7 +9,7 @@ from ..exceptions import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..config.layer import Matrix, Member
+    from ..config.matrix import Matrix, Member
 
 Item = TypeVar("Item")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..build.opening import open_project
@@ -13,6 +12,7 @@ from .display import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from ..layer.manifest import LayerManifest
 
@@ -39,5 +39,5 @@ def _published_manifest(overrides: Mapping[str, object], version: str) -> LayerM
 
     with needed():
         from ..publishing.inventory import published_manifest
-    pyproject = open_project(Path(), Lines(None).console()).pyproject
+    pyproject = open_project(None, Lines(None).console()).pyproject
     return published_manifest(version, PublishConfig.from_pyproject(pyproject, overrides).values())

@@ -16,7 +16,7 @@ from .display import Lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..config.layer import Matrix, Member
+    from ..config.matrix import Matrix, Member
     from ..config.publish import Destination, PublishConfig
     from ..layout import LayerS3Layout
 
@@ -55,11 +55,7 @@ class LayerManifestManager:
 
         Raises `LockfileError` where there is none, or more than one.
         """
-        from ..lockfiles import LockRequest, find_lockfile
-
-        config = self._members[0].config
-        request = LockRequest(layout=self._build.layout, requirements=config.requirements)
-        return find_lockfile(config.tool, request)[1]
+        return self._build.context.resolver.find(self._members[0].config).path
 
     @property
     def md5(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..layer.archive import archive_time
 from ..layer.manifest import input_digest
 from ..layout import project_name
-from ..wheels.unavailable import no_wheels
+from .permission import check_permitted
 from .source_metadata import build_requirements
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from .._internal.console import Console
-    from ..config.layer import Member
-    from ..exceptions import SelectionError
+    from ..config.matrix import Member
     from ..index.auth import IndexAccess
     from ..layer.inclusion import IncludedFile
     from ..layout import LayerPathLayout
+    from ..targets.target import Target
     from ..wheel_builders import LayerSources
     from ..wheels.cache import WheelCache
     from ..wheels.selection import LockedSource, Selection
@@ -80,7 +80,7 @@ class BuildInputs:
         config = self.member.config
         facts = {
             "layout": _LAYOUT_VERSION,
-            "target": self.member.target.id,
+            "target": _identity(self.member.target),
             "time": self.date.isoformat(),
             "prune": config.prune,
             "prefer": config.prefer,
@@ -139,6 +139,14 @@ def lock_digest(member: Member, selection: Selection) -> str:
     )
 
 
+def _identity(target: Target) -> str:
+    """Return what decides the layer of a target; what a user says of a runtime can change."""
+    runtime = target.runtime
+    if runtime.compatible is None:
+        return target.id
+    return f"{target.id} with Python {runtime.python} and glibc {runtime.glibc}"
+
+
 def needs_work_folder(selection: Selection, member: Member) -> bool:
     """Return whether something is made on the way to the layer."""
     config = member.config
@@ -151,15 +159,16 @@ def find_inputs(context: BuildContext, member: Member, selection: Selection) -> 
     The work folder is there where one is needed. Raises `LambdaLayerError`.
     """
     config = member.config
-    if selection.sources and config.build == "never":
-        raise _refused(selection, member)
+    if selection.sources:
+        settings = context.resolver.build_settings(config)
+        check_permitted(selection.sources, config, settings, member.target)
     return BuildInputs(
         member=member,
         selection=selection,
-        sources=_sources(context, member, selection.sources),
-        project=_project_wheel(context, member) if config.include_project else None,
+        sources=_sources(context, member, selection, selection.sources),
+        project=_project_wheel(context, member, selection) if config.include_project else None,
         included=_included(context, member),
-        direct=_direct_requirements(context, member),
+        direct=read_direct(context, member) if config.exclude else (),
         date=archive_time(os.environ.get("SOURCE_DATE_EPOCH")),
     )
 
@@ -175,25 +184,30 @@ def build_sources(sources: LayerSources | None, context: BuildContext) -> Sequen
         return sources.wheels(requirements)
 
 
-def _refused(selection: Selection, member: Member) -> SelectionError:
-    reasons = [each.reason for each in selection.sources]
-    return no_wheels(reasons, member.target, have_sources=True)
-
-
 def _sources(
-    context: BuildContext, member: Member, sources: Sequence[LockedSource]
+    context: BuildContext,
+    member: Member,
+    selection: Selection,
+    sources: Sequence[LockedSource],
 ) -> LayerSources | None:
     if not sources:
         return None
-    from ..wheel_builders import BuildPolicy, LayerSources
+    from ..wheel_builders import BuildPolicy, LayerSources, Relocking
 
-    # What the user names to go in is built also where nothing else may be.
-    build = "local" if member.config.build == "never" else member.config.build
+    config = member.config
+    lock = context.resolver.lock(config, member.target)
+    policy = BuildPolicy(
+        # What the user names to go in is built also where nothing else may be.
+        build="local" if config.build == "never" else config.build,
+        timeout=config.build_timeout,
+        container=config.container,
+        settings=context.resolver.build_settings(config),
+        versions={each.name: each.version for each in selection.all if each.version},
+        relocking=Relocking(lock.command, config.only_groups or config.groups, config.extras),
+    )
     return LayerSources(
         sources,
-        BuildPolicy(
-            build=build, timeout=member.config.build_timeout, container=member.config.container
-        ),
+        policy,
         member.target,
         cache=context.cache,
         console=context.console,
@@ -202,14 +216,14 @@ def _sources(
     )
 
 
-def _project_wheel(context: BuildContext, member: Member) -> Wheel:
+def _project_wheel(context: BuildContext, member: Member, selection: Selection) -> Wheel:
     from ..wheel_builders.project import project_source, read_project_wheel
 
     source = project_source(context.layout.dir_project_root, context.pyproject)
     if context.project_wheel:
         folder = context.layout.dir_work
         return read_project_wheel(context.project_wheel, source, member.target, folder)
-    (wheel,) = build_sources(_sources(context, member, [source]), context)
+    (wheel,) = build_sources(_sources(context, member, selection, [source]), context)
     return wheel
 
 
@@ -223,10 +237,18 @@ def _included(context: BuildContext, member: Member) -> Sequence[IncludedFile]:
     return find_included(root, config.force_include, outside=config.force_include_outside)
 
 
-def _direct_requirements(context: BuildContext, member: Member) -> Sequence[Requirement]:
-    config = member.config
-    if not config.exclude:
-        return ()
-    from ..config.project import direct_requirements
+def read_direct(context: BuildContext, member: Member) -> Sequence[Requirement]:
+    """Return what a layer's project itself requires; raise `LockfileError` where it can't be read.
 
-    return direct_requirements(context.pyproject, config.groups, config.extras)
+    These are its requirements without groups and extras that the layer lacks.
+    """
+    from ..config.project import direct_requirements
+    from ..lockfiles.tools import read_pyproject
+
+    pyproject = context.pyproject
+    # A lockfile that is named can be that of another project.
+    request = context.resolver.find(member.config).request
+    path = request.layout.path_pyproject_toml
+    if path != context.layout.path_pyproject_toml:
+        pyproject = read_pyproject(path)
+    return direct_requirements(pyproject, request.groups, request.extras, main=request.main)

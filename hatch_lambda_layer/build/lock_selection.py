@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ..index.auth import IndexAccess
     from ..index.pages import Link
     from ..layout import LayerPathLayout
+    from ..lockfiles import FoundLockfile
+    from ..lockfiles.build_settings import BuildSettings
     from ..lockfiles.protocol import Lockfile
     from ..targets.target import Target
     from ..wheels.cache import WheelCache
@@ -43,6 +45,7 @@ class Resolver:
         self._console = console
         self._access = access
         self._locks: dict[tuple[object, ...], Lock] = {}
+        self._told: set[str] = set()
 
     def selection(self, config: LayerConfig, target: Target) -> Selection:
         """Return what the lockfile selects for a layer on a target.
@@ -68,10 +71,10 @@ class Resolver:
 
         Raises `LockfileError`, `ToolError` and `SelectionError`.
         """
-        request = replace(
-            self._request(config), read_source=partial(self._sources.metadata, config, target)
-        )
-        lockfile, path = find_lockfile(config.tool, request)
+        settings = partial(self.build_settings, config)
+        read_source = partial(self._sources.metadata, config, target, settings)
+        request = replace(self._request(config), read_source=read_source)
+        lockfile, path, request = find_lockfile(config.tool, request, self._tell_once)
         key = (path, request, target if lockfile.per_target else None)
         if key not in self._locks:
             self._locks[key] = self._read(lockfile, path, request, target)
@@ -79,20 +82,38 @@ class Resolver:
             self._console.warn_once(warning)
         return self._locks[key]
 
+    def find(self, config: LayerConfig) -> FoundLockfile:
+        """Return the lockfile of a layer; raise `LockfileError` where it can't be told which."""
+        return find_lockfile(config.tool, self._request(config), self._tell_once)
+
     def default_indexes(self, config: LayerConfig) -> Sequence[str]:
         """Return the URLs of the indexes of packages for which the lockfile names none.
 
         They may contain credentials. Raises `LockfileError` and `ToolError`.
         """
-        request = self._request(config)
-        lockfile, path = find_lockfile(config.tool, request)
+        lockfile, path, request = self.find(config)
         return lockfile.default_indexes(path, request)
+
+    def build_settings(self, config: LayerConfig) -> BuildSettings:
+        """Return what the settings of the lockfile's tool say of building sources.
+
+        Raises `LockfileError`.
+        """
+        lockfile, path, request = self.find(config)
+        return lockfile.build_settings(path, request)
+
+    def _tell_once(self, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            self._console.info(message)
 
     def _request(self, config: LayerConfig) -> LockRequest:
         return LockRequest(
             layout=self._layout,
-            groups=config.groups,
+            groups=config.only_groups or config.groups,
             extras=config.extras,
+            main=not config.only_groups,
+            lockfile=config.lockfile,
             requirements=config.requirements,
             build=config.build != "never",
             access=self._access,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from ..config.indexes import PrivateIndex
-    from ..config.layer import Member
+    from ..config.matrix import Member
     from ..index.auth import IndexAccess
     from ..index.pages import Link
     from ..lockfiles import Lock

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .._internal.ownership import sweep, unique_name
@@ -15,7 +16,7 @@ from ..layer import manifest as manifests
 from ..layer.manifest import LayerManifest
 from ..layer.size import nearly_full
 from .claims import refuse_anothers
-from .inputs import build_sources, find_inputs, needs_work_folder
+from .inputs import build_sources, find_inputs, needs_work_folder, read_direct
 from .verification import audited_layer, is_to_be_proved, prove_current, prove_new
 from .work_folder import work_folder
 
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ..config.layer import Member
+    from ..config.matrix import Member
     from ..findings import Finding
     from ..layer.archive import WrittenArchive
     from ..layer.composition import Composition
+    from ..layer.tree import LayerTree
     from ..wheels.wheel import Wheel
     from .inputs import BuildContext, BuildInputs
 
@@ -118,7 +120,6 @@ def _rebuild(
 ) -> LayerManifest:
     # Imported here: a build that has nothing to do must not wait for them.
     from ..import_proof.provenance import remember
-    from ..layer.size import check_size
 
     config = inputs.member.config
     with clock.stage("wheels"):
@@ -130,9 +131,7 @@ def _rebuild(
         every, (wheels, excluded) = wheels, _exclude(wheels, inputs)
     with clock.stage("compose"):
         made = _compose(context, inputs, wheels, every)
-        tree = made.tree
-        left_out = sorted({each.name for each in every} - {each.name for each in wheels})
-        sizes = check_size(tree, wheels, config.max_size, left_out, config.function_size)
+        sizes = _check_size(context, inputs, made.tree, wheels, every)
     with clock.stage("audit"):
         audited = audited_layer(context.cache.store, inputs, made, wheels)
         if unlisted:
@@ -147,17 +146,32 @@ def _rebuild(
             prove_new(inputs.member, new, zip_path, context, wheels)
 
     with clock.stage("write"):
-        written = archive.write_archive(tree, zip_path, inputs.date, check)
+        written = archive.write_archive(made.tree, zip_path, inputs.date, check)
     return manifests.describe(
         inputs.member,
         inputs.digest,
-        tree,
+        made.tree,
         wheels,
         written,
         findings,
         context.project,
         inputs.lock_digest,
     )
+
+
+def _check_size(
+    context: BuildContext,
+    inputs: BuildInputs,
+    tree: LayerTree,
+    wheels: Sequence[Wheel],
+    every: Sequence[Wheel],
+) -> Sequence[Finding]:
+    from ..layer.size import check_size
+    from .limits import load
+
+    left_out = sorted({each.name for each in every} - {each.name for each in wheels})
+    loaded = load(partial(read_direct, context, inputs.member), inputs.member)
+    return check_size(tree, wheels, inputs.member.config, loaded, left_out)
 
 
 def _compose(
@@ -182,12 +196,17 @@ def _compose(
 def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
     from ..wheels.fetch import collect_wheels
     from ..wheels.native_files import check_plain_linux
+    from .limits import check_wheels, forecast
 
     selected = inputs.selection.wheels
-    locked = collect_wheels(selected, context.cache, context.console, context.access)
+    if inputs.sources:
+        inputs.sources.check()
+    direct = partial(read_direct, context, inputs.member)
+    early = forecast(direct, inputs.member)
+    locked = collect_wheels(selected, context.cache, context.console, context.access, early.check)
     check_plain_linux(locked, inputs.member.target)
-    for source in inputs.selection.sources:
-        context.console.detail(f"needs a build, or one that is cached: {source.reason}")
+    if inputs.sources and inputs.sources.missing:
+        check_wheels(selected, locked, direct, inputs.member)
     return [
         *locked,
         *build_sources(inputs.sources, context),

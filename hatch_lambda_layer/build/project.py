@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,14 +12,17 @@ from .._internal.filelock import locked
 from .._internal.ownership import sweep
 from .._internal.store import Store, default_cache_dir
 from ..exceptions import LambdaLayerError, MissingLockfileError
+from ..findings.codes import UNUSED_PATTERN
 from ..index.auth import IndexAccess
 from ..reports import text as report
 from ..wheels.cache import WheelCache
+from ..wheels.shared_cache import open_shared_cache
 from .claims import is_anothers, leftovers
 from .inputs import BuildContext, lock_digest
 from .lock_selection import Resolver
 from .outcome import Outcome
 from .pipeline import build_layer, plan_layer
+from .useless_patterns import useless_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,7 +32,8 @@ if TYPE_CHECKING:
 
     from .._internal.console import Console
     from ..config.indexes import CodeArtifact
-    from ..config.layer import Matrix, Member
+    from ..config.matrix import Matrix, Member
+    from ..findings import Finding
     from ..layout import LayerPathLayout
     from .pipeline import BuildPlan, BuiltLayer
 
@@ -69,8 +74,14 @@ class ProjectBuild:
     cache: WheelCache = field(default_factory=lambda: WheelCache(Store(default_cache_dir())))
 
     def __post_init__(self) -> None:
-        """Set up what the builds share; no lockfile and no credentials are read yet."""
+        """Set up what the builds share; no lockfile and no credentials are read yet.
+
+        Raises `ConfigError` for a shared cache that the environment does not name as it should.
+        """
         self._has_waited = False
+        shared = open_shared_cache(os.environ, self.console)
+        self.cache = WheelCache(self.cache.store, shared=shared)
+        self._findings: list[tuple[Member, Sequence[Finding]]] = []
         access = IndexAccess(self.matrix.indexes, _codeartifact_token)
         self._context = BuildContext(
             layout=self.layout,
@@ -93,23 +104,25 @@ class ProjectBuild:
         With `hash_wheels`, every wheel of the cache is hashed before it is used. Raises
         `LambdaLayerError`; the layer that was built before is then left as it is.
         """
-        if warning := member.target.runtime.deprecation(_today()):
+        if warning := member.target.runtime.warning(_today()):
             self.console.warn_once(warning)
         self._warn_of_cache()
         context = self._context
         if hash_wheels:
-            context = replace(context, cache=WheelCache(self.cache.store, hash_all=True))
+            cache = WheelCache(self.cache.store, hash_all=True, shared=self.cache.shared)
+            context = replace(context, cache=cache)
         alone = len(self.matrix.members) == 1
         with self._locked(self.layout.dir_output):
             built = build_layer(context, member, self._name(member), anew=self.anew)
         # One table is what a person wants to see; the tables of a matrix are nearly the same.
         if built.rebuilt and (alone or self.console.verbose):
             self.console.info(report.layer_table(built.manifest))
+        self._findings.append((member, built.manifest.findings))
         self.console.info(report.layer_totals(built.manifest))
         for finding in built.manifest.findings:
             if finding.is_note:
                 self.console.detail(str(finding))
-            else:
+            elif finding.code != UNUSED_PATTERN.id:
                 self.console.warning(finding.text)
         self.console.info(
             report.stage_times(built.seconds)
@@ -117,6 +130,11 @@ class ProjectBuild:
             else f"{built.zip_path.name} is up to date"
         )
         return built
+
+    def warn_of_patterns(self) -> None:
+        """Warn of each pattern of `prune` that matches nothing in the members that were built."""
+        for warning in useless_patterns(self.pyproject, self._findings):
+            self.console.warn_once(warning)
 
     def plan(self, member: Member) -> BuildPlan:
         """Return the inputs of a member; no wheel is fetched, and no layer is written."""
@@ -176,6 +194,7 @@ class ProjectBuild:
                 errors[member.id] = error
             else:
                 yield built[-1]
+        self.warn_of_patterns()
         if errors:
             raise BuildFailures(errors, built)
         self.remove_leftovers(members)

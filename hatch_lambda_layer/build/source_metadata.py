@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 from .._internal.ownership import unique_name
 from ..exceptions import BuildError
 from ..wheels.selection import select
+from .permission import check_permitted
 from .work_folder import work_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .._internal.console import Console
     from ..config.layer import LayerConfig
     from ..index.auth import IndexAccess
     from ..layout import LayerPathLayout
+    from ..lockfiles.build_settings import BuildSettings
     from ..lockfiles.protocol import Lock
     from ..targets.target import Target
     from ..wheel_builders import Requirements
@@ -33,18 +35,28 @@ class SourceReader:
     console: Console
     access: IndexAccess
 
-    def metadata(self, config: LayerConfig, target: Target, lock: Lock) -> bytes:
+    def metadata(
+        self,
+        config: LayerConfig,
+        target: Target,
+        settings: Callable[[], BuildSettings],
+        lock: Lock,
+    ) -> bytes:
         """Return the METADATA of the only source in `lock`; raise `LambdaLayerError`."""
         from ..wheel_builders import BuildPolicy, LayerSources
         from ..wheels.wheel import read_member
 
         (source,) = select(lock, target).sources
+        check_permitted([source], config, found := settings(), target)
         layout = replace(self.layout, build_name=unique_name())
         with work_folder(layout), build_requirements(layout, self.access) as requirements:
             (wheel,) = LayerSources(
                 [source],
                 BuildPolicy(
-                    build=config.build, timeout=config.build_timeout, container=config.container
+                    build=config.build,
+                    timeout=config.build_timeout,
+                    container=config.container,
+                    settings=found,
                 ),
                 target,
                 cache=self.cache,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .._internal.store import Store
-    from ..config.layer import Member
+    from ..config.matrix import Member
     from ..import_proof.comparison import Wheels
     from ..layer.composition import Composition
     from ..layer.manifest import LayerManifest

@@ -25,8 +25,10 @@ from .options import (
     architecture_option,
     examples,
     layer_option,
+    lockfile_option,
     member_option,
     overridden,
+    path_argument,
     quiet_option,
     runtime_option,
     tool_option,
@@ -53,10 +55,11 @@ class _Commands(click.Group):
 
     def _others(self) -> Mapping[str, click.Command]:
         from .outdated import outdated
-        from .publish import COMMANDS
+        from .publish import publish
         from .verify import verify
+        from .versions import versions
 
-        return {**COMMANDS, "outdated": outdated, "verify": verify}
+        return {"outdated": outdated, "publish": publish, "verify": verify, "versions": versions}
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -73,7 +76,7 @@ def main() -> None:
         "build --layer reports -m python3.13-arm64 --format json",
     ),
 )
-@click.argument("path", type=click.Path(path_type=Path), default=Path())
+@path_argument
 @click.option(
     "-o",
     "--output-dir",
@@ -86,6 +89,7 @@ def main() -> None:
 @runtime_option
 @architecture_option
 @tool_option
+@lockfile_option
 @click.option(
     "--format",
     "form",
@@ -98,13 +102,14 @@ def main() -> None:
 @verbose_option
 @quiet_option
 def build(
-    path: Path,
+    path: Path | None,
     output: Path | None,
     layers: tuple[str, ...],
     members: tuple[str, ...],
     runtimes: tuple[str, ...],
     architectures: tuple[str, ...],
     tool: str | None,
+    lockfile: Path | None,
     form: str,
     *,
     clean: bool,
@@ -113,7 +118,8 @@ def build(
 ) -> None:
     """Build the layers of the project in PATH, and print the path of each.
 
-    PATH is the folder of `pyproject.toml`, by default the current one.
+    Without PATH, that is the current folder, or else the nearest one around it with a
+    pyproject.toml, a lockfile or a requirements.txt, in the same git repository.
 
     With `--format json` they are printed at the end, and only if all of them were built.
     """
@@ -123,7 +129,7 @@ def build(
             path,
             Console(terminal),
             output=output,
-            overrides=overridden(runtimes, architectures, tool),
+            overrides=overridden(runtimes, architectures, tool, lockfile),
         )
         project.anew = clean
         wanted = choose_members(project.matrix, layers, members)

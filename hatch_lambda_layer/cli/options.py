@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -98,11 +99,26 @@ tool_option = click.option(
     metavar=f"[{'|'.join(TOOLS)}]",
     help="Whose lockfile to read, instead of `tool` in the table  [default: the only one there is]",
 )
+lockfile_option = click.option(
+    "--lockfile",
+    type=click.Path(path_type=Path),
+    help="Path of the lockfile, instead of `lockfile` in the table.",
+)
+path_argument = click.argument("path", type=click.Path(path_type=Path), required=False)
 
 
 def overridden(
-    runtimes: tuple[str, ...], architectures: tuple[str, ...], tool: str | None
+    runtimes: tuple[str, ...],
+    architectures: tuple[str, ...],
+    tool: str | None,
+    lockfile: Path | None,
 ) -> dict[str, object]:
     """Return the keys of `[tool.lambda-layer]` that these options replace."""
-    given = {"runtimes": list(runtimes), "architectures": list(architectures), "tool": tool}
+    given = {
+        "runtimes": list(runtimes),
+        "architectures": list(architectures),
+        "tool": tool,
+        # As every path of a command, it starts from the current folder.
+        "lockfile": lockfile and str(lockfile.absolute()),
+    }
     return {key: value for key, value in given.items() if value}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,13 +17,18 @@ from .options import (
     architecture_option,
     examples,
     layer_option,
+    lockfile_option,
     member_option,
     overridden,
+    path_argument,
     quiet_option,
     runtime_option,
     tool_option,
     verbose_option,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Neither 1, a failure, nor 2, a wrong command line.
 _OUTDATED = 3
@@ -33,12 +38,13 @@ _OUTDATED = 3
     short_help="Ask the indexes what is yanked or outdated.",
     epilog=examples("outdated", "outdated orders-api --exit-code --format json"),
 )
-@click.argument("path", type=click.Path(path_type=Path), default=Path())
+@path_argument
 @layer_option
 @member_option
 @runtime_option
 @architecture_option
 @tool_option
+@lockfile_option
 @click.option(
     "--format",
     "form",
@@ -55,12 +61,13 @@ _OUTDATED = 3
 @verbose_option
 @quiet_option
 def outdated(
-    path: Path,
+    path: Path | None,
     layers: tuple[str, ...],
     members: tuple[str, ...],
     runtimes: tuple[str, ...],
     architectures: tuple[str, ...],
     tool: str | None,
+    lockfile: Path | None,
     form: str,
     *,
     exit_code: bool,
@@ -75,7 +82,7 @@ def outdated(
 
     terminal = Terminal(verbose - quiet)
     with reported(terminal):
-        overrides = overridden(runtimes, architectures, tool)
+        overrides = overridden(runtimes, architectures, tool, lockfile)
         project = open_project(path, Console(terminal), overrides=overrides)
         wanted = choose_members(project.matrix, layers, members)
         statuses = check_layers(project.context, wanted, terminal.display_failure)

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 ENGINES = ("docker", "podman", "finch", "nerdctl")
 # AWS's own build images, one for each runtime and architecture (Amazon ECR Public Gallery).
-_DEFAULT_IMAGE = "public.ecr.aws/sam/build-{runtime}:latest-{architecture}"
-_DEFAULT_TIMEOUT = 3600
+DEFAULT_IMAGE = "public.ecr.aws/sam/build-{runtime}:latest-{architecture}"
+DEFAULT_TIMEOUT = 3600
 _IN_IMAGE = ("runtime", "architecture")
 # An image's name, by the grammar "reference" of the distribution project, with our placeholders.
 # The first character keeps it from being an option of the engine.
-_IMAGE = r"[A-Za-z0-9{][A-Za-z0-9._/:@{}-]*"
-_NETWORK = r"[A-Za-z0-9][A-Za-z0-9_.:,=-]*"
-_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+IMAGE = r"[A-Za-z0-9{][A-Za-z0-9._/:@{}-]*"
+NETWORK = r"[A-Za-z0-9][A-Za-z0-9_.:,=-]*"
+VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,16 +37,16 @@ class ContainerConfig:
     """
 
     engine: str | None = None
-    image: str = _DEFAULT_IMAGE
+    image: str = DEFAULT_IMAGE
     network: str | None = None
     before_build: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     repair: bool = False
-    timeout: int = _DEFAULT_TIMEOUT
+    timeout: int = DEFAULT_TIMEOUT
 
     def image_for(self, target: Target) -> str:
         """Return the name of the image for a target, with the placeholders replaced."""
-        values = {"runtime": target.runtime.id, "architecture": target.architecture.value}
+        values = {"runtime": target.runtime.interpreter, "architecture": target.architecture.value}
         return re.sub(r"\{(\w+)\}", lambda match: values[match[1]], self.image)
 
 
@@ -63,16 +63,16 @@ class _ContainerReader(TableReader):
         return ContainerConfig(
             engine=self.choice("engine", ENGINES),
             image=self._image(),
-            network=self.text("network", _NETWORK, "`none`, `host` or the name of a network"),
+            network=self.text("network", NETWORK, "`none`, `host` or the name of a network"),
             before_build=self.strings("before-build"),
             env=self._env(),
             repair=self.flag("repair"),
-            timeout=self.number("timeout", 1) or _DEFAULT_TIMEOUT,
+            timeout=self.number("timeout", 1) or DEFAULT_TIMEOUT,
         )
 
     def _image(self) -> str:
         example = "the name of an image, such as 'registry/build-{runtime}:{architecture}'"
-        image = self.text("image", _IMAGE, example) or _DEFAULT_IMAGE
+        image = self.text("image", IMAGE, example) or DEFAULT_IMAGE
         for name in re.findall(r"\{([^{}]*)\}", image):
             if name not in _IN_IMAGE:
                 known = backticked(f"{{{each}}}" for each in _IN_IMAGE)
@@ -86,7 +86,7 @@ class _ContainerReader(TableReader):
     def _env(self) -> tuple[tuple[str, str], ...]:
         pairs = []
         for name, value in self.table("env").items():
-            if re.fullmatch(_VARIABLE, name) is None:
+            if re.fullmatch(VARIABLE, name) is None:
                 self.say("env", f"has {toml(name)}, which is not a valid variable name")
             elif not isinstance(value, str) or "\0" in value:
                 self.wrong(f"env.{name}", "a string", value)

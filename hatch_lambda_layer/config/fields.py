@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from .reader import TableReader
 
 
+# The file name of a shared library, with its version or without.
+LIBRARY = r"[\w.+-]+\.so(?:\.[\w.]+)?"
+
+
 def read_libraries(table: TableReader) -> tuple[str, ...]:
     """Return `libraries`: file names of shared libraries."""
     items = table.items("libraries")
     for number, name in items.items():
-        if re.fullmatch(r"[\w.+-]+\.so(?:\.[\w.]+)?", name) is None:
+        if re.fullmatch(LIBRARY, name) is None:
             must = "the file name of a shared library, such as 'libgomp.so.1'"
             table.wrong(f"libraries[{number}]", must, name)
     return tuple(items.values())

@@ -23,10 +23,10 @@ TABLE = "tool.lambda-layer.indexes"
 _KEYS = ("name", "url", "codeartifact", "packages")
 # Keys that people try for credentials: an error tells where these belong.
 _CREDENTIAL_KEYS = ("username", "password", "user", "token")
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-_PATTERN = re.compile(r"[A-Za-z0-9._*?-]+")
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+PATTERN = re.compile(r"[A-Za-z0-9._*?-]+")
 # The patterns of CodeArtifact's API (its model in botocore); that of the Region is ours.
-_CODEARTIFACT = {
+CODEARTIFACT = {
     "domain": re.compile(r"[a-z][a-z0-9-]{0,48}[a-z0-9]"),
     "domain-owner": re.compile(r"[0-9]{12}"),
     "repository": re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,99}"),
@@ -161,7 +161,7 @@ class _IndexReader(TableReader):
         name = self.value("name")
         if name is None:
             self.say("name", "is missing: the index needs a name, such as 'acme'")
-        elif not isinstance(name, str) or not _NAME.fullmatch(name):
+        elif not isinstance(name, str) or not NAME.fullmatch(name):
             must = "a name of letters, digits, `-`, `_` and `.`, such as 'acme'"
             self.wrong("name", must, name)
             name = None
@@ -192,27 +192,27 @@ class _IndexReader(TableReader):
         if table is None:
             return None
         if not isinstance(table, dict):
-            self.wrong("codeartifact", f"a table with {backticked(_CODEARTIFACT)}", table)
+            self.wrong("codeartifact", f"a table with {backticked(CODEARTIFACT)}", table)
             return None
         reader = TableReader(f"{self._prefix}.codeartifact", table, self._problems)
-        reader.check_known(_CODEARTIFACT)
-        for key, pattern in _CODEARTIFACT.items():
+        reader.check_known(CODEARTIFACT)
+        for key, pattern in CODEARTIFACT.items():
             value = table.get(key)
             if value is None:
                 reader.say(key, "is missing")
             elif not isinstance(value, str) or not pattern.fullmatch(value):
-                reader.wrong(key, "as AWS has it, such as " + toml(_EXAMPLES[key]), value)
+                reader.wrong(key, "as AWS has it, such as " + toml(EXAMPLES[key]), value)
         values = {
             key.replace("-", "_"): value
             for key, value in table.items()
-            if isinstance(value, str) and key in _CODEARTIFACT
+            if isinstance(value, str) and key in CODEARTIFACT
         }
-        return CodeArtifact(**values) if len(values) == len(_CODEARTIFACT) else None
+        return CodeArtifact(**values) if len(values) == len(CODEARTIFACT) else None
 
     def _packages(self) -> tuple[str, ...]:
         found = []
         for number, pattern in self.items("packages").items():
-            if _PATTERN.fullmatch(pattern):
+            if PATTERN.fullmatch(pattern):
                 found.append(_normalized(pattern))
             else:
                 must = "a name, or a pattern of names with `*` and `?`"
@@ -220,7 +220,7 @@ class _IndexReader(TableReader):
         return tuple(found)
 
 
-_EXAMPLES = {
+EXAMPLES = {
     "domain": "acme",
     "domain-owner": "111122223333",
     "repository": "python",

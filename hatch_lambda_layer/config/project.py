@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 
 def direct_requirements(
-    pyproject: Mapping[str, object], groups: Iterable[str] = (), extras: Iterable[str] = ()
+    pyproject: Mapping[str, object],
+    groups: Iterable[str] = (),
+    extras: Iterable[str] = (),
+    *,
+    main: bool = True,
 ) -> list[Requirement]:
-    """Return the project's own dependencies, and those of `groups` and `extras`.
+    """Return the project's own dependencies if `main` is set, and those of `groups` and `extras`.
 
     They are read from `[project]` (PEP 621), `[dependency-groups]` (PEP 735) and from the older
     tables of poetry, pdm and uv. Malformed entries are skipped, of `[dependency-groups]` the whole
@@ -26,7 +30,7 @@ def direct_requirements(
     constraints only the markers are read.
     """
     project = _Project(pyproject)
-    found = [*project.main()]
+    found = [*project.main()] if main else []
     for extra in extras:
         found += project.of_extra(extra)
     for group in groups:

@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .._internal.tables import table_at, value_at
 from ..exceptions import ConfigError, backticked
 from ..layout import LayerS3Layout
-from .layer import TABLE
+from .custom_runtimes import read_custom_runtimes
+from .layer import LAMBDA_UNPACKED_LIMIT, TABLE
+from .publish_limits import Growth, read_beside, read_growth
 from .reader import TableReader, nearest
+from .tags import read_tags
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_ACCOUNT = (r"\d{12}", "an AWS account ID of 12 digits")
+ACCOUNT_ID = (r"\d{12}", "an AWS account ID of 12 digits")
 _ARN = r"arn:aws[a-z-]*:"
-_ROLE = (_ARN + r"iam::\d{12}:role/\S+", "the ARN of a role")
-_ORGANIZATION = (r"o-[a-z0-9]{10,32}", "an organization ID, such as 'o-a1b2c3d4e5'")
-_REGION = (r"[a-z]{2,}(-[a-z]+)+-\d+", "a Region, such as 'eu-west-1'")
+ROLE = (_ARN + r"iam::\d{12}:role/\S+", "the ARN of a role")
+ORGANIZATION = (r"o-[a-z0-9]{10,32}", "an organization ID, such as 'o-a1b2c3d4e5'")
+REGION = (r"[a-z]{2,}(-[a-z]+)+-\d+", "a Region, such as 'eu-west-1'")
 # The name of the bucket may hold the placeholder `{region}`.
-_S3_DIR = (r"s3://[a-z0-9.{}-]{3,}(/\S*)?", "an S3 URI, such as 's3://bucket/prefix'")
+S3_DIR = (r"s3://[a-z0-9.{}-]{3,}(/\S*)?", "an S3 URI, such as 's3://bucket/prefix'")
 _NOT_EMPTY = (r"[^\r\n]*\S[^\r\n]*", "a line of text")
 # Lambda's own limits for these are checked by `aws.service_model`.
-_LAYER_NAME = (r"[A-Za-z0-9_{}-]+", "letters, digits, `-`, `_` and placeholders")
-_PARAMETER = (r"[A-Za-z0-9_./{}-]+", "a parameter's name, such as '/layers/{layer-name}'")
-# After S3's page "Categorizing your objects using tags" (as of 2026-11).
-_TAG_KEY, _TAG = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}"), re.compile(r"[\w .:/=+@-]{0,256}")
-_TAG_MUST = "letters, digits, spaces and + - = . _ : / @ only, like its key"
-_MOST_TAGS = 10
-
+LAYER_NAME = (r"[A-Za-z0-9_{}-]+", "letters, digits, `-`, `_` and placeholders")
+PARAMETER = (r"[A-Za-z0-9_./{}-]+", "a parameter's name, such as '/layers/{layer-name}'")
 # What other tools call these keys.
 _MEANT = {"bucket": "s3-dir", "name": "layer-name"}
 _MEANT |= dict.fromkeys(("s3-bucket", "s3-prefix", "s3-uri", "s3"), "s3-dir")
 
+COPY, REFERENCE = STORAGES = ("copy", "reference")
 _IN_NAME = ("layer", "runtime", "architecture")
 _IN_S3_DIR = ("layer-name", "architecture", "region")
 _IN_PARAMETER = ("layer-name",)
@@ -98,7 +97,10 @@ class PublishConfig:
 
     `layer_name` may hold placeholders; `project` is the project's normalised name, empty if it has
     none. `retain` is the number of versions to keep, `None` for all. `tags` are those of objects on
-    S3.
+    S3. `alongside` are the layer versions of others that functions use together with this one, as
+    they are written; `function_size` is what such a function brings itself, in bytes, unpacked.
+    `storage` is whether Lambda copies the zip from the bucket, or refers to it there.
+    `custom_runtimes` are the project's own, each with Lambda's runtimes that it stands for.
     """
 
     project: str
@@ -111,6 +113,11 @@ class PublishConfig:
     retain: int | None
     tags: tuple[tuple[str, str], ...]
     ssm_parameter: str | None
+    max_growth: Growth | None = None
+    alongside: tuple[str, ...] = ()
+    function_size: int = 0
+    storage: str = COPY
+    custom_runtimes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @classmethod
     def from_pyproject(
@@ -135,6 +142,9 @@ class PublishConfig:
             layer: table.get("publish", {}) if isinstance(table, dict) else {}
             for layer, table in table_at(tool, "layers").items()
         }
+        # What is wrong with them is said where they are read for a build.
+        own_runtimes = read_custom_runtimes(pyproject, [])
+        custom = tuple((each, runtime.compatible or ()) for each, runtime in own_runtimes.items())
         configs = {}
         for layer, table in own.items():
             if not isinstance(table, dict):
@@ -142,10 +152,20 @@ class PublishConfig:
                 continue
             merged = {**shared, **table, **(overrides or {})}
             reader = _PublishReader(layer, merged, table.keys(), problems)
-            configs[layer] = reader.read(name)
+            inherited = {**tool, **table_at(tool, "layers", layer or "")}
+            function = TableReader(TABLE, inherited, []).size(
+                "function-size", LAMBDA_UNPACKED_LIMIT, 0
+            )
+            configs[layer] = replace(
+                reader.read(name), custom_runtimes=custom, function_size=function
+            )
         if problems:
             raise ConfigError(problems)
         return configs
+
+    def compatible_with(self, runtime: str) -> Collection[str]:
+        """Return the runtimes of Lambda's that a layer for `runtime` is published with."""
+        return dict(self.custom_runtimes).get(runtime, (runtime,))
 
     def name_for(self, runtime: str, architecture: str) -> str:
         """Return the name of the layer for a member of the matrix.
@@ -185,17 +205,23 @@ class _PublishReader(TableReader):
     def read(self, project: str) -> PublishConfig:
         """Read the whole table; problems are collected."""
         self.check_known(KEYS, _MEANT)
+        destinations = self._destinations()
+        if self.value("storage") == REFERENCE and not all(each.s3_dir for each in destinations):
+            self.say("storage", "is 'reference', which needs an `s3-dir` for every Region")
         return PublishConfig(
             project=project,
             layer=self._layer,
             layer_name=self._layer_name(project),
             description=self.text("description", *_NOT_EMPTY) or "",
             license=self.text("license", *_NOT_EMPTY) or "",
-            destinations=self._destinations(),
+            destinations=destinations,
             permissions=self._permissions(),
             retain=self.number("retain", 1),
-            tags=self._tags(),
-            ssm_parameter=self._template("ssm-parameter", _PARAMETER, _IN_PARAMETER),
+            tags=read_tags(self),
+            ssm_parameter=self._template("ssm-parameter", PARAMETER, _IN_PARAMETER),
+            max_growth=read_growth(self),
+            alongside=read_beside(self),
+            storage=self.choice("storage", STORAGES) or COPY,
         )
 
     def _template(self, key: str, form: tuple[str, str], allowed: Collection[str]) -> str | None:
@@ -209,7 +235,7 @@ class _PublishReader(TableReader):
         return None if unknown else value
 
     def _layer_name(self, project: str) -> str:
-        name = self._template("layer-name", _LAYER_NAME, _IN_NAME)
+        name = self._template("layer-name", LAYER_NAME, _IN_NAME)
         if name is None and self.value("layer-name") is None:
             if not project:
                 self.say("layer-name", "is required, as there is no `project.name`")
@@ -229,19 +255,10 @@ class _PublishReader(TableReader):
         reader = self._inner("permissions", table)
         reader.check_known(("accounts", "organization", "public"))
         return Permissions(
-            accounts=reader.texts("accounts", *_ACCOUNT),
-            organization=reader.text("organization", *_ORGANIZATION),
+            accounts=reader.texts("accounts", *ACCOUNT_ID),
+            organization=reader.text("organization", *ORGANIZATION),
             public=reader.flag("public"),
         )
-
-    def _tags(self) -> tuple[tuple[str, str], ...]:
-        table = self.table("tags")
-        for key, value in table.items():
-            if not (isinstance(value, str) and _TAG.fullmatch(value) and _TAG_KEY.fullmatch(key)):
-                self.wrong(f"tags.{key}", _TAG_MUST, value)
-        if len(table) > _MOST_TAGS:
-            self.say("tags", f"has {len(table)} tags, S3 allows {_MOST_TAGS} for an object")
-        return tuple(sorted((key, str(value)) for key, value in table.items()))
 
     def _destinations(self) -> tuple[Destination, ...]:
         accounts = self.table("accounts")
@@ -252,18 +269,18 @@ class _PublishReader(TableReader):
             if not isinstance(table, dict):
                 self.wrong(f"accounts.{name}", "a table", table)
                 continue
-            inherited = {key: self.value(key) for key in _OF_ACCOUNT if self.value(key) is not None}
+            inherited = {key: self.value(key) for key in OF_ACCOUNT if self.value(key) is not None}
             reader = self._inner(f"accounts.{name}", {**inherited, **table}, table.keys())
-            reader.check_known(_OF_ACCOUNT)
+            reader.check_known(OF_ACCOUNT)
             found += reader._destinations_in(name)  # noqa: SLF001  # it is of this very class
         return tuple(found)
 
     def _destinations_in(self, account: str | None) -> tuple[Destination, ...]:
-        regions = self.texts("regions", *_REGION)
+        regions = self.texts("regions", *REGION)
         s3_dirs = self._s3_dirs()
         profile = self.text("profile", *_NOT_EMPTY)
-        role_arn = self.text("role-arn", *_ROLE)
-        bucket_owner = self.text("bucket-owner", *_ACCOUNT)
+        role_arn = self.text("role-arn", *ROLE)
+        bucket_owner = self.text("bucket-owner", *ACCOUNT_ID)
         kms = self.text("kms", *_NOT_EMPTY)
         return tuple(
             Destination(
@@ -282,11 +299,14 @@ class _PublishReader(TableReader):
         """Return the S3 URIs by Region; that of `None` is for every other Region."""
         value = self.value("s3-dir")
         if not isinstance(value, dict):
-            folder = self._template("s3-dir", _S3_DIR, _IN_S3_DIR)
+            folder = self._template("s3-dir", S3_DIR, _IN_S3_DIR)
             return {None: folder} if folder else {}
         reader = self._inner("s3-dir", value)
+        for region in value:
+            if re.fullmatch(REGION[0], region) is None:
+                reader.say(region, f"is not the name of {REGION[1]}")
         folders = {
-            region: reader._template(region, _S3_DIR, _IN_S3_DIR)  # noqa: SLF001  # its own class
+            region: reader._template(region, S3_DIR, _IN_S3_DIR)  # noqa: SLF001  # its own class
             for region in value
         }
         return {region: folder for region, folder in folders.items() if folder}
@@ -302,7 +322,7 @@ class _PublishReader(TableReader):
         return inner
 
 
-_OF_ACCOUNT = ("regions", "s3-dir", "profile", "role-arn", "bucket-owner", "kms")
+OF_ACCOUNT = ("regions", "s3-dir", "profile", "role-arn", "bucket-owner", "kms")
 KEYS = (
     "layer-name",
     "description",
@@ -312,5 +332,8 @@ KEYS = (
     "tags",
     "ssm-parameter",
     "accounts",
-    *_OF_ACCOUNT,
+    "max-growth",
+    "alongside",
+    "storage",
+    *OF_ACCOUNT,
 )

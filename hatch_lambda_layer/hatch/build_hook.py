@@ -13,7 +13,7 @@ from .._internal.console import Console
 from .._internal.errors import reported
 from .._internal.text import safe
 from ..build.project import ProjectBuild
-from ..config.layer import Matrix
+from ..config.matrix import Matrix
 from ..exceptions import ConfigError, LambdaLayerError, MissingLockfileError
 from ..layout import LayerPathLayout, with_hatch_toml
 

@@ -14,7 +14,7 @@ from .._internal.console import Console
 from .._internal.errors import abort, reported
 from .._internal.text import safe
 from ..build.project import BuildFailures, ProjectBuild
-from ..config.layer import Matrix
+from ..config.matrix import Matrix
 from ..exceptions import ConfigError, LambdaLayerError, backticked
 from ..layer.archive import check_folder
 from ..layout import LayerPathLayout, with_hatch_toml
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..build.outcome import Outcome
     from ..build.pipeline import BuiltLayer
-    from ..config.layer import Member
+    from ..config.matrix import Member
 
 
 class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
@@ -69,6 +69,8 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                     self.app.display_error(safe(f"error: {version}: {error}"))
                     errors[version] = error
             yield from artifacts
+        for output in self._outputs.values():
+            output.project.warn_of_patterns()
         if errors:
             abort(self.app, BuildFailures(errors, self._built))
         for output in self._outputs.values() if self._built else ():

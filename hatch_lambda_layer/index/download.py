@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import math
-import os
 import random
+import re
 import threading
 import time
 import zlib
@@ -41,6 +40,7 @@ _PAGE_CHUNK = 1 << 14
 _TIMEOUTS_OF_PAGE = 10
 # What may go wrong until a body is read to its end; decoding apart, that of urllib3 itself.
 _FAILURES = (requests.RequestException, HTTPError)
+_RANGE = re.compile(r"bytes \d+-\d+/(\d+)")
 _JSON_INDEX = "application/vnd.pypi.simple.v1+json"
 _HTML_INDEX = "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 # The beginning of `index+PAGE#FILENAME`: a file whose URL the lockfile does not have.
@@ -71,17 +71,10 @@ class Downloader:
 
     def __init__(self, access: IndexAccess | None = None, timeout: float | None = None) -> None:
         self._access = access or IndexAccess()
-        default = os.environ.get("HATCH_LAMBDA_LAYER_HTTP_TIMEOUT", "30")
-        try:
-            self._timeout = timeout or float(default)
-        except ValueError:
-            self._timeout = math.nan
-        if not (math.isfinite(self._timeout) and self._timeout > 0):
-            raise DownloadError(
-                f"HATCH_LAMBDA_LAYER_HTTP_TIMEOUT must be a number of seconds, not {default!r}"
-            )
+        self._timeout = timeout or transport.answer_timeout()
         self._adapter = transport.open_adapter(self._access.certificates)
         self._threads = threading.local()
+        self._listed: dict[str, Link] = {}
 
     def fetch(
         self,
@@ -108,6 +101,26 @@ class Downloader:
             file.truncate()
 
         self._persist(lambda: self._fetch_once(url, file, largest, index, moved), url, index, undo)
+
+    def tail(self, url: str, length: int, index: str | None) -> tuple[int | None, bytes]:
+        """Return the size of what `url` serves, and its last `length` bytes; try that once.
+
+        No bytes where the server does not serve parts, and no size where it does not tell it, or
+        can't be asked.
+        """
+        try:
+            if url.startswith(_LISTED):
+                url = self._link(url, index).url
+            headers = {"Accept-Encoding": "identity", "Range": f"bytes=-{length}"}
+            with self._get(url, headers) as answer:
+                if answer.status_code == HTTPStatus.PARTIAL_CONTENT:
+                    whole = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+                    data = answer.raw.read(length + 1) if whole else b""
+                    return (int(whole[1]), data) if whole and len(data) <= length else (None, b"")
+                size = answer.headers.get("Content-Length", "")
+                return int(size) if _found(answer.status_code) and size.isdigit() else None, b""
+        except (*_FAILURES, DownloadError):
+            return None, b""
 
     def links(self, index_url: str, name: str) -> list[Link] | None:
         """Return the files of a project on an index; `None` if the index does not have the project.
@@ -148,7 +161,9 @@ class Downloader:
         raise AssertionError
 
     def _link(self, location: str, index: str | None) -> Link:
-        """Return what the first page that lists a file says of it."""
+        """Return what the first page that lists a file says of it; no page is asked twice."""
+        if link := self._listed.get(location):
+            return link
         pages, _, name = location.removeprefix(_LISTED).partition("#")
         for url in pages.split():
             page = self._page(url)
@@ -158,7 +173,7 @@ class Downloader:
                 raise self._refused(url, None, page.status)
             links = read_links(page.url, page.headers, page.body, unquote(name))
             if links:
-                return links[0]
+                return self._listed.setdefault(location, links[0])
         raise DownloadError(
             f"{self._named(pages.split()[0], index)} does not list `{unquote(name)}` (any more)",
             hint="lock again, or ask who runs the index",

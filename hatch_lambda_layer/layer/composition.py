@@ -65,13 +65,13 @@ def compose(
     if patterns:
         from .pruning import prune
 
-        tree, useless = prune(tree, patterns, _stub_readers(wheels))
+        tree, useless = prune(tree, patterns, stub_readers(wheels))
         findings += [codes.UNUSED_PATTERN.finding("prune", warning) for warning in useless]
     settled = tree.settled([canonicalize_name(name) for name in prefer])
     return Composition(settled, findings, native)
 
 
-def _stub_readers(wheels: Sequence[Wheel]) -> set[str]:
+def stub_readers(wheels: Sequence[Wheel]) -> set[str]:
     """Return the distributions whose `.pyi` files lazy-loader reads when they are imported."""
     lazy = re.compile(r"lazy[-_.]?loader\b", re.IGNORECASE)
     return {wheel.name for wheel in wheels if any(lazy.match(need) for need in wheel.requires_dist)}

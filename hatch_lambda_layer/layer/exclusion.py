@@ -70,6 +70,13 @@ def exclude(
     )
 
 
+def words_of(names: Iterable[str]) -> Mapping[str, str]:
+    """Return the word of `exclude` for each distribution that it names itself or by its family."""
+    asked = canonical(names)
+    words = {name: word for word in asked & families().keys() for name in families()[word].core}
+    return words | {name: name for name in asked if name not in families()}
+
+
 class _Plan:
     """The distributions that stay when `names` are left out, and why the others do not."""
 
@@ -81,11 +88,8 @@ class _Plan:
         target: Target,
     ) -> None:
         self._graph = DependencyGraph(wheels, target)
-        asked = canonical(names)
-        self._families = [families()[name] for name in asked if name in families()]
-        # The word of `exclude` for each distribution that it names itself or by its family.
-        self._word = {name: each.name for each in self._families for name in each.core}
-        self._word |= {name: name for name in asked if name not in families()}
+        self._families = [families()[name] for name in canonical(names) if name in families()]
+        self._word = words_of(names)
         roots = self._graph.roots(direct)
         self._all = self._graph.reach(roots)
         stays = self._graph.reach(roots, without=self._word)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from ..config.layer import Member
+    from ..config.matrix import Member
     from ..wheels.wheel import Wheel
     from .archive import WrittenArchive
     from .tree import LayerTree

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..wheels.wheel import Wheel, WheelMember
 
 ROOT = "python/"
-_FOLDERS = {"purelib": "", "platlib": "", "data": "", "scripts": "bin/"}
+FOLDERS = {"purelib": "", "platlib": "", "data": "", "scripts": "bin/"}
 
 
 def place(wheel: Wheel, target: Target) -> tuple[list[Entry], list[Finding]]:
@@ -44,9 +44,9 @@ def place(wheel: Wheel, target: Target) -> tuple[list[Entry], list[Finding]]:
         if folder == "headers":
             headers.append(member.path)
         elif folder == "scripts":
-            entries.append(_script(wheel, member, f"{_FOLDERS[folder]}{path}", target))
+            entries.append(_script(wheel, member, f"{FOLDERS[folder]}{path}", target))
         else:
-            entries.append(_copied(wheel, member, f"{_FOLDERS[folder]}{path}"))
+            entries.append(_copied(wheel, member, f"{FOLDERS[folder]}{path}"))
     findings = []
     if headers:
         title = f"{wheel.name} {wheel.version}"
@@ -80,7 +80,7 @@ def _script(wheel: Wheel, member: WheelMember, path: str, target: Target) -> Ent
     if not content.startswith(b"#!python"):
         return _copied(wheel, member, path)._replace(executable=True)
     rest = content.partition(b"\n")[2]
-    shebang = f"#!/var/lang/bin/{target.runtime.id}\n".encode()
+    shebang = f"#!/var/lang/bin/{target.runtime.interpreter}\n".encode()
     return Entry.made(ROOT + path, wheel.name, shebang + rest, executable=True)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..layout import LayerPathLayout
     from ..targets.target import Target
+    from .build_settings import BuildSettings
 
 
 # The name in a lock of a source whose own name is not known before it is built.
@@ -28,9 +29,11 @@ UNNAMED = "unnamed-source"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LockRequest:
-    """The parts of a lockfile that are wanted beside the project's own dependencies.
+    """The parts of a lockfile that are wanted.
 
-    `requirements` are the files that `pip` reads, relative to the project; empty means
+    `main` is whether the project's own dependencies are wanted, beside the groups and extras.
+    `lockfile` is the path of the lockfile, relative to the project, where it is not to be looked
+    for. `requirements` are the files that `pip` reads, relative to the project; empty means
     `requirements.txt`. `build` is whether sources may be built to read what they require:
     `read_source` does it, and returns the METADATA of the one source that a lock has. `access` is
     for asking indexes; equal requests may differ in these two.
@@ -39,6 +42,8 @@ class LockRequest:
     layout: LayerPathLayout
     groups: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
+    main: bool = True
+    lockfile: str | None = None
     requirements: tuple[str, ...] = ()
     build: bool = False
     read_source: Callable[[Lock], bytes] | None = field(default=None, compare=False, repr=False)
@@ -94,6 +99,10 @@ class Lockfile(Protocol):
 
         They may contain credentials. Raises `LockfileError` and `ToolError`.
         """
+        ...
+
+    def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:
+        """Return what the tool's settings say of building sources; raise `LockfileError`."""
         ...
 
 

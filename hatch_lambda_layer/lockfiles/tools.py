@@ -8,14 +8,14 @@ import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._internal.toml import parse_toml
 from ..exceptions import LockfileError, backticked
 from .protocol import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .protocol import LockRequest
 
@@ -84,6 +84,11 @@ def read_pyproject(path: Path) -> dict[str, Any]:
     """Read the project's `pyproject.toml`; raise `LockfileError` where that is not possible."""
     try:
         return parse_toml(path.read_bytes())
+    except FileNotFoundError as error:
+        raise LockfileError(
+            f"`{path}` is missing: the lockfile is read together with it",
+            hint="requirements.txt and pylock.toml are read alone: export one of them",
+        ) from error
     except (OSError, ValueError) as error:
         raise LockfileError(f"`{path}` can't be read: {error}") from error
 
@@ -101,7 +106,7 @@ def key_of_files(path: Path, request: LockRequest, *more: object) -> str | None:
     if any(b"${" in text for text in texts):
         return None
     digests = [hashlib.sha256(text).hexdigest() for text in texts]
-    facts = [_SCHEMA, path.name, *digests, request.groups, request.extras, *more]
+    facts = [_SCHEMA, path.name, *digests, request.groups, request.extras, request.main, *more]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -123,15 +128,24 @@ def match_names(
     return tuple(dict.fromkeys(by_name[canonicalize_name(name)] for name in asked))
 
 
+class Chosen(NamedTuple):
+    """The groups and extras that are wanted, and whether the project's own dependencies are."""
+
+    groups: Sequence[str]
+    extras: Sequence[str]
+    main: bool
+
+
 def match_request(
     request: LockRequest, path: Path, groups: Iterable[str], extras: Iterable[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the groups and the extras that are wanted, as the project of the lockfile has them.
+) -> Chosen:
+    """Return what is wanted, with its names as the project of the lockfile has them.
 
     `groups` and `extras` are all that it has. Raises `LockfileError` for one that it does not have.
     """
     where = f"The project of lockfile `{path}`"
-    return (
+    return Chosen(
         match_names("group", request.groups, groups, where),
         match_names("extra", request.extras, extras, where),
+        request.main,
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..build.pipeline import BuildPlan
     from ..build.project import ProjectBuild
-    from ..config.layer import Member
+    from ..config.matrix import Member
     from ..config.publish import PublishConfig
     from .published_version import PublishedVersion
     from .rollout import Rollout

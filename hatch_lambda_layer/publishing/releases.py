@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from ..config.layer import Member
+    from ..config.matrix import Member
     from ..config.publish import PublishConfig
 
 
@@ -22,7 +22,7 @@ class Release:
     """A layer version as it is known before the build.
 
     `members` are the ids in the matrix; `runtimes` and `architectures` are those of all members,
-    with which the version will be compatible.
+    by Lambda's names, with which the version will be compatible.
     """
 
     config: PublishConfig
@@ -176,12 +176,15 @@ def _grouped(
                 f"The layers {', '.join(layers)} are all to be published as `{name}`",
                 hint="put `{layer}` in `layer-name` in `[tool.lambda-layer.publish]`",
             )
+        config = configs[group[0][0]]
         releases.append(
             Release(
-                config=configs[group[0][0]],
+                config=config,
                 layer_name=name,
                 members=tuple(member for _, member, _, _ in group),
-                runtimes=tuple(sorted({runtime for *_, runtime, _ in group})),
+                runtimes=tuple(
+                    sorted({each for *_, own, _ in group for each in config.compatible_with(own)})
+                ),
                 architectures=tuple(sorted({architecture for *_, architecture in group})),
             )
         )

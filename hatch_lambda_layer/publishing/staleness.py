@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..build.project import ProjectBuild
-    from ..config.layer import Member
+    from ..config.matrix import Member
     from .releases import Artifact
 
 _HINT = "publish with `--build`, which builds them first; `--stale` publishes them as they are"

@@ -46,23 +46,39 @@ class Architecture(Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Runtime:
-    """A Python runtime of Lambda, with the facts of `runtimes.toml`."""
+    """A Python runtime: Lambda's own, with the facts of `runtimes.toml`, or one that a user has.
+
+    `os` and the dates are `None` where AWS has not named them. `compatible` are the names that a
+    layer for a user's runtime is published with, `None` for a runtime of Lambda's own.
+    """
 
     id: str
     python: str
-    os: str
     glibc: tuple[int, int]
-    deprecated: date
-    create_blocked: date
+    os: str | None = None
+    deprecated: date | None = None
+    create_blocked: date | None = None
+    preview: bool = False
+    compatible: tuple[str, ...] | None = None
 
     @property
     def python_version(self) -> tuple[int, int]:
         """The major and minor version of the interpreter."""
         return _version(self.python)
 
-    def deprecation(self, today: date) -> str | None:
-        """Return a warning if AWS has deprecated the runtime by `today`, else `None`."""
-        if today < self.deprecated:
+    @property
+    def interpreter(self) -> str:
+        """The name of the interpreter's program, such as `python3.13`."""
+        return "python{}.{}".format(*self.python_version)
+
+    def warning(self, today: date) -> str | None:
+        """Return a warning if the runtime is a preview, or deprecated by `today`, else `None`."""
+        if self.preview:
+            return (
+                f"Runtime {self.id} is a public preview: AWS gives no support and no SLA for it, "
+                "and may change it without notice"
+            )
+        if self.deprecated is None or today < self.deprecated:
             return None
         return (
             f"Runtime {self.id} has been deprecated since {self.deprecated}; "
@@ -77,17 +93,18 @@ def _version(text: str) -> tuple[int, int]:
 
 @cache
 def runtimes() -> Mapping[str, Runtime]:
-    """Return the known runtimes by their identifier, the newest first."""
+    """Return the known runtimes by their identifier: the newest first, previews at the end."""
     with Path(__file__).with_name("runtimes.toml").open("rb") as file:
         table = tomllib.load(file)["runtimes"]
     return {
         name: Runtime(
             id=name,
             python=facts["python"],
-            os=facts["os"],
             glibc=_version(facts["glibc"]),
-            deprecated=facts["deprecated"],
-            create_blocked=facts["create-blocked"],
+            os=facts.get("os"),
+            deprecated=facts.get("deprecated"),
+            create_blocked=facts.get("create-blocked"),
+            preview=facts.get("preview", False),
         )
         for name, facts in table.items()
     }

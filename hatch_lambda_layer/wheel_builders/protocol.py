@@ -6,8 +6,12 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from .._internal.process import redact
+from ..exceptions import BuildError
+from ..lockfiles.build_settings import BuildRequirements
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from ..targets.target import Target
     from ..wheels.cache import WheelCache
     from .deadline import Deadline
+    from .named import Provided
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,8 +58,9 @@ class BuildRequest:
     `name` is the package in names of files, `title` the package in messages. `project` is the
     folder of its `pyproject.toml`: `tree` or a folder below it. `folder` is the builder's own, and
     is removed with the wheel once that is in the cache. All are below one folder that has nothing
-    else in it. Links beside the project lead to what is below `around`. `deadline` is that of
-    `build-timeout`.
+    else in it. `requires` is what the settings of the lockfile's tool say of its build, and
+    `provide` has uv take what is required from where the source's project says. Links beside
+    the project lead to what is below `around`. `deadline` is that of `build-timeout`.
     """
 
     name: str
@@ -65,14 +71,37 @@ class BuildRequest:
     target: Target
     requirements: Requirements
     deadline: Deadline
+    requires: BuildRequirements = field(default_factory=BuildRequirements)
+    provide: Callable[[Sequence[str]], Provided]
     around: Path | None = None
+
+    def constraints_file(self) -> list[str]:
+        """Write the constraints on what is built with; return uv's option with their file."""
+        if not self.requires.constraints:
+            return []
+        path = self.folder / "build-constraints.txt"
+        path.write_text("".join(f"{each}\n" for each in self.requires.constraints), "utf-8")
+        return ["--constraints", str(path)]
+
+    def with_constraints(self, requires: Sequence[str]) -> str:
+        """Return, in words, what is required and the constraints on it."""
+        limits = ", ".join(self.requires.constraints)
+        return redact(", ".join(requires) + (f" (constrained to {limits})" if limits else ""))
 
 
 class BuiltWheel(NamedTuple):
-    """A new wheel, not yet verified, and the (major, minor) version of Python that built it."""
+    """A new wheel, not yet verified, and the (major, minor) version of Python that built it.
+
+    `lacks_native` is true if native code was left out, for want of a compiler for the target.
+    """
 
     path: Path
     python: tuple[int, int]
+    lacks_native: bool = False
+
+
+class NativeCodeError(BuildError):
+    """The build of a source needs a compiler for another machine or system than this one."""
 
 
 class WheelBuilder(Protocol):
@@ -94,6 +123,23 @@ class WheelBuilder(Protocol):
 
     def inputs(self) -> object:
         """Return the part of the settings that decides the layer on any machine, as JSON values."""
+        ...
+
+    def python(
+        self, target: Target, has_built: Callable[[tuple[int, int]], bool]
+    ) -> tuple[int, int]:
+        """Return the (major, minor) version of Python that builds for a target, or has built.
+
+        `has_built` says whether a wheel that a version has built is kept.
+        """
+        ...
+
+    def shared_inputs(self, *, pure: bool) -> object | None:
+        """Return what else decides a wheel on the machines that may share it, as JSON values.
+
+        The settings and the version of Python are known. `None` for a wheel that is not shared,
+        since it depends on more of its machine than can be named.
+        """
         ...
 
     def session(

@@ -1,61 +1,28 @@
-"""Verified wheels of a layer's sources: from the cache, or built by the right builder."""
+"""Verified wheels of all of a layer's sources: from the cache, or built."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._internal.removal import remove_tree
-from ..config.container import ContainerConfig
-from ..config.layer import DEFAULT_BUILD_TIMEOUT
-from ..exceptions import BuildError, OutputError
-from .built import BuiltWheels
-from .deadline import Deadline
-from .local import LocalWheelBuilder
+from .prospects import check_prospects
 from .protocol import BuildRequest, BuildSession
-from .sources import around, obtain, read_beside, source_digest, title
+from .source_build import SourceBuild
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from .._internal.console import Console
-    from .._internal.store import TemporaryFile
     from ..index.auth import IndexAccess
     from ..targets.target import Target
     from ..wheels.cache import WheelCache
     from ..wheels.selection import LockedSource
     from ..wheels.wheel import Wheel
+    from .policy import BuildPolicy
     from .protocol import BuiltWheel, Requirements, WheelBuilder
 
     BuildOne = Callable[[BuildRequest], BuiltWheel]
-
-# Incremented when equal sources are built to other wheels than before: older wheels are not used.
-_SCHEMA = 2
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BuildPolicy:
-    """How sources are built: `build`, `build-timeout` and `container` of `[tool.lambda-layer]`."""
-
-    build: str = "local"
-    timeout: int = DEFAULT_BUILD_TIMEOUT
-    container: ContainerConfig = field(default_factory=ContainerConfig)
-
-    def builders(self, target: Target, console: Console) -> Mapping[str, WheelBuilder]:
-        """Return the builders that may be used, by their names."""
-        builders: list[WheelBuilder] = []
-        if self.build in ("local", "auto"):
-            builders.append(LocalWheelBuilder())
-        if self.build in ("container", "auto"):
-            from .container.builder import ContainerWheelBuilder
-
-            builders.append(ContainerWheelBuilder(self.container, target, console))
-        return {builder.name: builder for builder in builders}
 
 
 class LayerSources:
@@ -77,6 +44,7 @@ class LayerSources:
         folder: Path,
         access: IndexAccess | None = None,
     ) -> None:
+        self._policy = policy
         self._target = target
         self._cache = cache
         self._console = console
@@ -84,7 +52,7 @@ class LayerSources:
         self._inputs: list[tuple[str, str, object]] | None = None
         builders = policy.builders(target, console)
         self._builds = [
-            _Build(source, target, cache, builders, policy.timeout, folder, access)
+            SourceBuild(source, target, cache, builders, policy, folder, access)
             for source in sources
         ]
 
@@ -104,7 +72,20 @@ class LayerSources:
         return self._inputs is not None and self._inputs != self._read_inputs()
 
     def _read_inputs(self) -> list[tuple[str, str, object]]:
-        return [(each.source.name, each.digest, each.builder.inputs()) for each in self._builds]
+        return [each.inputs() for each in self._builds]
+
+    def check(self) -> None:
+        """Check what is known of the sources that are not in the cache before one is fetched.
+
+        Warns of builds that may come to nothing. Raises `BuildError` for those that are sure to.
+        """
+        if self._policy.build == "local":
+            check_prospects(self.missing, self._target, self._policy.relocking, self._console)
+
+    @property
+    def missing(self) -> Sequence[LockedSource]:
+        """The sources whose wheels are not in the cache."""
+        return [each.source for each in self._builds if each.cached() is None]
 
     def wheels(self, requirements: Requirements) -> tuple[Wheel, ...]:
         """Return a verified wheel that fits the target for each source, in their order.
@@ -127,160 +108,7 @@ class LayerSources:
                     opened[builder.name] = stack.enter_context(builder.session(session))
                 return opened[builder.name]
 
-            return tuple(each.cached() or each.run(session, build_one) for each in self._builds)
-
-
-class _Build:
-    """The build of one source for one target, by that of `builders` which its files need."""
-
-    def __init__(
-        self,
-        source: LockedSource,
-        target: Target,
-        cache: WheelCache,
-        builders: Mapping[str, WheelBuilder],
-        timeout: int,
-        folder: Path,
-        access: IndexAccess | None,
-    ) -> None:
-        self.source = source
-        self.digest = source_digest(source)
-        self._target = target
-        self._built = BuiltWheels(cache)
-        self._builders = builders
-        self._timeout = timeout
-        self._work_folder = folder
-        self._access = access
-        self._obtained: tuple[Path, Path] | None = None
-
-    @property
-    def builder(self) -> WheelBuilder:
-        """The builder for this source; of several, it depends on whether it has native code."""
-        if len(self._builders) == 1:
-            return next(iter(self._builders.values()))
-        return self._builders["container" if self._is_native() else "local"]
-
-    def cached(self) -> Wheel | None:
-        """Return the wheel of an earlier build: a pure one of any target, or this target's own."""
-        from .compatibility import check_identity, fits_by_tag
-
-        for key in (self._key(pure=True), self._key(pure=False)):
-            wheel = self._built.wheel(key)
-            if wheel is not None and fits_by_tag(wheel, self._target):
-                check_identity(wheel, self.source)
-                return wheel
-        return None
-
-    def run(self, session: BuildSession, build_one: Callable[[WheelBuilder], BuildOne]) -> Wheel:
-        """Build the wheel, and put it into the cache once it is verified and known to fit."""
-        builder = self.builder
-        build = build_one(builder)
-        session.console.info(f"Building {title(self.source)}")
-        if names := read_beside(self.source):
-            session.console.detail(f"  it reads {', '.join(names)} beside its folder")
-        deadline = Deadline.after(self._timeout)
-        folder, project = self._obtain(deadline)
-        self._obtained = None
-        try:
-            request = BuildRequest(
-                name=self.source.name,
-                title=title(self.source),
-                tree=folder / "tree",
-                project=project,
-                folder=_new_folder(folder),
-                target=self._target,
-                requirements=session.requirements,
-                deadline=deadline,
-                around=around(self.source),
+            return tuple(
+                each.kept(session) or each.shared() or each.run(session, build_one)
+                for each in self._builds
             )
-            wheel = self._inserted(builder, *build(request))
-        finally:
-            remove_tree(folder)
-        # It has native code although its files have none: the container has to build it.
-        return wheel or self.run(session, build_one)
-
-    def _inserted(self, builder: WheelBuilder, path: Path, python: tuple[int, int]) -> Wheel | None:
-        """Put the wheel into the cache; give `None` where it is to be built by another builder."""
-        from .compatibility import check_fit, check_identity, is_pure
-        from .local_requirements import names_places, write_without_places
-
-        with ExitStack() as stack:
-            temporary, wheel = self._copied(path, stack)
-            check_identity(wheel, self.source)
-            if names_places(wheel):
-                write_without_places(wheel, path)
-                temporary, wheel = self._copied(path, stack)
-            if builder.name == "local" and "container" in self._builders and not is_pure(wheel):
-                self._built.keep_native(self._native_key, native=True)
-                return None
-            check_fit(wheel, self.source, self._target, python, builder.unfit_hint)
-            # Under the old digest, the cache would return a wheel of the changed source.
-            if source_digest(self.source) != self.digest:
-                raise BuildError(
-                    f"The source of {title(self.source)} changed while it was built",
-                    hint="build again",
-                )
-            return self._built.insert(self._key(pure=is_pure(wheel)), temporary, wheel)
-
-    def _copied(self, path: Path, stack: ExitStack) -> tuple[TemporaryFile, Wheel]:
-        """Copy a new wheel into a temporary file of the cache, where it is verified."""
-        from ..wheels.verify import verify_wheel
-
-        temporary = stack.enter_context(self._built.cache.store.temporary())
-        with path.open("rb") as file:
-            shutil.copyfileobj(file, temporary.file)
-        temporary.file.flush()
-        temporary.file.seek(0)
-        sha256 = hashlib.file_digest(temporary.file, "sha256").hexdigest()
-        return temporary, verify_wheel(temporary.path, path.name, sha256)
-
-    def _obtain(self, deadline: Deadline) -> tuple[Path, Path]:
-        """Return a folder with the source, made on first use, and the project's folder in it."""
-        if self._obtained is None:
-            folder = _new_folder(self._work_folder)
-            try:
-                self._obtained = folder, obtain(self.source, folder, deadline, self._access)
-            except BaseException:
-                remove_tree(folder)
-                raise
-        return self._obtained
-
-    def _is_native(self) -> bool:
-        native = self._built.is_native(self._native_key)
-        if native is None:
-            from .native import has_native_code
-
-            _, project = self._obtain(Deadline.after(self._timeout))
-            native = has_native_code(project, title(self.source))
-            self._built.keep_native(self._native_key, native=native)
-        return native
-
-    @property
-    def _native_key(self) -> str:
-        return _hashed([_SCHEMA, self.digest])
-
-    def _key(self, *, pure: bool) -> str:
-        target = None if pure else (self._target.id, self._target.runtime.glibc)
-        builder = self.builder
-        return _hashed([_SCHEMA, builder.name, builder.settings(), self.digest, target])
-
-
-def _hashed(facts: object) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _new_folder(parent: Path) -> Path:
-    """Make a folder that is the root of a repository to tools which search the folders above.
-
-    hatchling searches upwards for `.gitignore` until it finds a `.git`, and git for `.git`: the
-    ignore file of the work folder would leave nothing in a wheel. Raises `OutputError`.
-    """
-    import tempfile
-
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=parent, prefix="build-")).resolve()
-        (folder / ".git").touch()
-    except OSError as error:
-        raise OutputError(f"{parent} can't be written: {error.strerror}") from error
-    return folder

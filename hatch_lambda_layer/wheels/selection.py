@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..targets.target import Target
 
 # To be raised when the same lock and target give a different selection.
-_SCHEMA = 4
+_SCHEMA = 5
 _HASH = re.compile("[0-9a-f]{64}")
 
 
@@ -59,7 +59,7 @@ class LockedSource(NamedTuple):
     `kind` is `sdist`, `archive`, `vcs` or `directory`, or `project` for the project itself, which
     no lockfile selects; `location` is a URL or an absolute path.
     `sha256` (hexadecimal) is that of an sdist or archive, `commit` that of a git repository.
-    `reason` says in a sentence why there is no wheel.
+    `reason` says why there is no wheel; `wheels` are the filenames of those that do not fit.
     """
 
     name: str
@@ -71,6 +71,7 @@ class LockedSource(NamedTuple):
     subdirectory: str | None
     index_url: str | None
     reason: str
+    wheels: tuple[str, ...] = ()
 
 
 class Selection(NamedTuple):
@@ -99,7 +100,9 @@ class Selection(NamedTuple):
             wheels, sources, notes = json.loads(data)
             selection = cls(
                 wheels=tuple(LockedWheel(*row) for row in wheels),
-                sources=tuple(LockedSource(*row) for row in sources),
+                sources=tuple(
+                    LockedSource(*row)._replace(wheels=tuple(row[-1])) for row in sources
+                ),
                 notes=tuple(notes),
             )
             sound = all(_is_sound(wheel) for wheel in selection.wheels)
@@ -146,7 +149,9 @@ def select(lock: Lock, target: Target) -> Selection:
     check_required(lock, (package.name for package, _ in chosen), target)
     found = [_located(package, source, tags, lock.base) for package, source in chosen]
     if problems := [each for each in found if isinstance(each, str)]:
-        raise no_wheels(problems, target)
+        pairs = zip(chosen, found, strict=True)
+        wheels = [_filenames(package) for (package, _), each in pairs if isinstance(each, str)]
+        raise no_wheels(problems, target, wheels)
     return Selection(
         wheels=tuple(sorted(each for each in found if isinstance(each, LockedWheel))),
         sources=tuple(sorted(each for each in found if isinstance(each, LockedSource))),
@@ -285,7 +290,12 @@ def _source(
         subdirectory=getattr(source, "subdirectory", None),
         index_url=package.index,
         reason=reason,
+        wheels=_filenames(package),
     )
+
+
+def _filenames(package: Package) -> tuple[str, ...]:
+    return tuple(sorted(wheel.filename for wheel in package.wheels or ()))
 
 
 def _location(path: str | None, url: str | None, base: Path) -> str:

@@ -1,10 +1,12 @@
-"""Messages about packages without a wheel for a target."""
+"""Messages about packages without a wheel for a target, and about the ways to get one."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from ..exceptions import SelectionError
+from ..targets.target import Target, runtimes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -12,27 +14,33 @@ if TYPE_CHECKING:
     from packaging.pylock import Package
     from packaging.tags import Tag
 
-    from ..targets.target import Target
+    from ..targets.target import Runtime
+    from .selection import LockedSource
 
 # How many tags an error lists for a package.
 _SHOWN = 6
+_MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_(\w+)")
 
 
 def no_wheels(
-    reasons: Iterable[str], target: Target, *, have_sources: bool = False
+    reasons: Iterable[str],
+    target: Target,
+    wheels: Iterable[Sequence[str]] = (),
+    another_way: str | None = None,
 ) -> SelectionError:
     """Return the error for packages that have no wheel for `target`, with the reason for each.
 
-    `have_sources` is true if all of them have a source from which a wheel could be built.
+    `wheels` has the filenames of the wheels of each, `another_way` is a clause for the hint.
     """
-    glibc = ".".join(map(str, target.runtime.glibc))
-    interpreter = "cp{}{}".format(*target.runtime.python_version)
+    ways = ["pin a version that has a wheel for this runtime"]
+    if newer := newer_runtime([*wheels], target):
+        ways.append(f"choose a newer runtime: {has_wheels(newer)}")
+    if another_way:
+        ways.append(another_way)
     return SelectionError(
-        f"These packages have no wheel for {target.id}, which has glibc {glibc} and accepts "
-        f"{interpreter}, abi3 or py3, up to {target.platforms()[0]}, or any:\n"
+        f"These packages have no wheel for {target.id}, which {_takes(target)}:\n"
         + "\n".join(f"- {reason}" for reason in sorted(reasons)),
-        hint="pin a version that has a wheel for this runtime, or choose a newer runtime"
-        + ', or allow sources with `build = "local"`' * have_sources,
+        hint=", or ".join(ways),
     )
 
 
@@ -53,3 +61,67 @@ def unfitting_wheels(package: Package, title: str, tags: Sequence[Tag]) -> str:
     )
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{title} has wheels for {', '.join(names[:_SHOWN])}{more}"
+
+
+def why_built(source: LockedSource, target: Target) -> str:
+    """Return, in a sentence, why a package is built: the wheels there are, and what would fit."""
+    if source.wheels:
+        return f"{source.reason}; it is built, since {target.id} {_takes(target)}"
+    return f"It is built, since {source.reason}"
+
+
+def newer_runtime(wheels: Sequence[Sequence[str]], target: Target) -> Runtime | None:
+    """Return the nearest newer runtime of Lambda's for which each package has a wheel.
+
+    `wheels` has the filenames of the wheels of each package. For a runtime of the user's own there
+    is none: nobody else knows what could replace it.
+    """
+    if not wheels or target.runtime.compatible is not None:
+        return None
+    tags = [_tags(names) for names in wheels]
+    for runtime in sorted(runtimes().values(), key=lambda each: each.python_version):
+        if runtime.python_version > target.runtime.python_version and not runtime.preview:
+            fitting = set(Target(runtime, target.architecture).tags())
+            if not any(fitting.isdisjoint(each) for each in tags):
+                return runtime
+    return None
+
+
+def needed_glibc(source: LockedSource, target: Target) -> tuple[int, int] | None:
+    """Return the oldest glibc with which the target could take a wheel; `None` if there is none."""
+    pythons = {(tag.interpreter, tag.abi) for tag in target.tags()}
+    found = [
+        (int(match[1]), int(match[2]))
+        for tag in _tags(source.wheels)
+        if (tag.interpreter, tag.abi) in pythons
+        and (match := _MANYLINUX.fullmatch(tag.platform))
+        and match[3] == target.architecture.machine
+    ]
+    return min(found, default=None)
+
+
+def is_native(source: LockedSource) -> bool:
+    """Return whether all the wheels there are have native code, so that the source has, too."""
+    tags = _tags(source.wheels)
+    return bool(tags) and not any(tag.platform == "any" for tag in tags)
+
+
+def has_wheels(runtime: Runtime) -> str:
+    """Return, as a clause, that a runtime has wheels; with its glibc, on which that depends."""
+    glibc = ".".join(map(str, runtime.glibc))
+    return f"for `{runtime.id}` (glibc {glibc}) there are wheels"
+
+
+def _takes(target: Target) -> str:
+    glibc = ".".join(map(str, target.runtime.glibc))
+    interpreter = "cp{}{}".format(*target.runtime.python_version)
+    return (
+        f"has glibc {glibc} and accepts {interpreter}, abi3 or py3, up to "
+        f"{target.platforms()[0]}, or any"
+    )
+
+
+def _tags(filenames: Iterable[str]) -> frozenset[Tag]:
+    from packaging.utils import parse_wheel_filename
+
+    return frozenset().union(*(parse_wheel_filename(name)[-1] for name in filenames))

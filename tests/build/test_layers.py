@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hatch_lambda_layer.cli.main import main
-from hatch_lambda_layer.config.layer import LayerConfig, Matrix
+from hatch_lambda_layer.config.layer import LayerConfig
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.exceptions import ConfigError
 from hatch_lambda_layer.hatch.builder import LambdaLayerBuilder
 from tests.support.index_server import IndexServer
@@ -31,12 +32,14 @@ RUNTIME = 'runtimes = ["python3.13"]\n'
 # For each key two values, of which one is the table's and the other a layer's.
 VALUES = {
     "tool": ('"uv"', '"pylock"'),
+    "lockfile": ('"../uv.lock"', '"../pylock.toml"'),
     "requirements": ('["a.txt"]', '["b.txt", "c.txt"]'),
     "runtimes": ('["python3.13", "python3.12"]', '["python3.11"]'),
     "python-full-version": ('["3.13.11"]', '["3.12.12", "3.13.12"]'),
     "architectures": ('["arm64"]', '["x86_64", "arm64"]'),
     "groups": ('["one"]', "[]"),
     "extras": ('["one", "two"]', '["three"]'),
+    "only-groups": ('["one"]', '["two"]'),
     "include-project": ("true", "false"),
     "exclude": ('["boto3"]', "[]"),
     "allow-missing": ('["six"]', '["idna"]'),
@@ -58,12 +61,14 @@ VALUES = {
 }
 WRONG = {
     "tool": '"npm"',
+    "lockfile": "5",
     "requirements": '"a.txt"',
     "runtimes": '"python3.13"',
     "python-full-version": '"3.13.1"',
     "architectures": "[]",
     "groups": '["a", "a"]',
     "extras": "1",
+    "only-groups": "1",
     "include-project": '"no"',
     "exclude": "true",
     "allow-missing": "{}",
@@ -479,7 +484,9 @@ def test_a_member_that_the_table_lacks_never_replaces_layer_zip(
     before = (project.dist / "layer.zip").stat()
     project.build(*arguments)
     assert project.zips() == sorted({"layer.zip", *(f"{name}.zip" for name in names)})
-    assert (project.dist / "layer.zip").stat() == before
+    after = (project.dist / "layer.zip").stat()
+    # The time of access may change: the file was read.
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def test_of_two_members_the_chosen_one_keeps_its_name(project: LayersProject) -> None:
@@ -646,3 +653,26 @@ def test_a_part_that_others_need_goes_where_that_is_allowed(project: LayersProje
     with_sdk(project, 'exclude = ["botocore"]\n', 'allow-missing = ["botocore"]\n')
     project.build()
     assert project.packages() == ["boto3", "gamma", "jmespath", "s3transfer"]
+
+
+@pytest.mark.parametrize("command", ["ours", "hatchling"])
+def test_a_pattern_that_matches_nothing_is_warned_of_once_where_it_is_written(
+    project: LayersProject, command: str
+) -> None:
+    # Only the layer `web` has what the last pattern of the table matches.
+    project.write(
+        'prune = ["inherited/*", "alpha/", "webby/"]\n',
+        layer("web", 'groups = ["web"]'),
+        layer("own", 'prune = ["own/*"]', 'architectures = ["x86_64", "arm64"]'),
+    )
+    if command == "ours":
+        said = project.build().output
+    else:
+        done = project.hatchling("-t", "lambda-layer")
+        assert done.returncode == 0, done.stderr
+        said = done.stdout + done.stderr
+    said = " ".join(said.split())
+    of_table = "'inherited/*' matches nothing in the layer; it is in `[tool.lambda-layer]`"
+    of_layer = "'own/*' matches nothing in the layer; it is in `[tool.lambda-layer.layers.own]`"
+    assert (said.count(of_table), said.count(of_layer)) == (1, 1)
+    assert said.count("matches nothing") == 2

@@ -77,11 +77,44 @@ def test_option_python_full_version_names_the_patch_release_of_a_runtime(project
     assert packages(project) == ["alpha"]
 
 
+def test_option_custom_runtimes_describes_a_runtime_that_aws_does_not_list(
+    project: Project,
+) -> None:
+    tags = ("cp313-cp313-manylinux_2_28_x86_64", "cp313-cp313-manylinux_2_17_x86_64")
+    specs = [WheelSpec(name="native", tag=tag) for tag in tags]
+    project.index.add(*specs)
+    files = [locked(each, project.index.file_url(each.filename)).wheels[0] for each in specs]
+    late = locked(BETA, project.index.file_url(BETA.filename))
+    project.index.add(BETA)
+    chosen = LockedPackage(wheels=late.wheels, marker="python_full_version >= '3.13.5'")
+    text = pylock(LockedPackage(wheels=files), chosen)
+    project.lockfile.write_text(text, encoding="utf-8")
+    project.configure(runtimes=["acme"])
+    for glibc, python, expected in (
+        ("2.28", "3.13", [specs[0].filename]),
+        ("2.27", "3.13", [specs[1].filename]),
+        ("2.27", "3.13.5", [BETA.filename, specs[1].filename]),
+    ):
+        project.configure(custom_runtimes={"acme": {"python": python, "glibc": glibc}})
+        built = project.build()
+        assert built.rebuilt
+        assert (built.manifest.member, built.manifest.runtime) == ("acme-x86_64", "acme")
+        assert [each.wheel for each in built.manifest.packages] == expected
+
+
 def test_option_tool_decides_between_two_lockfiles(project: Project) -> None:
     project.root.joinpath("requirements.txt").write_text("nothing-that-is-there\n", "utf-8")
     with pytest.raises(LambdaLayerError, match="more than one lockfile"):
         project.build()
     project.configure(tool="pylock")
+    assert packages(project) == ["alpha", "beta"]
+
+
+def test_option_lockfile_names_a_lockfile_that_is_elsewhere(project: Project) -> None:
+    project.lockfile.rename(project.root.parent / "pylock.orders.toml")
+    with pytest.raises(LockfileError, match="No lockfile"):
+        project.build()
+    project.configure(lockfile="../pylock.orders.toml")
     assert packages(project) == ["alpha", "beta"]
 
 
@@ -106,6 +139,23 @@ def test_option_extras_adds_an_extra(project: Project) -> None:
     lock_choices(project, "'more' in extras")
     assert packages(project) == ["alpha"]
     project.configure(extras=["more"])
+    assert packages(project) == ["alpha", "beta"]
+
+
+def test_option_only_groups_leaves_out_the_dependencies_of_the_project(project: Project) -> None:
+    lock_choices(project, "'more' in dependency_groups")
+    project.configure(only_groups=["more"])
+    with pytest.raises(LockfileError, match="has no default groups"):
+        project.build()
+    text = project.lockfile.read_text(encoding="utf-8")
+    text = text.replace(
+        'name = "alpha"', 'name = "alpha"\nmarker = "\'own\' in dependency_groups"', 1
+    )
+    text = text.replace('dependency-groups = ["more"]', 'dependency-groups = ["more", "own"]')
+    text = text.replace("created-by", 'default-groups = ["own"]\ncreated-by', 1)
+    project.lockfile.write_text(text, encoding="utf-8")
+    assert packages(project) == ["beta"]
+    project.configure(only_groups=[], groups=["more"])
     assert packages(project) == ["alpha", "beta"]
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hatch_lambda_layer.build.inputs import BuildContext, BuildInputs
-    from hatch_lambda_layer.config.layer import Member
+    from hatch_lambda_layer.config.matrix import Member
 
 DEV = WheelSpec(name="dev-tool")
 
@@ -331,6 +331,16 @@ def test_members_of_a_matrix_share_their_downloads(project: Project) -> None:
     assert "package " not in display.text
     assert [line.split(":")[0] for line in display.lines if "unpacked of" in line] == ids
     assert not any(each.rebuilt for each in project.build_all())
+
+
+@pytest.mark.fault(5)
+def test_a_public_preview_of_a_runtime_is_built_with_a_warning(project: Project) -> None:
+    project.configure(runtimes=["python3.15"])
+    display = Lines()
+    built = project.build(display)
+    assert (built.rebuilt, built.manifest.runtime) == (True, "python3.15")
+    (warning,) = display.warnings
+    assert warning.startswith("warning: Runtime python3.15 is a public preview: AWS gives no ")
 
 
 def test_a_deprecated_runtime_is_built_with_a_warning(project: Project) -> None:

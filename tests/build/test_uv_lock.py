@@ -10,7 +10,7 @@ import pytest
 
 from hatch_lambda_layer._internal.console import Console
 from hatch_lambda_layer.build.project import ProjectBuild
-from hatch_lambda_layer.config.layer import Matrix
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.exceptions import LockfileError
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.targets import elf

@@ -18,7 +18,7 @@ from hatch_lambda_layer import __version__
 from hatch_lambda_layer.cli.main import main
 from tests.support.terminal import on_a_terminal
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
 COMMANDS = main.list_commands(click.Context(main))
 
 
@@ -67,10 +67,10 @@ def test_the_version_has_a_short_option() -> None:
     assert CliRunner().invoke(main, ["-V"]).stdout == f"hatch-lambda-layer, version {__version__}\n"
 
 
-def test_the_completion_of_the_readme_is_one_that_the_shell_takes() -> None:
-    (variable,) = set(re.findall(r"(_\w+_COMPLETE)=", README))
+def test_the_completion_of_the_page_is_one_that_the_shell_takes() -> None:
+    (variable,) = set(re.findall(r"(_\w+_COMPLETE)=", PAGE))
     for shell in ("bash", "zsh", "fish"):
-        assert f"{shell}_source" in README
+        assert f"{shell}_source" in PAGE
     complete = {**os.environ, variable: "bash_complete", "COMP_CWORD": "1"}
     complete["COMP_WORDS"] = "hatch-lambda-layer pu"
     program = Path(sys.executable).with_name("hatch-lambda-layer")

@@ -13,7 +13,7 @@ from hatchling.builders import config as hatchling_config
 
 from hatch_lambda_layer.cli.main import main
 from hatch_lambda_layer.config.hatch import HOOK_KEYS, TARGET_KEYS
-from hatch_lambda_layer.config.layer import Matrix
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.exceptions import ConfigError
 from hatch_lambda_layer.hatch.builder import LambdaLayerBuilder
 from tests.support.projects import HatchlingProject

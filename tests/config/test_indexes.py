@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from hatch_lambda_layer.config.indexes import CodeArtifact, PrivateIndex, normalized_url, origin
-from hatch_lambda_layer.config.layer import Matrix
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.exceptions import ConfigError
 
 CANARY = "canary-41c8"

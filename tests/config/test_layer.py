@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from hatch_lambda_layer.cli.main import main
 from hatch_lambda_layer.config.container import ContainerConfig
-from hatch_lambda_layer.config.layer import LAMBDA_UNPACKED_LIMIT, TOOLS, LayerConfig, Matrix
+from hatch_lambda_layer.config.layer import LAMBDA_UNPACKED_LIMIT, TOOLS, LayerConfig
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.exceptions import ConfigError
 from hatch_lambda_layer.findings import FindingPolicy
 from hatch_lambda_layer.lockfiles import LOCKFILES
@@ -29,12 +30,14 @@ KEYS = {
     "scripts",
     "libraries",
     "tool",
+    "lockfile",
     "requirements",
     "runtimes",
     "python-full-version",
     "architectures",
     "groups",
     "extras",
+    "only-groups",
     "include-project",
     "exclude",
     "allow-missing",
@@ -79,12 +82,14 @@ def test_only_the_runtime_has_to_be_named() -> None:
     assert config == LayerConfig(
         name=None,
         tool=None,
+        lockfile=None,
         requirements=(),
         runtimes=(runtimes()["python3.13"],),
         python_full_version=(),
         architectures=(Architecture.X86_64,),
         groups=(),
         extras=(),
+        only_groups=(),
         include_project=False,
         exclude=(),
         allow_missing=(),
@@ -154,6 +159,46 @@ def test_every_key_is_read() -> None:
 def test_the_keys_are_those_that_the_documentation_names() -> None:
     fields = {field.name.replace("_", "-") for field in dataclasses.fields(LayerConfig)}
     assert fields == {*KEYS, "name"}
+
+
+def test_lockfile_takes_the_place_of_requirements_and_the_other_way_round() -> None:
+    table = RUNTIME + 'lockfile = "../uv.lock"\n'
+    assert read(table).lockfile == "../uv.lock"
+    (problem,) = problems(table + 'requirements = ["a.txt"]\n')
+    assert problem == ("Field `tool.lambda-layer.lockfile` can't be combined with `requirements`")
+    assert len(problems(RUNTIME + "lockfile = 5")) == 1
+    assert len(problems(RUNTIME + 'lockfile = " "')) == 1
+    layers = matrix(
+        f'{table}[tool.lambda-layer.layers]\na.requirements = ["a.txt"]\nb.groups = ["b"]\n'
+    ).layers
+    assert [(each.lockfile, each.requirements) for each in layers] == [
+        ("../uv.lock", ()),
+        (None, ("a.txt",)),
+        ("../uv.lock", ()),
+    ]
+    overrides = {"requirements": ["b.txt"]}
+    pyproject = tomllib.loads(f"[tool.lambda-layer]\n{table}")
+    assert Matrix.from_pyproject(pyproject, overrides).layers[0].lockfile is None
+
+
+def test_only_groups_takes_the_place_of_groups_and_extras() -> None:
+    table = RUNTIME + 'only-groups = ["reports"]\n'
+    assert read(table).only_groups == ("reports",)
+    assert problems(table + 'groups = ["a"]\nextras = ["b"]\n') == (
+        "Field `tool.lambda-layer.only-groups` can't be combined with `groups`",
+        "Field `tool.lambda-layer.only-groups` can't be combined with `extras`",
+    )
+    layers = matrix(
+        f'{RUNTIME}groups = ["a"]\nextras = ["b"]\n[tool.lambda-layer.layers]\n'
+        'reports.only-groups = ["reports"]\nother.extras = ["c"]\n'
+    ).layers
+    assert [(each.groups, each.extras, each.only_groups) for each in layers] == [
+        (("a",), ("b",), ()),
+        ((), (), ("reports",)),
+        (("a",), ("c",), ()),
+    ]
+    (_, layer) = matrix(f'{table}[tool.lambda-layer.layers]\na.groups = ["a"]\n').layers
+    assert (layer.groups, layer.only_groups) == (("a",), ())
 
 
 def test_the_matrix_is_each_runtime_on_each_architecture_in_their_order() -> None:
@@ -478,7 +523,7 @@ TABLE = b"[tool.lambda-layer]\n"
         (b"# \xff\n" + TABLE, ["pyproject.toml is not UTF-8", "position 2"]),
         (b"[project]", ["`tool.lambda-layer` is missing", 'runtimes = ["python']),
         (TABLE + EVERYTHING_WRONG.encode(), ["'npm'", "'ruby3.3'", "'vax'", "'1 TB'", "bytecode"]),
-        (None, ["pyproject.toml can't be read", "No such file"]),
+        (None, ["has no pyproject.toml", "`--runtime python3."]),
     ],
     ids=["malformed", "no text", "no table", "everything wrong", "no file"],
 )

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from hatch_lambda_layer.config.layer import Matrix
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.config.publish import Destination, Permissions, PublishConfig
 from hatch_lambda_layer.exceptions import ConfigError
 from hatch_lambda_layer.layout import LayerS3Layout
@@ -136,6 +136,7 @@ def test_everything_that_is_wrong_is_said_with_its_key() -> None:
         ('s3-dir = "s3://b/{}"', "must be an S3 URI"),
         ('s3-dir = "s3://bucket/{stage}"', "has no placeholder `{stage}`"),
         ("s3-dir = { eu-west-1 = 7 }", "s3-dir.eu-west-1` must be an S3 URI"),
+        ('s3-dir = { europe = "s3://b" }', "s3-dir.europe` is not the name of a Region"),
         ("accounts = { prod = 7 }", "accounts.prod` must be a table"),
         ("accounts = { prod = { region = [] } }", "accounts.prod.region` is unknown"),
         ('accounts = { prod = { role-arn = "x" } }', "accounts.prod.role-arn` must be the ARN"),

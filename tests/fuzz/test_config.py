@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hatch_lambda_layer.config.container import ContainerConfig
-from hatch_lambda_layer.config.layer import LayerConfig, Matrix
+from hatch_lambda_layer.config.layer import LayerConfig
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.config.project import direct_requirements
 from hatch_lambda_layer.config.publish import KEYS, PublishConfig
 from hatch_lambda_layer.exceptions import ConfigError
@@ -23,6 +24,7 @@ LAYER_KEYS = [each.replace("_", "-") for each in LayerConfig.__dataclass_fields_
 WORDS = [
     *("python3.13", "arm64", "x86_64", "uv", "local", "250 MiB", "tests", "*", "..", "/", ""),
     *("https://u:p@i.example/simple", "s3://bucket/{region}", "{layer-name}", "eu-west-1"),
+    *("3.14", "3.14.2", "2.34", "2.5"),
     *("111122223333", "o-abcdefghij", "a==1; os_name == 'x'", "\0", "\u202e", "a" * 300),
 ]
 
@@ -62,12 +64,16 @@ layer = tables(
 )
 named = st.dictionaries(st.sampled_from(["ml", "ML", "a b"]) | st.text(max_size=4), layer | values)
 whole = tables(
-    [*LAYER_KEYS, "publish", "indexes", "layers", "layers"],
+    [*LAYER_KEYS, "publish", "indexes", "custom-runtimes", "layers", "layers"],
     runtimes=right,
     container=container,
     publish=publish,
     indexes=indexes,
     layers=named,
+    custom_runtimes=st.dictionaries(
+        st.sampled_from(["acme", "python3.13"]) | st.text(max_size=4),
+        tables(["python", "glibc", "compatible-runtimes"]) | values,
+    ),
 )
 project = tables(
     ["name", "dependencies", "optional-dependencies"],

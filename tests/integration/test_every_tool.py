@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOOLS = ("uv", "poetry", "pdm", "pip", "pylock")
-RUNTIMES = tuple(runtimes())
+RUNTIMES = tuple(name for name, runtime in runtimes().items() if not runtime.preview)
 ARCHITECTURES = tuple(each.value for each in Architecture)
 # The set has wheels for 3.11 and 3.13 only.
 MORE = [

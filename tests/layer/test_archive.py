@@ -27,8 +27,8 @@ from hatch_lambda_layer._internal.zip_reader import read_directory
 from hatch_lambda_layer.exceptions import ConfigError, OutputError, SizeError
 from hatch_lambda_layer.layer.archive import archive_time, prepare, write_archive, write_text
 from hatch_lambda_layer.layer.inclusion import find_included, pack
-from hatch_lambda_layer.layer.size import check_size
 from hatch_lambda_layer.layer.tree import Entry, LayerTree
+from tests.support.limits import check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -239,7 +239,7 @@ def test_other_programs_read_the_zip_without_a_complaint(
 @pytest.mark.fault(35)
 def test_65534_files_need_no_zip64_and_one_more_is_refused(tmp_path: Path) -> None:
     tree = LayerTree(tuple(made(f"python/{number:05}") for number in range(65_534)))
-    assert check_size(LayerTree((*tree.entries[:-1], made("x", b"1"))), [], 1 << 20) == []
+    assert check(LayerTree((*tree.entries[:-1], made("x", b"1"))), max_size=1 << 20) == []
 
     data = written(tree, tmp_path / "layer.zip")
 
@@ -247,7 +247,7 @@ def test_65534_files_need_no_zip64_and_one_more_is_refused(tmp_path: Path) -> No
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert len(archive.namelist()) == 65_534
     with pytest.raises(SizeError, match="65,535 files"):
-        check_size(LayerTree((*tree.entries, made("x"))), [], 1 << 20)
+        check(LayerTree((*tree.entries, made("x"))), max_size=1 << 20)
 
 
 @pytest.mark.fault(47)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hatch_lambda_layer.config.layer import Matrix
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.exceptions import LambdaLayerError
 from hatch_lambda_layer.findings import Finding, codes
 from hatch_lambda_layer.layer.archive import WrittenArchive, write_archive

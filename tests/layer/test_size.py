@@ -9,11 +9,11 @@ import pytest
 
 from hatch_lambda_layer.config.layer import LAMBDA_UNPACKED_LIMIT
 from hatch_lambda_layer.exceptions import SizeError
-from hatch_lambda_layer.layer.size import check_size
 from hatch_lambda_layer.layer.tree import Entry, LayerTree
 from hatch_lambda_layer.wheels.verify import verify_wheel
 from tests.support.displays import Lines
 from tests.support.layer_project import Project, stamps
+from tests.support.limits import check
 from tests.support.wheel_factory import WheelSpec
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def verified(spec: WheelSpec, folder: Path) -> Wheel:
     ],
 )
 def test_a_layer_above_four_fifths_of_the_limit_is_warned_of(size: int, share: str | None) -> None:
-    findings = check_size(tree_of(size), [], LAMBDA_UNPACKED_LIMIT)
+    findings = check(tree_of(size))
     expected = [] if share is None else [("HLL020", share)]
     assert [(each.code, each.message.split()[3]) for each in findings] == expected
     assert all("262,144,000 bytes" in each.message for each in findings)
@@ -59,7 +59,7 @@ def test_a_layer_above_four_fifths_of_the_limit_is_warned_of(size: int, share: s
 def test_one_byte_above_the_limit_is_an_error() -> None:
     message = "unpacks to 262,144,001 bytes, but at most 262,144,000 are allowed"
     with pytest.raises(SizeError, match=message):
-        check_size(tree_of(LAMBDA_UNPACKED_LIMIT + 1), [], LAMBDA_UNPACKED_LIMIT)
+        check(tree_of(LAMBDA_UNPACKED_LIMIT + 1))
 
 
 @pytest.mark.fault(36)
@@ -71,18 +71,22 @@ def test_the_ten_largest_packages_are_named_the_largest_first(tmp_path: Path) ->
         for member in wheel.members
     ]
     with pytest.raises(SizeError) as caught:
-        check_size(LayerTree(tuple(entries)), wheels, 100_000)
+        check(LayerTree(tuple(entries)), wheels, max_size=100_000)
     _, header, *rows = caught.value.message.splitlines()
     assert header.split() == ["package", "version", "unpacked"]
     assert [row.split()[0] for row in rows] == [spec.name for spec in reversed(TWELVE[2:])]
     assert rows[0].split() == ["pkg-00", "1.0", "118", "KB"]
-    assert caught.value.hint == '`prune = ["tests", "stubs", "headers"]` makes it smaller'
+    assert caught.value.hint == (
+        "raise `max-size`: Lambda allows 262,144,000 bytes with the function; "
+        "100,000 bytes can't be reached with what the project itself asks for: that alone takes "
+        "767 KB, `pkg-00` 118 KB of them"
+    )
 
 
 @pytest.mark.fault(38)
 def test_an_empty_tree_is_an_error_that_says_where_to_look() -> None:
     with pytest.raises(SizeError, match="The layer is empty") as caught:
-        check_size(LayerTree(()), [], LAMBDA_UNPACKED_LIMIT)
+        check(LayerTree(()))
     for option in ("`groups`", "`extras`", "`prune`", "`include-project = true`"):
         assert option in str(caught.value)
 
@@ -102,9 +106,9 @@ def test_a_layer_that_exclude_has_emptied_says_so(project: Project) -> None:
 def test_a_zip_holds_65534_files_and_no_more() -> None:
     entry = Entry.made("python/a.py", "a", b"")
     most = LayerTree((entry,) * 65_534)
-    assert check_size(most, [], LAMBDA_UNPACKED_LIMIT) == []
+    assert check(most) == []
     with pytest.raises(SizeError, match="has 65,535 files, but a zip holds at most 65,534"):
-        check_size(LayerTree((*most.entries, entry)), [], LAMBDA_UNPACKED_LIMIT)
+        check(LayerTree((*most.entries, entry)))
 
 
 @pytest.mark.fault(36)
@@ -137,12 +141,12 @@ def test_a_nearly_full_layer_is_built_with_a_warning(project: Project) -> None:
 
 @pytest.mark.fault(36)
 def test_the_functions_own_size_is_left_free() -> None:
-    (finding,) = check_size(tree_of(170), [], 250, function=50)
+    (finding,) = check(tree_of(170), max_size=250, function_size=50)
     assert finding.message == (
         "the layer takes 85% of the 200 bytes allowed, unpacked, which leaves 50 for the function"
     )
-    assert check_size(tree_of(160), [], 250, function=50) == []
-    (finding,) = check_size(tree_of(240), [], 250, function=50)
+    assert check(tree_of(160), max_size=250, function_size=50) == []
+    (finding,) = check(tree_of(240), max_size=250, function_size=50)
     assert finding.message.startswith("the layer takes 120%")
 
 

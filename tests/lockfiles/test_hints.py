@@ -75,7 +75,7 @@ def read(project: ToolProject, options: dict[str, Any]) -> None:
         path_pyproject_toml=project.pyproject, dir_output=project.directory / "dist"
     )
     request = LockRequest(layout=layout, **options)
-    lockfile, path = find_lockfile(None, request)
+    lockfile, path, request = find_lockfile(None, request)
     select(lockfile.read(path, request, TARGET), TARGET)
 
 

@@ -90,7 +90,7 @@ def selected(
     tool: str | None = None,
 ) -> list[LockedWheel]:
     request = requested(folder, groups, extras)
-    lockfile, path = find_lockfile(tool, request)
+    lockfile, path, request = find_lockfile(tool, request)
     selection = select(lockfile.read(path, request, TARGET), TARGET)
     assert selection.sources == ()
     return list(selection.wheels)
@@ -173,7 +173,7 @@ def test_each_tool_finds_its_own_lockfile_and_no_other(tmp_path: Path, tool: str
     path = tmp_path / lockfile.filename
     path.touch()
     for named in (None, tool):
-        assert find_lockfile(named, requested(tmp_path)) == (lockfile, path)
+        assert find_lockfile(named, requested(tmp_path)) == (lockfile, path, requested(tmp_path))
     for other in LOCKFILES.keys() - {tool}:
         with pytest.raises(MissingLockfileError) as caught:
             find_lockfile(other, requested(tmp_path))

@@ -104,7 +104,7 @@ def read(gone: Gone, tool: str, runtime: str = "python3.13", **options: Any) -> 
     )
     target = Target(runtimes()[runtime], Architecture.X86_64)
     request = LockRequest(layout=layout, **options)
-    lockfile, path = find_lockfile(None, request)
+    lockfile, path, request = find_lockfile(None, request)
     assert lockfile.tool == tool
     return lockfile.read(path, request, target), target
 

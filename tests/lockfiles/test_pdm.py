@@ -16,7 +16,7 @@ from hatch_lambda_layer.lockfiles import LOCKFILES, LockRequest, find_lockfile
 from hatch_lambda_layer.lockfiles.pdm.document import PdmLock, target_markers
 from hatch_lambda_layer.lockfiles.pdm.requirements import parse_need
 from hatch_lambda_layer.lockfiles.pdm.sources import PdmSources
-from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
+from hatch_lambda_layer.targets.target import Architecture, Runtime, Target, runtimes
 from hatch_lambda_layer.wheels.selection import select
 from tests.support import same_set
 from tests.support.index_server import IndexServer
@@ -87,7 +87,7 @@ def read(project: ToolProject | UvProject, at: Target = TARGET, **options: Any) 
         path_pyproject_toml=project.pyproject, dir_output=project.directory / "dist"
     )
     request = LockRequest(layout=layout, **options)
-    lockfile, path = find_lockfile(None, request)
+    lockfile, path, request = find_lockfile(None, request)
     return lockfile.read(path, request, at)
 
 
@@ -190,6 +190,23 @@ def test_a_project_without_dependencies_has_an_empty_lock(
 ) -> None:
     project = lock_project(tmp_path, project_table() + same_set.index_table("pdm", index.url))
     assert read(project).parse().packages == []
+
+
+@pytest.mark.usefixtures("home")
+def test_what_only_a_runtime_of_the_projects_own_needs_is_kept_for_it(
+    index: IndexServer, tmp_path: Path
+) -> None:
+    text = (
+        project_table("alpha; python_version >= '3.16'") + "[dependency-groups]\n"
+        'dev = ["alpha"]\n[tool.lambda-layer.custom-runtimes.acme]\npython = "3.16"\n'
+        f'glibc = "2.34"\n\n{same_set.index_table("pdm", index.simple_url)}'
+    )
+    project = lock_project(tmp_path, text, "-G", ":all")
+    acme = Target(
+        Runtime(id="acme", python="3.16.0", glibc=(2, 34), compatible=()), Architecture.X86_64
+    )
+    assert names(read(project, acme), acme) == {"alpha"}
+    assert names(read(project)) == set()
 
 
 @pytest.mark.usefixtures("home")

@@ -123,7 +123,7 @@ def read(project: ToolProject | Path, at: Target = TARGET, **options: Any) -> Lo
         path_pyproject_toml=folder / "pyproject.toml", dir_output=folder / "dist"
     )
     request = LockRequest(layout=layout, **options)
-    lockfile, path = find_lockfile(None, request)
+    lockfile, path, request = find_lockfile(None, request)
     assert lockfile is POETRY
     return lockfile.read(path, request, at)
 

@@ -77,7 +77,7 @@ def requested(
 
 def read(folder: Path, groups: tuple[str, ...] = (), extras: tuple[str, ...] = ()) -> Lock:
     request = requested(folder, groups, extras)
-    lockfile, path = find_lockfile("uv", request)
+    lockfile, path, request = find_lockfile("uv", request)
     return lockfile.read(path, request, TARGET)
 
 

@@ -262,6 +262,19 @@ def test_members_of_one_content_are_one_version_with_all_they_fit(shop: Shop) ->
     assert shop.publish().stdout == f"{shop.arn(1)}\n"
 
 
+@pytest.mark.parametrize("named", [[], ["provided.al2023", "python3.14"]])
+def test_a_layer_for_a_runtime_that_aws_does_not_list_is_published_for_those_it_names(
+    shop: Shop, named: list[str]
+) -> None:
+    acme = {"python": "3.14", "glibc": "2.34", "compatible-runtimes": named}
+    shop.layer |= {"runtimes": ["acme"], "custom-runtimes": {"acme": acme}}
+    assert shop.publish().stdout == f"{shop.arn(1)}\n"
+    (request,) = shop.aws.publications()
+    assert request.json["CompatibleRuntimes"] == named
+    assert shop.publish().stdout == f"{shop.arn(1)}\n"
+    assert shop.aws.publications() == []
+
+
 def test_arm64_lies_beside_x86_64(shop: Shop) -> None:
     shop.lock(ALPHA, X86, ARM)
     shop.layer["architectures"] = ["x86_64", "arm64"]
@@ -484,8 +497,9 @@ def test_the_versions_of_a_layer_are_shown_with_what_uses_them(shop: Shop) -> No
     lines = shop.run("versions", shop.name).stdout.splitlines()
     assert lines[1].split() == ["version", "date", "digest", "runtimes", "size", "used", "by"]
     digests = [digest.removeprefix("sha256:")[:12] for digest in shop.digests()]
-    assert [line.split()[2] for line in lines[2:]] == digests[::-1]
-    assert [line.split()[-1] for line in lines[2:]] == ["-", f"uses-{shop.name}"]
+    assert [line.split()[2] for line in lines[2:4]] == digests[::-1]
+    assert [line.split()[-1] for line in lines[2:4]] == ["-", f"uses-{shop.name}"]
+    assert lines[4].startswith("used by no function of this account and Region: 2; ")
     assert "There is no layer `other`" in shop.run("versions", "other", code=1).stderr
 
 

@@ -12,6 +12,7 @@ import hashlib
 import html
 import io
 import json
+import re
 import socket
 import threading
 import zipfile
@@ -128,6 +129,8 @@ class IndexServer(LoopbackServer):
     ) -> None:
         super().__init__(_Handler)
         self.hostname = hostname
+        self.ranges = True
+        """Whether the last bytes of a file are served alone (`Range: bytes=-N`)."""
         self.credentials = None if user is None else f"{user}:{password or ''}"
         self.requests: list[Request] = []
         self.connections = 0
@@ -311,6 +314,9 @@ def _metadata_of(filename: str, data: bytes) -> bytes:
     return f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
 
 
+_TAIL = re.compile(r"bytes=-(\d+)")
+
+
 class _Handler(Quiet, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: IndexServer
@@ -356,6 +362,11 @@ class _Handler(Quiet, BaseHTTPRequestHandler):
                 self.server.closing.wait(seconds)
                 if self.command != "HEAD":
                     self.wfile.write(body[after:])
+            case _ if self.server.ranges and (tail := _TAIL.fullmatch(self.headers["Range"] or "")):
+                part = body[-int(tail[1]) :]
+                start = len(body) - len(part)
+                headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
+                self._send(206, headers, part)
             case _:
                 self._send(200, headers, body)
 

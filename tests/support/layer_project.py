@@ -9,7 +9,7 @@ from zipfile import ZipFile
 
 from hatch_lambda_layer._internal.console import Console
 from hatch_lambda_layer.build.project import ProjectBuild
-from hatch_lambda_layer.config.layer import Matrix
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.layout import LayerPathLayout
 from tests.support.displays import Lines
 from tests.support.lock_factory import locked, pylock

@@ -17,11 +17,12 @@ import pytest
 from hatch_lambda_layer._internal.console import Console
 from hatch_lambda_layer._internal.store import Store
 from hatch_lambda_layer.build.source_metadata import SourceReader
-from hatch_lambda_layer.config.layer import Matrix
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.exceptions import LambdaLayerError
 from hatch_lambda_layer.index.auth import IndexAccess
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.lockfiles import Lock, LockRequest
+from hatch_lambda_layer.lockfiles.build_settings import BuildSettings
 from hatch_lambda_layer.lockfiles.pip.lockfile import PipLockfile
 from hatch_lambda_layer.targets.target import Architecture, Target, runtimes
 from hatch_lambda_layer.wheels.cache import WheelCache
@@ -159,7 +160,9 @@ class PipProject:
         )
         table = {"tool": {"lambda-layer": {"runtimes": [target.runtime.id]}}}
         (config,) = Matrix.from_pyproject(table).layers
-        request = replace(request, read_source=partial(reader.metadata, config, target))
+        request = replace(
+            request, read_source=partial(reader.metadata, config, target, BuildSettings)
+        )
         (path,) = lockfile.find(request)
         return lockfile.read(path, request, target)
 

@@ -169,7 +169,7 @@ def locked_source(
     kind: str, location: Path | str, name: str = "teller", **options: Any
 ) -> LockedSource:
     """Give a source as a lockfile names it; an archive on disk gets its sha256."""
-    fields: dict[str, Any] = dict.fromkeys(LockedSource._fields)
+    fields: dict[str, Any] = {**dict.fromkeys(LockedSource._fields), "wheels": ()}
     fields |= {"name": name, "kind": kind, "location": str(location), "reason": "a test"}
     if kind in ("sdist", "archive") and "sha256" not in options and "://" not in str(location):
         with open(location, "rb") as file:

@@ -1,4 +1,4 @@
-"""poetry, pdm and the oldest uv as tests run them, and projects that they lock.
+"""poetry, pdm, pipenv and the oldest uv as tests run them, and projects that they lock.
 
 A tool is the one beside the interpreter, else the one on the search path, else one that is fetched
 into the tests' cache, in an environment of its own: pdm does not get along with other packages.
@@ -28,13 +28,14 @@ _REQUIREMENTS = {
     "poetry": ("poetry==2.5.1", "poetry-plugin-export==1.10.1"),
     "poetry-1": ("poetry==1.8.5",),
     "pdm": ("pdm==2.29.3", "hishel<2", "unearth<0.18"),
+    "pipenv": ("pipenv==2026.10.3",),
 }
 # Port 9 (discard) answers nobody: a request to another host fails at once.
 _REFUSED = "http://127.0.0.1:9"
 
 
 def tool_path(name: str) -> Path:
-    """Give the program `poetry`, `poetry-1` or `pdm`; raise MissingPart where it can't be had."""
+    """Give the program, a key of `_REQUIREMENTS`; raise MissingPart where it can't be had."""
     beside = Path(sys.executable).with_name(name)
     if beside.is_file():
         return beside

@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from packaging.markers import Marker, default_environment
@@ -16,17 +16,22 @@ from packaging.tags import parse_tag, platform_tags
 import hatch_lambda_layer
 from hatch_lambda_layer._internal.console import Console
 from hatch_lambda_layer.build.project import ProjectBuild
-from hatch_lambda_layer.config.layer import Matrix, Member
+from hatch_lambda_layer.config.matrix import Matrix, Member
 from hatch_lambda_layer.layout import LayerPathLayout
 from hatch_lambda_layer.targets.target import Architecture, Runtime, Target, runtimes
 from tests.support.displays import Lines
 from tests.support.lock_factory import LockedFile, LockedPackage, pylock
 from tests.support.wheel_factory import WheelSpec
 
+if TYPE_CHECKING:
+    from hatch_lambda_layer.config.matrix import Member
+
 FACTS = Path(hatch_lambda_layer.__file__).with_name("targets") / "runtimes.toml"
 RUNTIMES = list(runtimes().values())
 TARGETS = [Target(runtime, each) for runtime in RUNTIMES for each in Architecture]
-GLIBC = {"Amazon Linux 2": (2, 26), "Amazon Linux 2023": (2, 34)}
+# AWS names no system for a preview; none that it still supports has an older glibc than 2.34.
+GLIBC = {"Amazon Linux 2": (2, 26), "Amazon Linux 2023": (2, 34), None: (2, 34)}
+DATED = [runtime for runtime in RUNTIMES if not runtime.preview]
 
 
 def target(name: str) -> Target:
@@ -36,7 +41,9 @@ def target(name: str) -> Target:
 def test_every_row_of_facts_is_complete() -> None:
     rows = tomllib.loads(FACTS.read_text(encoding="utf-8"))["runtimes"]
     expected = {"python", "os", "glibc", "deprecated", "create-blocked"}
-    assert {name: set(facts) for name, facts in rows.items()} == dict.fromkeys(rows, expected)
+    preview = {"preview", "python", "glibc"}
+    for facts in rows.values():
+        assert set(facts) == (preview if facts.get("preview") else expected)
     assert list(rows) == list(runtimes())
 
 
@@ -51,14 +58,27 @@ def test_the_facts_of_a_runtime_fit_together(runtime: Runtime) -> None:
     assert runtime.id == f"python{major}.{minor}"
     assert re.fullmatch(rf"{major}\.{minor}\.\d+", runtime.python)
     assert runtime.glibc == GLIBC[runtime.os]
-    assert runtime.deprecated < runtime.create_blocked
+    if runtime.preview:
+        assert (runtime.deprecated, runtime.create_blocked) == (None, None)
+    else:
+        assert runtime.deprecated is not None
+        assert runtime.create_blocked is not None
+        assert runtime.deprecated < runtime.create_blocked
 
 
-def test_the_runtimes_are_those_that_lambda_has_the_newest_first() -> None:
+def test_the_runtimes_are_those_that_lambda_has_the_newest_first_and_a_preview_last() -> None:
     names = [runtime.id for runtime in RUNTIMES]
-    assert names == [f"python3.{minor}" for minor in (14, 13, 12, 11, 10)]
+    assert names == [f"python3.{minor}" for minor in (14, 13, 12, 11, 10, 15)]
+    assert [runtime.id for runtime in RUNTIMES if runtime.preview] == ["python3.15"]
     systems = [runtime.os for runtime in RUNTIMES]
-    assert systems == ["Amazon Linux 2023"] * 3 + ["Amazon Linux 2"] * 2
+    assert systems == ["Amazon Linux 2023"] * 3 + ["Amazon Linux 2"] * 2 + [None]
+
+
+def test_a_preview_takes_the_tags_of_cpython_itself_and_no_others() -> None:
+    of_python = {(tag.interpreter, tag.abi) for tag in target("python3.15-x86_64").tags()}
+    own = {each for each in of_python if each[0].startswith("cp315")}
+    assert own == {("cp315", abi) for abi in ("cp315", "abi3", "none")}
+    assert {abi for _, abi in of_python} == {"cp315", "abi3", "none"}
 
 
 @pytest.mark.parametrize(
@@ -233,12 +253,14 @@ def test_markers_are_decided_for_lambda_and_not_for_the_host(
 
 
 @pytest.mark.fault(5)
-@pytest.mark.parametrize("runtime", RUNTIMES, ids=lambda runtime: runtime.id)
+@pytest.mark.parametrize("runtime", DATED, ids=lambda runtime: runtime.id)
 def test_the_warning_of_deprecation_begins_on_the_very_day(runtime: Runtime) -> None:
     day = runtime.deprecated
-    assert runtime.deprecation(day - timedelta(days=1)) is None
+    assert day is not None
+    assert runtime.create_blocked is not None
+    assert runtime.warning(day - timedelta(days=1)) is None
     for today in (day, day + timedelta(days=1), runtime.create_blocked, date(2099, 1, 1)):
-        warning = runtime.deprecation(today) or ""
+        warning = runtime.warning(today) or ""
         assert f"{runtime.id} has been deprecated since {day.isoformat()}" in warning
         assert f"from {runtime.create_blocked.isoformat()} on" in warning
 

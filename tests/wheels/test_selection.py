@@ -150,7 +150,7 @@ def test_the_best_wheel_that_fits_is_taken_wherever_it_stands(best: str, others:
         ("python3.12-arm64", PURE),
         # Amazon Linux 2 has glibc 2.26.
         ("python3.11-x86_64", "cp311-cp311-manylinux2014_x86_64"),
-        ("python3.10-x86_64", PURE),
+        ("python3.11-arm64", PURE),
     ],
 )
 def test_one_lock_gives_each_target_the_wheel_of_its_own(name: str, tag: str) -> None:
@@ -254,12 +254,13 @@ def test_a_package_without_a_fitting_wheel_is_a_source_with_its_reason() -> None
         index_url=f"{HOST}/simple/",
         reason=built.reason,
     )
-    assert fork[1:-1] == (None, "vcs", f"{HOST}/repo.git", None, COMMIT, "lib", None)
+    assert both.wheels == ("both-1.0-cp313-cp313-win_amd64.whl",)
+    assert fork[1:-2] == (None, "vcs", f"{HOST}/repo.git", None, COMMIT, "lib", None)
     folder = str((path.parent / "../lib").resolve())
-    assert lib[1:-1] == (None, "directory", folder, None, None, None, None)
+    assert lib[1:-2] == (None, "directory", folder, None, None, None, None)
     sha256 = hashlib.sha256(b"archive").hexdigest()
     url = f"{HOST}/tarball-3.tar.gz"
-    assert tarball[1:-1] == (None, "archive", url, sha256, None, None, None)
+    assert tarball[1:-2] == (None, "archive", url, sha256, None, None, None)
 
 
 @pytest.mark.fault(16, 19, 20, 21)
@@ -310,9 +311,23 @@ def test_reasons_are_listed_in_one_error_by_name() -> None:
     assert isinstance(error, SelectionError)
     assert error.message.splitlines()[1:] == sorted([*OF_SOURCES, *OF_UNFITTING])
     assert error.message.startswith(refusal(*UNFITTING).splitlines()[0])
-    assert error.hint == (
-        "pin a version that has a wheel for this runtime, or choose a newer runtime"
+    assert error.hint == "pin a version that has a wheel for this runtime"
+
+
+@pytest.mark.fault(16)
+def test_a_newer_runtime_is_offered_only_where_it_is_the_way_out() -> None:
+    target = Target(runtimes()["python3.11"], Architecture.X86_64)
+    late = package(
+        "late", *(f"cp3{minor}-cp3{minor}-manylinux_2_28_x86_64" for minor in (11, 12, 13, 14))
     )
+    with pytest.raises(SelectionError) as caught:
+        select(lock(late), target)
+    way = "choose a newer runtime: for `python3.12` (glibc 2.34) there are wheels"
+    assert way in str(caught.value.hint)
+    other = package("other", "cp311-cp311-win_amd64", "cp312-cp312-win_amd64")
+    with pytest.raises(SelectionError) as caught:
+        select(lock(late, other), target)
+    assert "newer" not in str(caught.value.hint)
 
 
 @pytest.mark.fault(19, 20, 21)
@@ -624,6 +639,7 @@ KEPT = Selection(
     ),
     sources=(
         LockedSource("src", None, "vcs", f"{HOST}/src.git", None, COMMIT, "lib", None, "git"),
+        LockedSource("s", "1", "sdist", "/s", "0" * 64, None, None, None, "no", ("s.whl", "t.whl")),
     ),
 )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from ...config.layer import Member
+    from ...config.matrix import Member
     from ...targets.elf import ElfFile
     from ...targets.target import Target
     from ...wheels.wheel import Wheel

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...targets.target import Target
+    from ..build_settings import BuildSettings
     from ..protocol import LockRequest
+    from ..tools import Chosen
     from ..walk import Need
     from .document import PdmLock, PdmPackage
 
@@ -73,11 +75,12 @@ class PdmLockfile:
             from .requirements import extras_of, groups_of
 
             _check_format(path, table_at(content, "metadata"))
-        groups, extras = match_request(request, path, groups_of(project), extras_of(project))
+        chosen = match_request(request, path, groups_of(project), extras_of(project))
         with written_by(self.tool, path, AGAIN):
             warnings = _judged(path, content, project, target)
-            check_scope(path, content["metadata"], project, [*groups, *extras], target)
-            text = _as_pylock(path, content, project, (groups, extras), target)
+            wanted = [*chosen.groups, *chosen.extras]
+            check_scope(path, content["metadata"], project, wanted, target)
+            text = _as_pylock(path, content, project, chosen, target)
         return Lock(path=path, command=AGAIN, text=text, warnings=warnings)
 
     def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
@@ -85,6 +88,12 @@ class PdmLockfile:
         from ..default_index import default_index
 
         return (default_index(path.parent),)
+
+    def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
+        """Return what the tool's settings say of building sources."""
+        from .build_settings import read_build_settings
+
+        return read_build_settings(request.layout.path_pyproject_toml)
 
 
 def _check_format(path: Path, metadata: Mapping[str, Any]) -> None:
@@ -164,7 +173,7 @@ def _as_pylock(
     path: Path,
     content: Mapping[str, Any],
     project: Mapping[str, Any],
-    chosen: tuple[Sequence[str], Sequence[str]],
+    chosen: Chosen,
     target: Target,
 ) -> bytes:
     from packaging.utils import canonicalize_name
@@ -174,9 +183,8 @@ def _as_pylock(
     from .document import PdmLock, target_markers
     from .sources import PdmSources
 
-    groups, extras = chosen
-    names = [canonicalize_name(name) for name in (*groups, *extras)]
-    lock = PdmLock(content, ["default", *names])
+    names = [canonicalize_name(name) for name in (*chosen.groups, *chosen.extras)]
+    lock = PdmLock(content, [*(["default"] if chosen.main else []), *names])
     sources = PdmSources(path.parent, project, cache(lambda: default_index(path.parent)))
     indexes = cache(sources.indexes)
     found = _needed(lock, project, chosen, target)
@@ -190,7 +198,7 @@ def _as_pylock(
 def _needed(
     lock: PdmLock,
     project: Mapping[str, Any],
-    chosen: tuple[Sequence[str], Sequence[str]],
+    chosen: Chosen,
     target: Target,
 ) -> list[tuple[PdmPackage, str | None]]:
     from packaging.requirements import InvalidRequirement

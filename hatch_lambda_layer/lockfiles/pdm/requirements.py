@@ -33,9 +33,12 @@ def extras_of(project: Mapping[str, Any]) -> Iterable[str]:
 
 
 def needs_of_project(
-    project: Mapping[str, Any], groups: Iterable[str], extras: Iterable[str]
+    project: Mapping[str, Any],
+    groups: Iterable[str],
+    extras: Iterable[str],
+    main: bool = True,  # noqa: FBT001, FBT002
 ) -> Iterator[Need]:
-    """Yield what a project requires itself, with some of its groups and extras."""
+    """Yield what a project requires itself if `main` is set, and some of its groups and extras."""
     from ...config.project import direct_requirements
 
     groups, tables = list(groups), table_at(project, "dependency-groups")
@@ -43,7 +46,7 @@ def needs_of_project(
         name: [each for each in array_at(tables, name) if not _is_editable(each)] for name in tables
     }
     valid = {**project, "dependency-groups": standard}
-    yield from map(_of_requirement, direct_requirements(valid, groups, extras))
+    yield from map(_of_requirement, direct_requirements(valid, groups, extras, main=main))
     waiting, seen = [_normal(name) for name in groups], set[str]()
     while waiting:
         name = waiting.pop()

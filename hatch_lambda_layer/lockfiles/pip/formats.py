@@ -12,13 +12,20 @@ class Formats:
     """Names whose files must be wheels, and names whose files must be sources.
 
     `options` are `--only-binary` and `--no-binary` with their values, in order: a later one takes
-    a name away from the other.
+    a name away from the other. `places` are those of `--only-binary`, in the words of messages.
     """
 
-    def __init__(self, options: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, options: Iterable[tuple[str, str]], places: Iterable[str] = ()) -> None:
         self._only: dict[str, set[str]] = {"--only-binary": set(), "--no-binary": set()}
+        self._places = " and ".join(places) or "`--only-binary`"
         for option, value in options:
             self._add(option, value)
+
+    def explained(self, name: str) -> str:
+        """Return, as the end of a sentence, what leaves out the sources of a package, if any."""
+        if self.allow(name, is_wheel=False):
+            return ""
+        return f"; {self._places} forbids building one"
 
     def allow(self, name: str, *, is_wheel: bool) -> bool:
         """Return whether a wheel, or a source, of the package `name` counts."""

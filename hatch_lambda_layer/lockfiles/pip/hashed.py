@@ -108,7 +108,7 @@ class HashedRequirements:
         if not usable:
             raise _NoFileError(
                 f"`{pin.text}` ({pin.where}): there is no file in a format and for a Python that "
-                f"counts; the index has {self._listed(files)}",
+                f"counts{self.formats.explained(pin.name)}; the index has {self._listed(files)}",
                 unfitting=True,
             )
         usable = self._newest(usable)

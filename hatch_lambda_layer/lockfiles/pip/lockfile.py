@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...targets.target import Target
+    from ..build_settings import BuildSettings
     from ..protocol import LockRequest
     from .requirements import RequirementsFiles
     from .settings import PipSettings
@@ -120,6 +121,13 @@ class PipLockfile:
 
         return indexes(settings, files, path.parent)
 
+    def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
+        """Return the settings of pip and `uv pip` about building sources."""
+        from ..installers import installers_build_settings
+
+        # Which files are locked is decided by `--only-binary` already.
+        return installers_build_settings(request.layout.dir_project_root)
+
     def _read_hashed(
         self,
         path: Path,
@@ -193,7 +201,8 @@ class PipLockfile:
             raise LockfileError(
                 f"Lockfile `{path}` has no groups and no extras: what pip installs comes from "
                 "requirements files alone",
-                hint="leave out `groups` and `extras`, and name a file for each in `requirements`",
+                hint="leave out `groups`, `extras` and `only-groups`, and name a file for each in "
+                "`requirements`",
             )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..default_index import default_index
 from .formats import Formats
+from .settings import place_of_only_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,7 +54,11 @@ def unreached(settings: PipSettings, files: RequirementsFiles) -> tuple[str, ...
 def formats(settings: PipSettings, files: RequirementsFiles) -> Formats:
     """Return which formats count."""
     configured = zip(_FORMATS, (settings.only_binary, settings.no_binary), strict=True)
-    return Formats([*configured, *(each[:2] for each in files.options if each[0] in _FORMATS)])
+    places = [place_of_only_binary()] if settings.only_binary else []
+    if has_option(files, "--only-binary"):
+        places.append("`--only-binary` in the requirements")
+    options = (each[:2] for each in files.options if each[0] in _FORMATS)
+    return Formats([*configured, *options], places)
 
 
 def has_option(files: RequirementsFiles, *options: str) -> bool:

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 HONOURED = frozenset(
     {
-        *("cert", "constraint", "extra-index-url", "find-links", "ignore-requires-python"),
-        *("index-url", "pypi-url", "no-binary", "no-deps", "no-dependencies", "no-index"),
-        *("no-require-hashes", "only-binary", "pre", "prefer-binary", "require-hashes"),
+        *("build-constraint", "cert", "constraint", "extra-index-url", "find-links"),
+        *("ignore-requires-python", "index-url", "pypi-url", "no-binary", "no-deps"),
+        *("no-dependencies", "no-index", "no-require-hashes", "only-binary", "pre"),
+        *("prefer-binary", "require-hashes"),
     }
 )
 # They could change which file is chosen, in a way that is not followed here.
@@ -34,7 +35,7 @@ UNRESOLVABLE = frozenset({"all-releases", "ignore-requires-python", "only-final"
 # trusted. Wheels go before sources, as with `prefer-binary`, in any case.
 IGNORED = frozenset(
     {
-        *("abi", "break-system-packages", "build-constraint", "build-isolation", "cache-dir"),
+        *("abi", "break-system-packages", "build-isolation", "cache-dir"),
         *("check-build-dependencies", "client-cert", "compile", "config-setting"),
         *("config-settings", "debug", "default-timeout", "disable-pip-version-check", "dry-run"),
         *("editable", "exists-action", "force-reinstall", "global-option", "group", "help"),
@@ -72,6 +73,7 @@ class PipSettings:
     no_binary: str = ""
     cert: str | None = None
     constraints: tuple[str, ...] = ()
+    build_constraints: tuple[str, ...] = ()
     require_hashes: bool = False
     no_require_hashes: bool = False
     no_deps: bool = False
@@ -129,6 +131,7 @@ def read_settings(environment: Mapping[str, str]) -> PipSettings:
         no_binary=found.get("no-binary", ""),
         cert=found.get("cert"),
         constraints=words("constraint"),
+        build_constraints=words("build-constraint"),
         require_hashes=is_on("require-hashes"),
         no_require_hashes=is_on("no-require-hashes"),
         no_deps=is_on("no-deps", "no-dependencies"),
@@ -138,6 +141,14 @@ def read_settings(environment: Mapping[str, str]) -> PipSettings:
         refused=tuple(sorted(REFUSED & found.keys())),
         unresolvable=tuple(sorted(each for each in UNRESOLVABLE if found.get(each) not in _OFF)),
     )
+
+
+def place_of_only_binary() -> str:
+    """Return where `only-binary` is set, in the words of messages."""
+    variable = "PIP_ONLY_BINARY"
+    if os.environ.get(variable):
+        return f"the variable `{variable}`"
+    return "`only-binary` in pip's configuration"
 
 
 def _normal(key: str) -> str:

@@ -51,9 +51,8 @@ def explained(
             shown += [f"- and {len(files) - _SHOWN} more"] if len(files) > _SHOWN else []
             allow = "" if sources.read else ', or allow sources with `build = "local"`'
             return SelectionError(
-                f"No wheel of `{name}` fits {target.id}; the index has\n"
-                + "\n".join(shown)
-                + f"\n\n{said}",
+                f"No wheel of `{name}` fits {target.id}{sources.formats.explained(name)}; the "
+                "index has\n" + "\n".join(shown) + f"\n\n{said}",
                 hint=f"pin a version that has a wheel for this runtime{allow}",
             )
     return LockfileError(

@@ -133,10 +133,18 @@ class PoetryLock:
         return None if specifiers is None else SpecifierSet(specifiers)
 
     def locked_for(
-        self, groups: Iterable[str], extras: Iterable[str]
+        self,
+        groups: Iterable[str],
+        extras: Iterable[str],
+        main: bool = True,  # noqa: FBT001, FBT002
     ) -> Iterator[tuple[PoetryPackage, str | None]]:
-        """Yield the packages that the lockfile has for the project and `groups`, with markers."""
-        chosen, extras = {"main", *map(_normal, groups)}, frozenset(map(_normal, extras))
+        """Yield the packages that the lockfile has for `groups`, with markers.
+
+        With `main`, also those for the project itself, with `extras` of it.
+        """
+        chosen, extras = set(map(_normal, groups)), frozenset(map(_normal, extras))
+        if main:
+            chosen.add("main")
         for package in self.packages:
             marker = package.marker(chosen, extras)
             if marker is not None:

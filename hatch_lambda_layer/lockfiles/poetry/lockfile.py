@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...targets.target import Target
+    from ..build_settings import BuildSettings
     from ..protocol import LockRequest
+    from ..tools import Chosen
     from .document import PoetryLock
 
 # What poetry's versions say of a lock that is older than the project.
@@ -68,10 +70,10 @@ class PoetryLockfile:
 
             _check_format(path, table_at(content, "metadata"))
             lock = PoetryLock(path, content)
-        groups, extras = match_request(request, path, groups_of(project), extras_of(project))
+        chosen = match_request(request, path, groups_of(project), extras_of(project))
         with written_by(self.tool, path, command):
             warnings = _judged(path, content, project, lock, hint)
-            text = _as_pylock(path, lock, project, (groups, extras), target, hint)
+            text = _as_pylock(path, lock, project, chosen, target, hint)
         return Lock(path=path, command=command, text=text, warnings=warnings)
 
     def default_indexes(self, path: Path, request: LockRequest) -> Sequence[str]:  # noqa: ARG002
@@ -79,6 +81,12 @@ class PoetryLockfile:
         from ..default_index import default_index
 
         return (default_index(path.parent),)
+
+    def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
+        """Return what the tool's settings say of building sources."""
+        from .build_settings import read_build_settings
+
+        return read_build_settings(request.layout.dir_project_root)
 
 
 def _check_format(path: Path, metadata: Mapping[str, Any]) -> None:
@@ -141,7 +149,7 @@ def _as_pylock(
     path: Path,
     lock: PoetryLock,
     project: Mapping[str, Any],
-    chosen: tuple[Sequence[str], Sequence[str]],
+    chosen: Chosen,
     target: Target,
     hint: str,
 ) -> bytes:

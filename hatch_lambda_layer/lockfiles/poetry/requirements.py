@@ -25,17 +25,20 @@ _REFERENCES = ("branch", "tag", "rev")
 
 
 def needs_of_project(
-    project: Mapping[str, Any], groups: Iterable[str], extras: Iterable[str]
+    project: Mapping[str, Any],
+    groups: Iterable[str],
+    extras: Iterable[str],
+    main: bool = True,  # noqa: FBT001, FBT002
 ) -> Iterator[Need]:
-    """Yield what a project requires itself, with some of its groups and extras."""
+    """Yield what a project requires itself if `main` is set, and some of its groups and extras."""
     from ...config.project import direct_requirements
 
     poetry = table_at(project, "tool", "poetry")
     own, groups, extras = table_at(poetry, "dependencies"), list(groups), list(extras)
     standard = {key: value for key, value in project.items() if key != "tool"}
-    for requirement in direct_requirements(standard, groups, extras):
+    for requirement in direct_requirements(standard, groups, extras, main=main):
         yield _of_requirement(requirement, own)
-    if "dependencies" not in table_at(project, "project"):
+    if main and "dependencies" not in table_at(project, "project"):
         # Beside the standard's list, poetry's table only says where dependencies come from.
         lists = _by_name(table_at(poetry, "extras"))
         chosen = {_normal(name) for each in extras for name in lists.get(_normal(each), ())}
@@ -69,20 +72,22 @@ def read_needs(table: Mapping[str, Any]) -> Iterator[Need]:
 
 def _need(name: str, facts: Mapping[str, Any]) -> Need:
     constraint = str(facts.get("version", "*"))
-    platform = facts.get("platform")
     return Need(
         name=_normal(name),
         text=f"{name} {constraint}",
-        marker=_text.all_of(
-            facts.get("markers"),
-            _python_marker(facts.get("python", "*")),
-            f'sys_platform == "{platform}"' if platform else None,
-        )
-        or "",
+        marker=marker_of(facts),
         extras=frozenset(map(_normal, facts.get("extras", ()))),
         is_optional=facts.get("optional") is True,
         accepts=_accepting(constraint, facts),
     )
+
+
+def marker_of(facts: Mapping[str, Any]) -> str:
+    """Return the marker (PEP 508) of a dependency's table, empty where there is none."""
+    platform = facts.get("platform")
+    of_platform = f'sys_platform == "{platform}"' if platform else None
+    python = _python_marker(facts.get("python", "*"))
+    return _text.all_of(facts.get("markers"), python, of_platform) or ""
 
 
 def _of_requirement(requirement: Requirement, own: Mapping[str, Any]) -> Need:

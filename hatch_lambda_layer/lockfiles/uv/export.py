@@ -29,7 +29,8 @@ def export(request: LockRequest) -> bytes:
     argv += ["--no-config", "--no-cache", "--no-python-downloads"]
     argv += ["--no-emit-project", "--no-default-groups", "--no-header", "--quiet"]
     argv += ["--color", "never"]
-    argv += [part for group in request.groups for part in ("--group", group)]
+    option = "--group" if request.main else "--only-group"
+    argv += [part for group in request.groups for part in (option, group)]
     argv += [part for extra in request.extras for part in ("--extra", extra)]
     # Variables of uv change what it exports, or contradict the options.
     env = {key: value for key, value in os.environ.items() if not key.startswith("UV_")}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..default_index import default_index
 from ..tools import read_pyproject
+from ..uv_settings import machine_paths
 from .requirements import index_place
 
 if TYPE_CHECKING:
@@ -74,12 +74,7 @@ def _of_machine() -> Iterator[str]:
 def _settings_paths() -> Iterator[Path]:
     if chosen := os.environ.get("UV_CONFIG_FILE"):
         yield Path(chosen)
-    if sys.platform == "win32":
-        folders = [os.environ.get("APPDATA", ""), os.environ.get("PROGRAMDATA", "")]
-    else:
-        user = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-        folders = [user, *os.environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":"), "/etc"]
-    yield from (Path(folder, "uv", "uv.toml") for folder in folders if folder)
+    yield from machine_paths()
 
 
 def _settings(path: Path) -> Mapping[str, Any]:

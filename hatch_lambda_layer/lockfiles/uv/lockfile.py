@@ -15,13 +15,14 @@ from ..._internal.toml import parse_toml
 from ..._internal.uv import find_uv
 from ...exceptions import LockfileError, ToolError
 from ..protocol import Lock, read_text
-from ..tools import version_of
+from ..tools import read_pyproject, version_of
 from .workspace import find_root, find_workspace, normal, pyproject_paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...targets.target import Target
+    from ..build_settings import BuildSettings
     from ..protocol import LockRequest
 
 # Incremented when the same files are read differently than before.
@@ -66,7 +67,7 @@ class UvLockfile:
         except (OSError, LockfileError):
             return None  # reading the lock says what is wrong
         root = normal(path.parent)
-        facts = [_SCHEMA, _uv(), _hash(text), request.groups, request.extras]
+        facts = [_SCHEMA, _uv(), _hash(text), request.groups, request.extras, request.main]
         facts += [_relative(normal(project), root)]
         facts += sorted([_relative(each, root), _digest(each)] for each in paths)
         return _hash(json.dumps(facts).encode())
@@ -76,6 +77,8 @@ class UvLockfile:
         from .export import explained, export
 
         text = read_text(path)
+        # uv would take one further up.
+        read_pyproject(request.layout.path_pyproject_toml)
         failure, exported = None, b""
         try:
             exported = export(request)
@@ -107,6 +110,18 @@ class UvLockfile:
         from ..default_index import default_index
 
         return (default_index(path.parent),)
+
+    def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
+        """Return what the tool's settings say of building sources."""
+        from ..uv_builds import uv_build_settings
+
+        folder = request.layout.dir_project_root
+
+        def members() -> list[str]:
+            projects = find_workspace(folder).members.values()
+            return [str(each.folder.resolve()) for each in projects]
+
+        return uv_build_settings(find_root(folder), members)
 
 
 def _compared(

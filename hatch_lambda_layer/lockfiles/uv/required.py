@@ -46,7 +46,7 @@ def _of_project(lock: UvLock, name: str | None, request: LockRequest) -> Iterato
         groups = table_at(lock.manifest, "dependency-groups")
     for package in lock.local:
         if package.name == name:
-            yield from _holding(package.requirements, request.extras)
+            yield from _holding(package.requirements if request.main else (), request.extras)
             groups = package.groups
     for group in request.groups:
         yield from _holding(read_locked(groups.get(_normal(group), ()), lock.root), request.extras)

@@ -88,6 +88,18 @@ class ContainerWheelBuilder:
         """Return the settings: with the image's digest, they are the same on every machine."""
         return self.settings()
 
+    def python(
+        self,
+        target: Target,
+        has_built: Callable[[tuple[int, int]], bool],  # noqa: ARG002
+    ) -> tuple[int, int]:
+        """Return the target's version: the image has it."""
+        return target.runtime.python_version
+
+    def shared_inputs(self, *, pure: bool) -> object:  # noqa: ARG002
+        """Return nothing more: the image's digest is among the settings."""
+        return []
+
     @contextmanager
     def session(self, session: BuildSession) -> Iterator[Callable[[BuildRequest], BuiltWheel]]:
         """Yield a function that builds one source in the container, which the context removes.
@@ -179,9 +191,10 @@ class _Build:
         request, container = self._request, self._container
         system = BuildSystem.read(request.project, request.title)
         self._copy_tree()
-        python = self._environment("env", system.requires)
+        requires = [*system.requires, *request.requires.extra]
+        python = self._environment("env", requires)
         if more := self._backend(system, python).requires():
-            python = self._environment("env2", [*system.requires, *more])
+            python = self._environment("env2", [*requires, *more])
         folder = self._new_folder("wheel")
         backend = self._backend(system, python)
         name = backend.wheel(f"{OUT}/{folder}")

@@ -16,6 +16,7 @@ from ...wheels.fetch import collect_wheels
 from ...wheels.origins import check_origins
 from ...wheels.selection import select
 from ..environment import uv_environment
+from ..relocking import uv_platform
 from ..stand_in import add_stand_in, without_own
 
 if TYPE_CHECKING:
@@ -23,12 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...index.pages import Link
-    from ...targets.target import Target
     from ...wheels.wheel import Wheel
     from ..protocol import BuildRequest, BuildSession
-
-# The versions of glibc (2.x) that `uv pip compile --python-platform` supports.
-_GLIBC_MINORS = (17, 28, *range(31, 41))
 
 
 def lay_out(
@@ -69,7 +66,7 @@ def _fetch(
         said = quoted(error.output) if isinstance(error, ToolError) else error.message
         raise BuildError(
             f"The build requirements of {request.title} are unavailable for {session.target.id}: "
-            f"{', '.join(requires)}\n\n{said.strip()}",
+            f"{request.with_constraints(requires)}\n\n{said.strip()}",
             hint="uv resolves them with the index that the project configures for uv, and takes "
             "wheels only: a source would run foreign code where credentials are",
         ) from error
@@ -78,20 +75,17 @@ def _fetch(
 
 def _lock(requires: Sequence[str], request: BuildRequest, session: BuildSession) -> Lock:
     path = request.folder / "build-requirements.in"
-    path.write_text("\n".join(requires) + "\n", encoding="utf-8")
+    provided = request.provide(requires)
+    path.write_text("\n".join(provided.lines) + "\n", encoding="utf-8")
     argv = [find_uv(), "pip", "compile", "--quiet", "--color", "never", "--no-header"]
     argv += ["--format", "pylock.toml", "--only-binary", ":all:", "--resolution", "highest"]
     argv += ["--python", sys.executable, "--python-version", session.target.runtime.python]
-    argv += ["--python-platform", _platform(session.target), "--", str(path)]
+    argv += ["--python-platform", uv_platform(session.target), *request.constraints_file()]
+    argv += ["--", str(path), *map(str, provided.projects)]
     requirements = session.requirements
     with uv_cache_explained():
         text = run(argv, cwd=requirements.folder, env=uv_environment(requirements))
     return Lock(path=path, command="uv pip compile", text=text, folder=requirements.folder)
-
-
-def _platform(target: Target) -> str:
-    minor = max(each for each in _GLIBC_MINORS if each <= target.runtime.glibc[1])
-    return f"{target.architecture.machine}-manylinux_2_{minor}"
 
 
 def _asking(session: BuildSession) -> Callable[[str, str], list[Link] | None]:

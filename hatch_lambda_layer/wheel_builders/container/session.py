@@ -137,7 +137,7 @@ class Container:
             return BuildError(
                 f"Image {name} has no {self.python}, the runtime's own: it has {found}",
                 hint=f"name one in `image` {here}; `{{runtime}}` in its name is "
-                f"{self._target.runtime.id}",
+                f"{self._target.runtime.interpreter}",
             )
         if code == _NO_DRIVER:
             return BuildError(

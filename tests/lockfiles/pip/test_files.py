@@ -94,7 +94,7 @@ def test_all_files_that_requirements_names_are_read(project: PipProject) -> None
     project.write("beta\n", "requirements/prod.txt")
     project.write("gamma\n")
     names = ("requirements/base.txt", "requirements/prod.txt")
-    lockfile, path = find_lockfile("pip", project.request(*names))
+    lockfile, path, _ = find_lockfile("pip", project.request(*names))
     assert lockfile.tool == "pip"
     assert path == project.root / "requirements/base.txt"
     assert project.names(*names) == {"alpha", "beta"}

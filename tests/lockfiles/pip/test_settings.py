@@ -237,7 +237,24 @@ def test_wheels_or_sources_alone_are_locked_where_pip_would_take_them(
     monkeypatch.setenv("PIP_ONLY_BINARY", ":all:")
     project.write(hashed(index, ALPHA) + f"both==1.0 --hash=sha256:{files[1].hashes['sha256']}\n")
     monkeypatch.delenv("PIP_NO_BINARY")
-    assert "no file in a format" in str(project.failure(sources=True))
+    said = str(project.failure(sources=True))
+    assert "no file in a format" in said
+    assert "the variable `PIP_ONLY_BINARY` forbids building one" in said
+    monkeypatch.delenv("PIP_ONLY_BINARY")
+    project.write("--only-binary both\n" + f"both==1.0 --hash=sha256:{files[1].hashes['sha256']}\n")
+    said = str(project.failure(sources=True))
+    assert "`--only-binary` in the requirements forbids building one" in said
+
+
+@pytest.mark.fault(140)
+def test_a_source_that_pip_must_not_build_is_not_resolved_either(
+    project: PipProject, index: IndexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.add_file("onlysource-1.0.tar.gz", project.sdist("onlysource"))
+    project.write("onlysource\n")
+    monkeypatch.setenv("PIP_ONLY_BINARY", "onlysource")
+    said = str(project.failure(sources=True))
+    assert "the variable `PIP_ONLY_BINARY` forbids building one" in said
 
 
 def test_a_later_option_about_formats_takes_a_name_away_from_the_other() -> None:

@@ -10,22 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from hatch_lambda_layer.config.container import ContainerConfig
-from hatch_lambda_layer.config.layer import LayerConfig, Matrix
-from hatch_lambda_layer.config.publish import KEYS as PUBLISH_KEYS
+from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.layer.manifest import LayerManifest, LayerPackage
-from hatch_lambda_layer.layer.pruning import PRESETS
 from hatch_lambda_layer.publishing import iam_policy, outputs
 from hatch_lambda_layer.reports import diff as differences
 from hatch_lambda_layer.reports import outdated
+from tests.docs.generated import DOCS, pages
 from tests.publishing.test_outputs import version
 from tests.reports.test_diff import NEW, OLD, difference
 from tests.reports.test_outdated import STATUS as OUTDATED
 from tests.wheels.test_verify import FAULTS
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = pages()
 
 
 def _section(title: str) -> str:
@@ -40,49 +38,35 @@ def _first_column(table: str) -> list[str]:
     return re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def anchors(page: Path) -> set[str]:
+    """Give the anchors of a page's headings, as GitHub makes them; Sphinx knows them as well."""
+    text = re.sub(
+        r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+    )
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    plain = (re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings)
+    return {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_heading_leads_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?://)([^)#\s]*\.md)?#([^)\s]+)\)", text)
+    # The site's page on security is the file beside the README.
+    included = {DOCS / "security.md": ROOT / "SECURITY.md"}
+    wrong = []
+    for name, anchor in links:
+        target = (page.parent / name).resolve() if name else page
+        if anchor not in anchors(included.get(target, target)):
+            wrong.append(f"{name}#{anchor}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_relative_link_leads_to_a_file(page: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if not (page.parent / link).exists()]
     assert missing == []
-
-
-def test_the_options_table_has_one_line_for_each_option() -> None:
-    options = _first_column(
-        _section("## Options: `[tool.lambda-layer]`").split("\n`prune` takes")[0]
-    )
-    keys = [
-        field.replace("_", "-") for field in LayerConfig.__dataclass_fields__ if field != "name"
-    ] + ["indexes", "filename"]
-    assert sorted(options) == sorted(keys)
-
-
-def test_every_option_has_a_test_named_after_it() -> None:
-    tests = (ROOT / "tests" / "build" / "test_options.py").read_text(encoding="utf-8")
-    options = _first_column(
-        _section("## Options: `[tool.lambda-layer]`").split("\n`prune` takes")[0]
-    )
-    names = [f"\ndef test_option_{option.replace('-', '_')}_" for option in options]
-    assert [name for name in names if name not in tests] == []
-
-
-def test_the_table_of_containers_has_every_option() -> None:
-    options = _first_column(_section("### Containers").split("\n## ")[0])
-    keys = [field.replace("_", "-") for field in ContainerConfig.__dataclass_fields__]
-    assert sorted(options) == sorted(keys)
-
-
-def test_the_table_of_publishing_has_every_option() -> None:
-    table = _section("### Options: `[tool.lambda-layer.publish]`").split("\n## ")[0]
-    cells = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
-    options = [name for cell in cells for name in re.findall("`([^`]+)`", cell)]
-    assert sorted(options) == sorted(PUBLISH_KEYS)
-
-
-def test_the_presets_table_has_one_line_for_each_preset() -> None:
-    section = _section("## Options: `[tool.lambda-layer]`")
-    table = section[section.index("| preset |") :].split("\n\n")[0]
-    assert sorted(_first_column(table)) == sorted(PRESETS)
 
 
 def test_every_toml_example_is_valid_toml() -> None:
@@ -92,16 +76,31 @@ def test_every_toml_example_is_valid_toml() -> None:
         tomllib.loads(example)
 
 
+def test_the_readme_is_short() -> None:
+    assert README.count("\n") <= 250
+
+
+def test_only_the_demonstration_and_the_check_are_blocks_of_sh() -> None:
+    assert re.findall(r"```(sh|bash|shell)\n", README) == ["sh", "sh"]
+
+
 def test_the_first_example_is_a_configuration_that_is_accepted() -> None:
-    example = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)[0]
+    example = re.findall(r"```toml\n# pyproject.toml\n(.*?)```", README, re.DOTALL)[0]
     matrix = Matrix.from_pyproject(tomllib.loads(example))
     assert [member.id for member in matrix.members] == ["python3.13-arm64"]
 
 
-def test_the_first_page_has_the_command_for_backends_other_than_hatchling() -> None:
-    first = README.partition("\n## ")[0]
-    (sentence,) = [each for each in first.split("\n\n") if "any other (setuptools" in each]
+def test_the_readme_has_the_command_for_backends_other_than_hatchling() -> None:
+    (sentence,) = [each for each in README.split("\n\n") if "any other (setuptools" in each]
     assert "`hatch-lambda-layer build`" in sentence
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    links = set(re.findall(r"\]\(docs/([^)#]+)", README))
+    # Others lead to these: the README itself, and what the site has of files beside it.
+    others = {"index.md", "changelog.md", "contributing.md", "security.md"}
+    written = {str(page.relative_to(DOCS)) for page in PAGES if DOCS in page.parents}
+    assert written - others - links == set()
 
 
 def test_the_two_commands_stand_alone_in_their_blocks() -> None:
@@ -158,4 +157,4 @@ def test_the_page_on_outdated_releases_shows_what_is_printed_and_names_every_key
 
 def test_the_difference_that_is_shown_is_the_one_that_is_made() -> None:
     shown = differences.as_text(difference(OLD, NEW)).partition(")\n+++")[2].partition("\n")[2]
-    assert shown in README
+    assert shown in (DOCS / "comparing.md").read_text(encoding="utf-8")
