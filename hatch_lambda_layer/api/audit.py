@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .._internal.scratch import scratch_folder
@@ -11,7 +12,7 @@ from ..import_proof.unpacking import unpack_layer
 from ..layer.audit import audit
 from ..layer.audit.folder import read_folder
 from ..layer.audit.packaging import packaging_findings
-from ..layer.audit.subject import AuditReport
+from ..layer.audit.report import AuditReport
 from ..layer.manifest import LayerManifest
 
 if TYPE_CHECKING:
@@ -33,8 +34,12 @@ def audit_layer(path: Path, *, runtime: str | None, architecture: str | None) ->
     manifest = LayerManifest.read_intact(path.with_suffix(".json"), path)
     with scratch_folder() as work:
         folder = work / "unpacked"
-        unpack_layer(path, folder)
-        return _audited(path, read_folder(folder), manifest, runtime, architecture)
+        modes = {
+            file.relative_to(folder).as_posix(): mode
+            for file, mode in unpack_layer(path, folder).items()
+        }
+        content = replace(read_folder(folder), modes=modes)
+        return _audited(path, content, manifest, runtime, architecture)
 
 
 def _audited(
@@ -49,5 +54,5 @@ def _audited(
         architecture = architecture or content.machine
     target = target_of(path, manifest, runtime, architecture)
     subject = content.subject(target)
-    findings = (*audit(subject), *packaging_findings(content, subject))
+    findings = (*audit(subject), *packaging_findings(content, subject, path.resolve().name))
     return AuditReport(kind=content.kind, target=target, findings=findings)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .._internal.console import Console
 from .._internal.errors import reported
 from .._internal.text import safe
+from ..exceptions import LambdaLayerError
 from ..import_proof.opening import Wishes
+from ..import_proof.outcome import import_findings
 from ..import_proof.places import PLACES, Limits
 from ..reports import audit as audits
-from ..reports import imports
 from .options import Terminal, examples, quiet_option, verbose_option
+
+if TYPE_CHECKING:
+    from ..import_proof.report import ImportReport
+    from ..targets.target import Target
 
 _MEGABYTE = 1 << 20
 _DEFAULT = Limits()
@@ -33,7 +41,7 @@ _DEFAULT = Limits()
     "--import",
     "importing",
     is_flag=True,
-    help="Import every module where Lambda would, each in a process of its own.",
+    help="Also import every module where Lambda would, each in a process of its own.",
 )
 @click.option("--runtime", help="Runtime [that of the manifest, or what the files tell].")
 @click.option("--architecture", help="Architecture [in the same way].")
@@ -62,7 +70,7 @@ _DEFAULT = Limits()
 @click.option(
     "--format",
     "form",
-    type=click.Choice(list(imports.FORMATS)),
+    type=click.Choice(list(audits.FORMATS)),
     default="text",
     help="Format of the output.",
 )
@@ -86,57 +94,43 @@ def verify(
 ) -> None:
     """Check the layer or function ZIP|FOLDER, whoever has made it; exit with 1 on an error.
 
-    It is audited: nothing of it is run. With `--import`, every module is imported instead, and the
+    It is audited: nothing of it is run. With `--import`, every module is imported as well, and the
     measurements of a ZIP are kept beside it. A FOLDER is what `sam build` leaves, for example.
     """
+    from ..api.audit import audit_layer
+
     terminal = Terminal(verbose - quiet)
     with reported(terminal):
+        if not importing and (place or python or root or unsafe):
+            raise click.UsageError("--in, --python, --root and --unsafe need --import")
+        report = audit_layer(layer, runtime=runtime, architecture=architecture)
+        show = partial(audits.FORMATS[form], verbose=terminal.verbosity > 0)
+        proof = None
         if importing:
             wishes = Wishes(place=place, python=python, root=root, trusted=unsafe)
             limits = Limits(seconds=timeout, memory=memory * _MEGABYTE)
-            sound = _import(layer, terminal, runtime, architecture, wishes, limits, form)
-        elif place or python or root or unsafe:
-            raise click.UsageError("--in, --python, --root and --unsafe need --import")
-        else:
-            sound = _audit(layer, terminal, runtime, architecture, form)
-        if not sound:
+            try:
+                proof = _proved(layer, report.target, terminal, wishes, limits)
+            except LambdaLayerError:
+                # Where nothing can be imported, the audit is worth no less.
+                click.echo(safe(show(report, None)), nl=False)
+                raise
+            report = replace(report, findings=(*report.findings, *import_findings(proof)))
+        click.echo(safe(show(report, proof)), nl=False)
+        if any(finding.severity == "error" for finding in report.findings):
             sys.exit(1)
 
 
-def _audit(
-    layer: Path, terminal: Terminal, runtime: str | None, architecture: str | None, form: str
-) -> bool:
-    from ..api.audit import audit_layer
-
-    report = audit_layer(layer, runtime=runtime, architecture=architecture)
-    text = audits.FORMATS[form](report, verbose=terminal.verbosity > 0)
-    click.echo(safe(text), nl=False)
-    return not any(each.severity == "error" for each in report.findings)
-
-
-def _import(
-    layer: Path,
-    terminal: Terminal,
-    runtime: str | None,
-    architecture: str | None,
-    wishes: Wishes,
-    limits: Limits,
-    form: str,
-) -> bool:
+def _proved(
+    layer: Path, target: Target, terminal: Terminal, wishes: Wishes, limits: Limits
+) -> ImportReport:
     from ..api.imports import prove_layer
-    from ..import_proof.outcome import import_findings
 
-    report = prove_layer(
+    return prove_layer(
         layer,
         Console(terminal),
-        runtime=runtime,
-        architecture=architecture,
+        runtime=target.runtime.id,
+        architecture=target.architecture.value,
         wishes=wishes,
         limits=limits,
     )
-    click.echo(safe(imports.FORMATS[form](report)), nl=False)
-    findings = import_findings(report)
-    if form == "text":
-        for finding in findings:
-            click.echo(safe(str(finding)))
-    return not any(finding.severity == "error" for finding in findings)

@@ -125,19 +125,20 @@ SECOND_COPY = Code(
 )
 HALF_SDK = Code(
     id="HLL012",
-    severity="warning",
+    severity="note",
     title="half an AWS SDK",
-    explanation="boto3, botocore and s3transfer fit only each other's releases, and what lies in a "
-    "layer is imported before what the runtime has: a part of them breaks the others. Leave out "
-    'all of them (`exclude = ["aws-sdk"]`) or none.',
+    explanation="boto3, botocore and s3transfer fit only each other's releases, and what lies in "
+    "a layer is imported before what the runtime has: the runtime's boto3 can't be imported with "
+    'a botocore before 1.36, which is a warning. Leave out all of them (`exclude = ["aws-sdk"]`) '
+    'or none; `error = ["HLL012"]` insists on it.',
 )
 UNMET_REQUIREMENT = Code(
     id="HLL013",
     severity="warning",
     title="a requirement that nothing meets",
-    explanation="A package requires another one that neither the layer nor the runtime has, or the "
-    "layer has a version of it that does not fit. Markers are read for the target; what only an "
-    "extra asks for counts where that extra is asked for.",
+    explanation="A package requires another one that neither the layer nor the runtime has. Where "
+    "the layer has a version of it that does not fit, it is a note. Markers are read for the "
+    "target; what only an extra asks for counts where that extra is asked for.",
 )
 RUNTIMES_VERSION = Code(
     id="HLL014",
@@ -148,12 +149,12 @@ RUNTIMES_VERSION = Code(
 )
 NOT_RUN = Code(
     id="HLL015",
-    severity="warning",
+    severity="note",
     title="a file that Python runs at its start, but not from a layer",
     explanation="`.pth` files count only in site-packages, and `/opt/python` is not one for "
-    "Lambda; editable installs, namespace packages of old setuptools and some agents rely on "
-    "them. A `sitecustomize` or `usercustomize` in a layer replaces one that the runtime or "
-    "another layer has.",
+    "Lambda; some agents rely on them. For an editable install it is a warning: its modules are "
+    "not in the layer. A `sitecustomize` or `usercustomize` in a layer replaces one that the "
+    "runtime or another layer has.",
 )
 SHADOWS = Code(
     id="HLL016",
@@ -205,6 +206,22 @@ UNREAD_FOLDER = Code(
     severity="warning",
     title="a folder that the runtime does not read",
     explanation="Of `python/lib/`, a runtime reads the folder of its own Python alone.",
+)
+NO_PYTHON_FOLDER = Code(
+    id="HLL024",
+    severity="warning",
+    title="a layer without a folder that Python reads",
+    explanation="A file or folder that is named a layer has no `python/`. Lambda unpacks it to "
+    "`/opt`, and Python looks into `/opt/python` only: nothing of it can be imported. Whoever made "
+    "it has an option for that folder.",
+)
+UNREADABLE_FILE = Code(
+    id="HLL025",
+    severity="error",
+    title="a file that functions may not read",
+    explanation="The zip keeps others than the owner from reading a file, or from entering a "
+    "folder. A function runs as a user of its own, so that to import it fails. The usual cause is "
+    "the umask of whoever made the zip: `chmod -R a+rX` before that helps.",
 )
 UNUSED_PATTERN = Code(
     id="HLL030",

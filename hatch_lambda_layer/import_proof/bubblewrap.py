@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,6 +141,16 @@ def _notes(root: Root, target: Target) -> list[str]:
         )
     if root.runtime:
         notes.append(f"of this machine, not of the runtime: {', '.join(root.runtime)}")
+    libc, version = platform.libc_ver()
+    if root.bound and libc == "glibc" and _numbers(version) > target.runtime.glibc:
+        notes.append(
+            f"glibc {version} is this machine's, and newer than the runtime's: what needs a newer "
+            "one fails on Lambda only, and the audit finds it"
+        )
     if not is_native(target):
         notes.append("emulated: times and memory are not those of the target")
     return notes
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _SITE = re.compile(r"^python/lib/(python3\.\d+)/site-packages/", re.MULTILINE)
 _EXTENSION = re.compile(r"\.cpython-3(\d+)-(x86_64|aarch64)-linux-gnu\.so$", re.MULTILINE)
-_NATIVE = re.compile(r"\.so(\.[\d.]+)?$", re.MULTILINE)
+# Of macOS and Windows there are others: they tell nothing, and the audit refuses them.
+_NATIVE = re.compile(r"(?<!-darwin)\.so(\.[\d.]+)?$", re.MULTILINE)
 
 
 def target_of(

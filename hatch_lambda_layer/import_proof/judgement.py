@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .report import ModuleVerdict
@@ -22,6 +23,7 @@ _OF_THE_NETWORK = re.compile(
     r"gaierror|Network is unreachable|name resolution|Connection refused|ConnectionError"
 )
 _MISSING = re.compile(r"No module named '([^']+)'")
+_LIBRARY = re.compile(r"([^\s:'/]+): cannot open shared object file")
 _KINDS = {
     "deadline": "it was not imported within the deadline",
     "memory": "it takes more memory than the limit",
@@ -29,28 +31,35 @@ _KINDS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """Modules of the runtime that the layer's place lacks, and the names of all files in wheels."""
+
+    of_runtime: frozenset[str] = frozenset()
+    of_wheels: frozenset[str] = frozenset()
+
+
 def judged(
     module: Module,
     lines: Sequence[Mapping[str, Any]],
     plain: Sequence[Mapping[str, Any]] | None,
-    runtime: frozenset[str],
+    known: Known,
 ) -> list[ModuleVerdict]:
     """Return the verdicts on a module and on those of its extension modules that fail.
 
     `lines` are the importer's about it in the layer, `plain` those about it without the layer,
-    `None` where that was not tried. `runtime` are modules that the runtime has and this place
-    lacks.
+    `None` where that was not tried.
     """
     by_step = {str(line.get("step")): line for line in lines}
     first = by_step.get(module.name, {"ended": "exit"})
     kind = "module" if module.is_top else "package"
     extensions = [by_step[name] for name in module.extensions if name in by_step]
     imported = sum(_works(line) for line in extensions)
-    verdicts = [_verdict(module.name, kind, first, plain, runtime, imported)]
+    verdicts = [_verdict(module.name, kind, first, plain, known, imported)]
     for line in extensions:
         if not _works(line):
             name = str(line["step"])
-            verdicts.append(_verdict(name, "extension", line, plain, runtime))
+            verdicts.append(_verdict(name, "extension", line, plain, known))
     return verdicts
 
 
@@ -68,7 +77,7 @@ def _verdict(
     kind: str,
     line: Mapping[str, Any],
     plain: Sequence[Mapping[str, Any]] | None,
-    runtime: frozenset[str],
+    known: Known,
     extensions: int = 0,
 ) -> ModuleVerdict:
     seconds, memory = float(line.get("seconds") or 0), int(line.get("peak") or 0)
@@ -82,12 +91,16 @@ def _verdict(
             extensions=extensions,
         )
     texts = [str(each) for each in line.get("error") or ()]
-    reason, message = _reason(line, texts, runtime)
+    reason, message = _reason(line, texts, known.of_runtime)
     other = None if plain is None else _line_of(name, plain)
     compared = other is not None
+    library = _LIBRARY.search(message) if reason == "library" else None
+    # The libraries of this machine say nothing about those of the runtime.
     if reason == "library" and kind == "module":
-        # The libraries of this machine say nothing about those of the runtime.
         fails_anyway = False
+    elif library is not None and compared:
+        # What a package needs itself fails with it; another part of it is optional.
+        fails_anyway = library[1] not in known.of_wheels
     else:
         fails_anyway = reason == "runtime" or (other is not None and not _works(other))
     return ModuleVerdict(

@@ -23,7 +23,14 @@ def import_findings(report: ImportReport) -> list[Finding]:
 def _findings(report: ImportReport) -> Iterator[Finding]:
     for each in report.failed:
         hint = "" if each.compared or each.reason == "library" else _NOT_COMPARED
-        yield NOT_IMPORTED.finding(each.place or each.name, _sentence(each), hint=hint)
+        # A part of a package may be optional: only its wheels tell.
+        is_part = each.kind != "module" and each.reason == "library" and not each.compared
+        yield NOT_IMPORTED.finding(
+            each.place or each.name,
+            _sentence(each),
+            hint=hint,
+            severity="warning" if is_part else None,
+        )
     for each in report.nowhere:
         yield NOWHERE_IMPORTED.finding(each.place or each.name, _sentence(each))
     for unreadable in report.unreadable:

@@ -16,7 +16,7 @@ from ..targets.families import families
 from .comparison import install, of_distributions
 from .contents import read_contents
 from .interpreter import is_native
-from .judgement import has_failed, judged
+from .judgement import Known, has_failed, judged
 from .opening import Wishes, choose
 from .places import Limits, script
 from .report import DistributionVerdict, ImportReport
@@ -71,7 +71,8 @@ def prove_imports(
         distributions, client = proof.read_metadata(place)
         console.info(f"Importing {len(contents.modules)} modules in {_phrase(place)}")
         lines = proof.import_all(place, contents.modules)
-        plain = proof.import_plain(lines, distributions, stack)
+        plain, files = proof.import_plain(lines, distributions, stack)
+        known = Known(of_runtime=proof.lacking(place), of_wheels=files)
         return ImportReport(
             target=target.id,
             code_sha256=_code_sha256(layer),
@@ -83,9 +84,7 @@ def prove_imports(
             modules=tuple(
                 verdict
                 for module in contents.modules
-                for verdict in judged(
-                    module, lines[module.name], plain.get(module.name), proof.lacking(place)
-                )
+                for verdict in judged(module, lines[module.name], plain.get(module.name), known)
             ),
             distributions=tuple(distributions),
         )
@@ -158,25 +157,29 @@ class _Proof:
         lines: Mapping[str, Lines],
         distributions: Sequence[DistributionVerdict],
         stack: ExitStack,
-    ) -> dict[str, Lines]:
-        """Return what comes of the imports that have failed when the wheels are installed."""
+    ) -> tuple[dict[str, Lines], frozenset[str]]:
+        """Return what comes of the imports that have failed when the wheels are installed.
+
+        The names of all their files are the second value.
+        """
         failed = [each for each in self._contents.modules if has_failed(each, lines[each.name])]
+        nothing: tuple[dict[str, Lines], frozenset[str]] = ({}, frozenset())
         if not failed:
-            return {}
+            return nothing
         known = [(each.name, each.version) for each in distributions if not each.error]
         wheels = self._wheels or of_distributions(known)
         folder = self._work / "plain"
         self._console.info(f"{len(failed)} imports failed: trying them without the layer")
         if not install(wheels, self._target, folder):
             self._console.info("None of its wheels can be installed to compare it with")
-            return {}
+            return nothing
         try:
             contents = read_contents(folder, self._target)
             place = stack.enter_context(self._places.plain(folder, contents))
         except LambdaLayerError as error:
             self._console.info(f"There is nothing to compare it with: {error.message}")
-            return {}
-        return self.import_all(place, failed)
+            return nothing
+        return self.import_all(place, failed), frozenset(path.name for path in folder.rglob("*"))
 
     def lacking(self, place: Place) -> frozenset[str]:
         """Return the names of modules that the runtime has, and the place has not."""

@@ -1,4 +1,4 @@
-"""The findings of an audit, as text for the terminal and as JSON."""
+"""The report on the audit of a layer or function, as text for the terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -7,22 +7,28 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..findings import SEVERITIES, counted
+from . import imports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..layer.audit.subject import AuditReport
+    from ..import_proof.report import ImportReport
+    from ..layer.audit.report import AuditReport
 
 SCHEMA = 1
 
 
-def as_text(report: AuditReport, *, verbose: bool) -> str:
-    """Return the findings, the worst first, and how many there are; notes only with `verbose`."""
-    return "".join(f"{line}\n" for line in _lines(report, verbose=verbose))
+def as_text(report: AuditReport, proof: ImportReport | None, *, verbose: bool) -> str:
+    """Return the findings, the worst first, and how many there are; notes only with `verbose`.
+
+    What was imported is told before them, if something was.
+    """
+    imported = imports.as_text(proof) if proof is not None else ""
+    return imported + "".join(f"{line}\n" for line in _lines(report, verbose=verbose))
 
 
-def as_json(report: AuditReport, *, verbose: bool) -> str:  # noqa: ARG001
-    """Return everything, schema 1."""
+def as_json(report: AuditReport, proof: ImportReport | None, *, verbose: bool) -> str:  # noqa: ARG001
+    """Return everything, schema 1; `imports` is null where nothing was imported."""
     table = {
         "schema": SCHEMA,
         "kind": report.kind,
@@ -30,6 +36,7 @@ def as_json(report: AuditReport, *, verbose: bool) -> str:  # noqa: ARG001
         "architecture": report.target.architecture.value,
         "counts": {each: counted(report.findings).get(each, 0) for each in SEVERITIES},
         "findings": [asdict(finding) for finding in report.findings],
+        "imports": None if proof is None else imports.as_table(proof),
     }
     return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
 

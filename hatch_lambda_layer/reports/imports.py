@@ -1,14 +1,13 @@
-"""The report on the imports of a layer, as text for the terminal and as JSON."""
+"""The report on the imports of a layer, as text for the terminal and as a table for JSON."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._internal.console import aligned, megabytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from ..import_proof.report import ImportReport
 
@@ -24,13 +23,9 @@ def as_text(report: ImportReport) -> str:
     return "\n".join([*_summary(report), *_slowest(report), *_notes(report)]) + "\n"
 
 
-def as_json(report: ImportReport) -> str:
-    """Return everything, each verdict with its measurements."""
-    table = {"schema": 1, "proved": report.is_proof, **report.to_table()}
-    return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
-
-
-FORMATS: Mapping[str, Callable[[ImportReport], str]] = {"text": as_text, "json": as_json}
+def as_table(report: ImportReport) -> dict[str, Any]:
+    """Return everything as JSON has it, each verdict with its measurements."""
+    return {"proved": report.is_proof, **report.to_table()}
 
 
 def _summary(report: ImportReport) -> Iterator[str]:
@@ -50,7 +45,8 @@ def _summary(report: ImportReport) -> Iterator[str]:
 
 def _slowest(report: ImportReport) -> Iterator[str]:
     rows = [(each.name, f"{each.seconds:.2f} s", megabytes(each.memory)) for each in report.slowest]
-    yield from aligned(("slowest module", "time", "memory"), rows, 1)
+    if rows:
+        yield from aligned(("slowest module", "time", "memory"), rows, 1)
 
 
 def _notes(report: ImportReport) -> Iterator[str]:

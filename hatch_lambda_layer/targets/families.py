@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Family:
+class Family(NamedTuple):
     """Distributions that the runtime has, with the facts of `families.toml`.
 
     `core` are those that are left out together or not at all, `shared` are libraries that others
-    may need as well. Names are normalised.
+    may need as well. `oldest` are the oldest releases of some of the core that can be imported with
+    the others of the runtime. Names are normalised.
     """
 
     name: str
     core: frozenset[str]
     shared: frozenset[str]
+    oldest: Mapping[str, str]
 
 
 @cache
@@ -31,6 +31,11 @@ def families() -> Mapping[str, Family]:
     with Path(__file__).with_name("families.toml").open("rb") as file:
         table = tomllib.load(file)["families"]
     return {
-        name: Family(name=name, core=frozenset(facts["core"]), shared=frozenset(facts["shared"]))
+        name: Family(
+            name=name,
+            core=frozenset(facts["core"]),
+            shared=frozenset(facts["shared"]),
+            oldest=facts["oldest"],
+        )
         for name, facts in table.items()
     }

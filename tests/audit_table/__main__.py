@@ -39,10 +39,11 @@ PAGE = FOLDER.parents[1] / "docs" / "audit-table.md"
 INTRO = """\
 # What the audit finds
 
-The [findings](findings.md) about the packages that functions use most, each with all that it needs,
+The [findings](findings.md) about packages that many functions use, each with all that it needs,
 in its newest version with a wheel for the target. A finding is listed where it was found first.
 `import` tells what an import on such a layer came to, with the runtime's libraries alone and where
-one was possible: arm64 is judged by its ELF files.
+one was possible: arm64 is judged by its ELF files. A library that is opened by name at run time, as
+weasyprint opens `libgobject-2.0-0`, is in no list of needs: only `verify --import` finds that.
 
 Made by `python3 .ci/hatch run audit-table`.
 

@@ -2,13 +2,15 @@
 
 Each round is a process of its own, which builds the layer anew from a warm cache. What is counted
 is the CPU time of the process in all that the audit does, with the modules that it loads for it.
-The first round, with an empty cache, has the cost of an audit of which nothing is kept.
+Half of the rounds build what has been built before, half find another lockfile: it is read, and the
+layer is audited as if it was new.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -62,9 +64,12 @@ def measure(name: str, runs: int) -> None:
     """Print what the audit of a set costs, and how many shared objects warm builds opened."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         ours, _ = sets.make_set(Path(folder), name)
-        environment = clean_environment(HATCH_LAMBDA_LAYER_CACHE_DIR=str(Path(folder, "cache")))
+        cache = Path(folder, "cache")
+        environment = clean_environment(HATCH_LAMBDA_LAYER_CACHE_DIR=str(cache))
         rounds = []
-        for number in range(runs + 1):
+        for number in range(2 * runs + 1):
+            if number > runs:
+                _change_lock(ours, cache)
             done = subprocess.run(
                 [sys.executable, "-c", _CHILD, str(ours)],
                 env=environment,
@@ -72,18 +77,26 @@ def measure(name: str, runs: int) -> None:
                 check=True,
             )
             rounds.append(json.loads(done.stdout.splitlines()[-1]))
-            say(f"{name}: run {number} of {runs}: {rounds[-1]['milliseconds']:.1f} ms")
+            say(f"{name}: run {number} of {2 * runs}: {rounds[-1]['milliseconds']:.1f} ms")
     # The first round fills the cache.
-    cost = Spread.of([each["milliseconds"] for each in rounds[1:]])
-    build = Spread.of([each["of"] for each in rounds[1:]])
-    opened = sum(each["opened"] for each in rounds[1:])
-    print(
-        f"{name}: {rounds[0]['files']} files, the audit took {cost.median:.1f} ms of CPU "
-        f"({cost.low:.1f} to {cost.high:.1f}; {rounds[0]['milliseconds']:.1f} with nothing kept), "
-        f"the whole build {build.median:.0f} ms; "
-        f"{opened} shared objects opened, {rounds[0]['opened']} with an empty cache"
-    )
+    for title, part in (("warm", rounds[1 : runs + 1]), ("another lock", rounds[runs + 1 :])):
+        cost = Spread.of([each["milliseconds"] for each in part])
+        build = Spread.of([each["of"] for each in part])
+        opened = sum(each["opened"] for each in part)
+        print(
+            f"{name}, {title}: {rounds[0]['files']} files, the audit took {cost.median:.1f} ms of "
+            f"CPU ({cost.low:.1f} to {cost.high:.1f}), the whole build {build.median:.0f} ms; "
+            f"{opened} shared objects opened, {rounds[0]['opened']} with an empty cache"
+        )
     print(*rounds[-1]["findings"], sep="\n")
+
+
+def _change_lock(project: Path, cache: Path) -> None:
+    """Make the next build read the lock, and audit the layer."""
+    with (project / "uv.lock").open("a", encoding="utf-8") as lock:
+        lock.write("# another\n")
+    for kept in cache.rglob("audits"):
+        shutil.rmtree(kept)
 
 
 if __name__ == "__main__":

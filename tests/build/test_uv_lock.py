@@ -13,7 +13,9 @@ from hatch_lambda_layer.build.project import ProjectBuild
 from hatch_lambda_layer.config.matrix import Matrix
 from hatch_lambda_layer.exceptions import LockfileError
 from hatch_lambda_layer.layout import LayerPathLayout
+from hatch_lambda_layer.targets import elf
 from tests.support.displays import Lines
+from tests.support.elf_factory import ElfSpec
 from tests.support.lock_factory import uv_project
 from tests.support.source_factory import IN_TREE, copying_project, write_files
 from tests.support.wheel_factory import WheelSpec
@@ -52,6 +54,36 @@ def build(folder: Path, display: Lines | None = None) -> BuiltLayer:
 
 
 TABLE = '[tool.lambda-layer]\nruntimes = ["python3.13"]\n'
+
+
+def test_a_warm_build_opens_no_shared_object(
+    index: IndexServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[int] = []
+    read = elf.read_elf
+
+    def counted(data: bytes | bytearray) -> elf.ElfFile:
+        opened.append(len(data))
+        return read(data)
+
+    monkeypatch.setattr(elf, "read_elf", counted)
+    native = {f"_x{number}.abi3.so": ElfSpec(soname=f"{number}").data for number in range(3)}
+    index.add(WheelSpec(name="alpha", tag="cp39-abi3-manylinux2014_x86_64", files=native))
+    index.add(WheelSpec(name="beta"))
+    project = uv_project(tmp_path / "app", index.simple_url, ["alpha"], extra_toml=TABLE)
+    assert build(project.directory).rebuilt
+    assert len(opened) == 3
+    opened.clear()
+    assert not build(project.directory).rebuilt
+    # Made anew, with another option, and from another lock: what is known of each wheel is kept.
+    (project.directory / "dist" / "layer.zip").unlink()
+    assert build(project.directory).rebuilt
+    text = project.pyproject.read_text(encoding="utf-8")
+    project.pyproject.write_text(f"{text}strict = true\nprune = ['**/_x2*']\n", encoding="utf-8")
+    assert build(project.directory).rebuilt
+    project = uv_project(tmp_path / "app", index.simple_url, ["alpha", "beta"], extra_toml=TABLE)
+    assert build(project.directory).rebuilt
+    assert opened == []
 
 
 def test_a_warm_build_starts_no_process(index: IndexServer, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -127,6 +126,7 @@ def test_a_zip_in_a_zip_is_told(tmp_path: Path) -> None:
     path.write_bytes(zip_bytes([Member("layer.zip", inner)]))
     done = verify(path, "--runtime", "python3.13", "--format", "json")
     assert (done.exit_code, codes(done)) == (1, [("HLL022", "error")])
+    path = tmp_path / "function.zip"
     path.write_bytes(zip_bytes([Member(".requirements.zip", inner), Member("app.py", b"")]))
     done = verify(path, "--runtime", "python3.13", "--format", "json")
     assert (done.exit_code, codes(done)) == (0, [("HLL022", "note")])
@@ -135,9 +135,8 @@ def test_a_zip_in_a_zip_is_told(tmp_path: Path) -> None:
 @pytest.mark.fault(36)
 def test_more_than_lambda_takes_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "layer.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("python/a.py", b"")
-        archive.writestr("python/large.bin", bytes(262_144_001))
+    members = [Member("python/a.py"), Member("python/large.bin", bytes(262_144_001))]
+    path.write_bytes(zip_bytes(members))
     done = verify(path, "--runtime", "python3.13", "--format", "json")
     assert (done.exit_code, codes(done)) == (1, [("HLL021", "error")])
 

@@ -11,7 +11,7 @@ from hatch_lambda_layer.findings import FindingPolicy, codes, counted
 from tests.support.findings_page import MARK, PAGE, entries
 
 NOTE = codes.SHARED_KEPT.finding("six", "six stays")
-WARNING = codes.HALF_SDK.finding("boto3", "half of it", hint="leave it out")
+WARNING = codes.HALF_SDK.finding("boto3", "half of it", hint="leave it out", severity="warning")
 ERROR = codes.WRONG_MACHINE.finding("python/x.so", "it is for aarch64")
 
 

@@ -13,6 +13,7 @@ from hatch_lambda_layer.exceptions import AuditError, LambdaLayerError
 from hatch_lambda_layer.import_proof.guess import target_of
 from tests.import_proof.conftest import RUNTIME, TARGET
 from tests.support.displays import Lines
+from tests.support.elf_factory import AARCH64, X86_64, ElfSpec
 from tests.support.source_factory import write_files
 from tests.support.wheel_factory import Member, WheelSpec, zip_bytes
 
@@ -66,7 +67,49 @@ def test_a_broken_layer_exits_with_1(project: Project) -> None:
     assert "error: Module `broken` can't be imported: ImportError" in done.stdout
     assert "(HLL040)" in done.stdout
     table = json.loads(verify(project.zip, "--format", "json", "-q").stdout)
-    assert (table["proved"], table["modules"][0]["compared"]) == (False, True)
+    assert (table["counts"]["error"], table["imports"]["proved"]) == (1, False)
+    assert table["imports"]["modules"][0]["compared"] is True
+
+
+def test_the_audit_is_in_the_same_report(tmp_path: Path) -> None:
+    files = {"python/good.py": b"", "python/agent.pth": b"import good\n"}
+    other = AARCH64 if HERE == "x86_64" else X86_64
+    tag = f"cpython-{RUNTIME.removeprefix('python').replace('.', '')}"
+    suffix = f".{tag}-{TARGET.architecture.machine}-linux-gnu.so"
+    files[f"python/_x{suffix}"] = ElfSpec(module="_x", machine=other).data
+    write_files(tmp_path / "f", files)
+    done = verify(tmp_path / "f", "--runtime", RUNTIME, "--architecture", HERE, "--format", "json")
+    assert done.exit_code == 1
+    table = json.loads(done.stdout)
+    found = {(each["code"], each["severity"]) for each in table["findings"]}
+    assert found == {("HLL001", "error"), ("HLL015", "note"), ("HLL040", "error")}
+    assert table["counts"] == {"error": 2, "warning": 0, "note": 1}
+    assert {each["name"] for each in table["imports"]["modules"]} == {"good", "_x"}
+    text = verify("-v", tmp_path / "f", "--runtime", RUNTIME, "--architecture", HERE).stdout
+    assert "1 of 2 modules and 0 extension modules imported" in text
+    assert text.index("(HLL001)") < text.index("(HLL040)") < text.index("(HLL015)")
+    assert text.endswith("layer for " + TARGET.id + ": 2 errors, 1 note\n")
+
+
+def test_an_error_of_the_audit_alone_exits_with_1(tmp_path: Path) -> None:
+    cut = ElfSpec(soname="libcut.so.1").data[:80]
+    write_files(tmp_path / "f", {"python/good.py": b"", "lib/libcut.so.1": cut})
+    named = ("--runtime", RUNTIME, "--architecture", HERE, "--format", "json")
+    done = verify(tmp_path / "f", *named)
+    table = json.loads(done.stdout)
+    assert (done.exit_code, table["imports"]["proved"]) == (1, True)
+    assert {(each["code"], each["severity"]) for each in table["findings"]} == {("HLL005", "error")}
+
+
+def test_the_audit_is_told_where_nothing_can_be_imported(tmp_path: Path) -> None:
+    write_files(tmp_path / "f", {"python/a.py": b"", "python/agent.pth": b"import a\n"})
+    named = ("--runtime", RUNTIME, "--architecture", HERE, "--python", tmp_path / "none")
+    done = verify(tmp_path / "f", *named, "--format", "json")
+    assert done.exit_code == 1
+    table = json.loads(done.stdout)
+    assert [each["code"] for each in table["findings"]] == ["HLL015"]
+    assert table["imports"] is None
+    assert "none" in done.stderr
 
 
 def test_a_folder_needs_a_name_for_what_nothing_tells(tmp_path: Path) -> None:
@@ -116,7 +159,7 @@ def test_what_tells_no_target_is_an_error(
 
 
 def test_a_file_that_is_absent_or_no_zip_is_said(tmp_path: Path) -> None:
-    assert "can't be read: No such file" in verify(tmp_path / "absent.zip").stderr
+    assert "absent.zip does not exist" in verify(tmp_path / "absent.zip").stderr
     path = tmp_path / "x.zip"
     path.write_bytes(b"x")
     assert "x.zip is refused: it is not a valid zip" in verify(path).stderr

@@ -98,6 +98,8 @@ NATIVE = WheelSpec(
     files={
         "native/__init__.py": b"",
         "native/_needing.abi3.so": ElfSpec(libraries=["libgomp.so.1"]).data,
+        "native/_robbed.abi3.so": ElfSpec(libraries=["libown.so.1"], runpath="$ORIGIN").data,
+        "native/libown.so.1": ElfSpec(soname="libown.so.1").data,
         "native/libother.so": ElfSpec().data,
         "native/inner/__init__.py": b"",
         "native/inner/_needing.abi3.so": ElfSpec(libraries=["libnobody-has.so.1"]).data,
@@ -120,7 +122,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, shown: Lines) -> Iterator[I
         patched.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
         patched.setenv("UV_OFFLINE", "1")
         project = Project(root, index)
-        project.configure(runtimes=[RUNTIME], prune=["**/lost/part.py"])
+        project.configure(runtimes=[RUNTIME], prune=["**/lost/part.py", "**/libown.so.1"])
         project.configure(architectures=[TARGET.architecture.value])
         wheels = [
             WheelSpec(name=name, files={f"{name}.py": text.encode()})
@@ -190,8 +192,12 @@ def test_a_library_that_the_image_lacks_is_hidden_although_this_machine_may_have
         assert verdicts[name].kind == "extension"
         assert verdicts[name].reason == "library"
         assert "cannot open shared object file" in verdicts[name].message
-    # The library that nobody has can't be missed because of the layer.
-    assert verdicts["native.inner._needing"].verdict == "nowhere"
+        # Whatever this machine has, no wheel has the library: the layer is not to blame.
+        assert verdicts[name].verdict == "nowhere"
+    # Where a whole module fails, a function that needs it does.
+    assert verdicts["gomp"].verdict == "failed"
+    # A wheel has this one, and the layer has lost it.
+    assert verdicts["native._robbed"].verdict == "failed"
     (note,) = [note for note in report.notes if "are not in the runtime's image" in note]
     assert "gomp" not in note
 

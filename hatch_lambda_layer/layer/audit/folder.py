@@ -6,7 +6,7 @@ import csv
 import os
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,13 +32,15 @@ _TAG = re.compile(r"^Tag: cp3(\d+)-cp3\1-", re.MULTILINE)
 class FolderContent:
     """The files of a folder: their paths and sizes in bytes, links, and facts about ELF files.
 
-    All paths are relative to it; what a link leads to is among the paths, too.
+    All paths are relative to it; what a link leads to is among the paths, too. `modes` are those
+    that a zip has for files and folders.
     """
 
     folder: Path
     sizes: Mapping[str, int]
     links: Mapping[str, str]
     native: Mapping[str, ElfFile]
+    modes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -73,7 +75,7 @@ class FolderContent:
         )
         found: dict[str, Distribution] = {}
         owners: dict[str, str] = {}
-        for path, rest in plain.importable():
+        for path, rest in plain.importable:
             if rest.endswith(".dist-info/METADATA") and rest.count("/") == 1:
                 root = path.removesuffix(rest)
                 each = _distribution((self.folder / path).parent)

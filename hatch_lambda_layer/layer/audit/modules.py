@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .subject import Subject
 
 _START = ("sitecustomize", "usercustomize")
+# The files of setuptools and hatchling, of flit, and of old setuptools (`setup.py develop`).
+_EDITABLE = ("__editable__", "_editable_impl_", "easy-install.pth")
 _SHOWN = 4
 
 
@@ -21,7 +23,7 @@ def module_findings(subject: Subject) -> Iterator[Finding]:
     """Yield findings about what lies at the top of `sys.path`, and about what is not there."""
     tops: dict[str, str] = {}
     bins = set()
-    for path, rest in subject.importable():
+    for path, rest in subject.importable:
         first, _, below = rest.partition("/")
         if not below and first.endswith(".pth"):
             yield _pth(path, first)
@@ -45,11 +47,14 @@ def _module(first: str, below: str) -> str | None:
 def _pth(path: str, name: str) -> Finding:
     if is_harmless_pth(name):
         message = f"`{path}` is not read in a layer, and nothing misses it"
-        return codes.NOT_RUN.finding(path, message, severity="note")
+        return codes.NOT_RUN.finding(path, message)
+    # Of an editable install, the modules lie elsewhere: to import them fails.
+    is_editable = name.startswith(_EDITABLE)
     return codes.NOT_RUN.finding(
         path,
         f"`{path}` is not read: a layer is not a folder for site-packages",
         hint="set what it does in the function, or in `PYTHONPATH`",
+        severity="warning" if is_editable else None,
     )
 
 

@@ -84,7 +84,7 @@ class ModuleFiles(NamedTuple):
 def _module_files(subject: Subject) -> Iterator[ModuleFiles]:
     groups: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     plain = set()
-    for path, rest in subject.importable():
+    for path, rest in subject.importable:
         folder, _, name = rest.rpartition("/")
         if name.endswith(".py"):
             plain.add((folder, name[:-3]))

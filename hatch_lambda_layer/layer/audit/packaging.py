@@ -16,11 +16,18 @@ if TYPE_CHECKING:
     from .folder import FolderContent
     from .subject import Subject
 
+# The folders that a runtime reads of a layer: modules, libraries, programs.
+_OF_LAYERS = ("python/", "lib/", "bin/")
+_OTHERS_READ = 0o4
+_OTHERS_ENTER = 0o5
 _SITE = re.compile(r"python/lib/(python[\d.]+)/site-packages/")
 
 
-def packaging_findings(content: FolderContent, subject: Subject) -> Iterator[Finding]:
-    """Yield findings about the size of what was read, and about what no function reads of it."""
+def packaging_findings(content: FolderContent, subject: Subject, name: str) -> Iterator[Finding]:
+    """Yield findings about the size of what was read, and about what no function reads of it.
+
+    `name` is that of its file or folder.
+    """
     size = sum(size for path, size in content.sizes.items() if path not in content.links)
     if size > LAMBDA_UNPACKED_LIMIT:
         message = f"it unpacks to {size:,} bytes, Lambda allows {LAMBDA_UNPACKED_LIMIT:,}"
@@ -29,6 +36,15 @@ def packaging_findings(content: FolderContent, subject: Subject) -> Iterator[Fin
         yield from nearly_full(size, LAMBDA_UNPACKED_LIMIT, 0)
     yield from _nested(content)
     yield from _unread(subject)
+    yield from _unreadable(content)
+    # poetry-plugin-lambda-build makes layers of this kind, if nothing else is set.
+    is_read = any(path.startswith(_OF_LAYERS) for path in content.sizes)
+    has_modules = any(path.endswith((".py", ".so")) for path in content.sizes)
+    if "layer" in name.lower() and has_modules and not is_read:
+        message = f"{name} has no folder `python/`: as a layer, nothing of it could be imported"
+        yield codes.NO_PYTHON_FOLDER.finding(
+            name, message, hint="it was audited as a function; a layer has its modules in `python/`"
+        )
 
 
 def _nested(content: FolderContent) -> Iterator[Finding]:
@@ -53,3 +69,16 @@ def _unread(subject: Subject) -> Iterator[Finding]:
         place = f"python/lib/{name}/site-packages"
         message = f"{runtime.id} does not read `{place}`"
         yield codes.UNREAD_FOLDER.finding(place, message)
+
+
+def _unreadable(content: FolderContent) -> Iterator[Finding]:
+    closed = []
+    for path, mode in content.modes.items():
+        wanted = _OTHERS_ENTER if (content.folder / path).is_dir() else _OTHERS_READ
+        if mode & wanted != wanted:
+            closed.append(path)
+    if closed:
+        more = f", and {len(closed) - 1} more like it" if len(closed) > 1 else ""
+        message = f"`{closed[0]}` has mode {content.modes[closed[0]]:03o}{more}"
+        hint = "a function runs as another user than the owner: `chmod -R a+rX` before it is zipped"
+        yield codes.UNREADABLE_FILE.finding(closed[0], message, hint=hint)

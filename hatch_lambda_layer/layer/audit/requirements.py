@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
-    from ...findings import Finding
+    from ...findings import Finding, Severity
     from .subject import Subject
 
 
@@ -32,7 +32,9 @@ def requirement_findings(subject: Subject) -> Iterator[Finding]:
                 message = (
                     f"{title} requires `{name}{wanted}`, the layer has `{name} {versions[name]}`"
                 )
-                yield codes.UNMET_REQUIREMENT.finding(title, message, hint="lock again")
+                yield codes.UNMET_REQUIREMENT.finding(
+                    title, message, hint="lock again", severity="note"
+                )
         elif name not in of_runtime:
             unmet[name][title] = None
         elif wanted:
@@ -53,7 +55,8 @@ def _unmet(name: str, titles: list[str], *, allowed: bool) -> Finding:
 
 
 def _halves(subject: Subject) -> Iterator[Finding]:
-    names = {each.name for each in subject.distributions}
+    versions = {each.name: each.version for each in subject.distributions}
+    names = versions.keys()
     for family in families().values():
         there, gone = sorted(family.core & names), sorted(family.core - names)
         if there and gone:
@@ -62,7 +65,13 @@ def _halves(subject: Subject) -> Iterator[Finding]:
                 "runtime's are of another release"
             )
             hint = f'`exclude = ["{family.name}"]` leaves out all of them; or lock the others, too'
-            yield codes.HALF_SDK.finding(there[0], message, hint=hint)
+            is_old = any(
+                _is_older(versions[name], family.oldest[name])
+                for name in there
+                if name in family.oldest
+            )
+            severity: Severity | None = "warning" if is_old else None
+            yield codes.HALF_SDK.finding(there[0], message, hint=hint, severity=severity)
 
 
 def _asked(subject: Subject) -> Iterator[tuple[str, Requirement]]:
@@ -99,6 +108,15 @@ def _fits(requirement: Requirement, version: str) -> bool:
         return requirement.specifier.contains(version, prereleases=True)
     except (InvalidVersion, ValueError):
         return True
+
+
+def _is_older(version: str, oldest: str) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(version) < Version(oldest)
+    except InvalidVersion:
+        return False
 
 
 def _normal(name: str) -> str:

@@ -7,10 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from ...config.matrix import Member
-    from ...findings import Finding
     from ...targets.elf import ElfFile
     from ...targets.target import Target
     from ...wheels.wheel import Wheel
@@ -36,15 +35,6 @@ class Distribution(NamedTuple):
     def title(self) -> str:
         """Name and version, for messages."""
         return f"{self.name} {self.version}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AuditReport:
-    """The findings about a `layer` or `function` (`kind`) on a target."""
-
-    kind: str
-    target: Target
-    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,13 +73,16 @@ class Subject:
         major, minor = self.target.runtime.python_version
         return (f"python/lib/python{major}.{minor}/site-packages/", "python/")
 
-    def importable(self) -> Iterator[tuple[str, str]]:
-        """Yield each path that is below a root, with the rest of it."""
-        for path in self.paths:
-            for root in self.roots:
-                if path.startswith(root):
-                    yield path, path[len(root) :]
-                    break
+    @cached_property
+    def importable(self) -> Sequence[tuple[str, str]]:
+        """Each path that is below a root, with the rest of it."""
+        return [
+            (path, path[len(root) :])
+            for path in self.paths
+            # The first root that has it counts.
+            for root in [next(filter(path.startswith, self.roots), None)]
+            if root is not None
+        ]
 
     @cached_property
     def titles(self) -> Mapping[str, str]:
