@@ -165,7 +165,7 @@ def find_inputs(context: BuildContext, member: Member, selection: Selection) -> 
     return BuildInputs(
         member=member,
         selection=selection,
-        sources=_sources(context, member, selection, selection.sources),
+        sources=layer_sources(context, member, selection, selection.sources),
         project=_project_wheel(context, member, selection) if config.include_project else None,
         included=_included(context, member),
         direct=read_direct(context, member) if config.exclude else (),
@@ -184,12 +184,13 @@ def build_sources(sources: LayerSources | None, context: BuildContext) -> Sequen
         return sources.wheels(requirements)
 
 
-def _sources(
+def layer_sources(
     context: BuildContext,
     member: Member,
     selection: Selection,
     sources: Sequence[LockedSource],
 ) -> LayerSources | None:
+    """Return what builds `sources` for a layer, or finds them in the cache; `None` without any."""
     if not sources:
         return None
     from ..wheel_builders import BuildPolicy, LayerSources, Relocking
@@ -223,7 +224,7 @@ def _project_wheel(context: BuildContext, member: Member, selection: Selection) 
     if context.project_wheel:
         folder = context.layout.dir_work
         return read_project_wheel(context.project_wheel, source, member.target, folder)
-    (wheel,) = build_sources(_sources(context, member, selection, [source]), context)
+    (wheel,) = build_sources(layer_sources(context, member, selection, [source]), context)
     return wheel
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..layout import LayerPathLayout
     from ..targets.target import Target
     from .build_settings import BuildSettings
+    from .graph import LockGraph
 
 
 # The name in a lock of a source whose own name is not known before it is built.
@@ -98,6 +99,13 @@ class Lockfile(Protocol):
         """Return the URLs of the indexes of packages for which the lock names none.
 
         They may contain credentials. Raises `LockfileError` and `ToolError`.
+        """
+        ...
+
+    def graph(self, path: Path, request: LockRequest) -> LockGraph:
+        """Return what requires what in the lockfile, for all environments.
+
+        Raises `LockfileError`.
         """
         ...
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..targets.target import Target
     from .build_settings import BuildSettings
+    from .graph import LockGraph
     from .protocol import LockRequest
 
 
@@ -90,6 +91,12 @@ class PylockFile:
         from .default_index import default_index
 
         return (default_index(path.parent),)
+
+    def graph(self, path: Path, request: LockRequest) -> LockGraph:  # noqa: ARG002
+        """Return what requires what in the lockfile, for all environments."""
+        from .pylock_graph import read_graph
+
+        return read_graph(Lock(path=path, command=self.command, text=read_text(path)))
 
     def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
         """Return what uv and pip, which install such a lock, are told of building sources."""

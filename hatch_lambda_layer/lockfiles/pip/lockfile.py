@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ...targets.target import Target
     from ..build_settings import BuildSettings
+    from ..graph import LockGraph
     from ..protocol import LockRequest
     from .requirements import RequirementsFiles
     from .settings import PipSettings
@@ -120,6 +121,13 @@ class PipLockfile:
         from .searched import indexes
 
         return indexes(settings, files, path.parent)
+
+    def graph(self, path: Path, request: LockRequest) -> LockGraph:  # noqa: ARG002
+        """Return what requires what, as far as comments in the files tell."""
+        from .graph import read_graph
+
+        _, files = self._settings_and_files(request)
+        return read_graph(files.texts.values())
 
     def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
         """Return the settings of pip and `uv pip` about building sources."""

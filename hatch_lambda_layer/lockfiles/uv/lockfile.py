@@ -15,7 +15,7 @@ from ..._internal.toml import parse_toml
 from ..._internal.uv import find_uv
 from ...exceptions import LockfileError, ToolError
 from ..protocol import Lock, read_text
-from ..tools import read_pyproject, version_of
+from ..tools import read_pyproject, version_of, written_by
 from .workspace import find_root, find_workspace, normal, pyproject_paths
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ...targets.target import Target
     from ..build_settings import BuildSettings
+    from ..graph import LockGraph
     from ..protocol import LockRequest
 
 # Incremented when the same files are read differently than before.
@@ -110,6 +111,13 @@ class UvLockfile:
         from ..default_index import default_index
 
         return (default_index(path.parent),)
+
+    def graph(self, path: Path, request: LockRequest) -> LockGraph:
+        """Return what requires what in the lockfile, for all environments."""
+        from .graph import read_graph
+
+        with written_by(self.tool, path, self.command):
+            return read_graph(path, _content(read_text(path)), request)
 
     def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
         """Return what the tool's settings say of building sources."""
