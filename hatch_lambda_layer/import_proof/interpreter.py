@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._internal.interpreters import pyenv_pythons
+from .._internal.interpreters import installed
 from .._internal.process import run
-from .._internal.uv import find_uv
 from ..exceptions import LambdaLayerError, ToolError, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from ..targets.target import Target
 
@@ -66,7 +64,7 @@ def find_interpreter(
     """
     if chosen is not None:
         return _asked(chosen, target, libraries)
-    for path in _candidates(target.runtime.python_version):
+    for path in map(Path, installed(target.runtime.python_version)):
         return _asked(path, target, libraries)
     major, minor = target.runtime.python_version
     raise InterpreterError(
@@ -135,16 +133,3 @@ def _asked(path: Path, target: Target, libraries: Iterable[str]) -> Interpreter:
         libraries={name: Path(place) for name, place in loaded.items()},
         own=frozenset(own),
     )
-
-
-def _candidates(version: tuple[int, int]) -> Iterator[Path]:
-    if sys.version_info[:2] == version:
-        yield Path(sys.executable)
-    yield from map(Path, pyenv_pythons(version))
-    argv = [find_uv(), "python", "find", "--system", "--no-python-downloads", "--no-project"]
-    try:
-        found = run([*argv, "{}.{}".format(*version)], cwd=Path.cwd(), env=os.environ)
-    except ToolError:
-        return
-    if match := re.search(rb"\S.*", found):
-        yield Path(os.fsdecode(match[0].strip()))

@@ -10,6 +10,7 @@ from ..exceptions import BuildError, LockfileError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
 
 ALL = ":all:"
 # The source of a package that an index has, as `LockedSource` names its kind.
@@ -87,11 +88,15 @@ class BuildRequirements(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildSettings:
-    """The settings of a tool for the sources of a project's lock."""
+    """The settings of a tool for the sources of a project's lock.
+
+    `folder` is that of the project by whose `[tool.uv.sources]` the `extra` ones are understood.
+    """
 
     no_build: tuple[NoBuild, ...] = ()
     constraints: tuple[BuildConstraint, ...] = ()
     extra: tuple[ExtraRequirement, ...] = ()
+    folder: Path | None = None
 
     def requirements_of(self, name: str, versions: Mapping[str, str]) -> BuildRequirements:
         """Return what counts for the build of the package `name`.

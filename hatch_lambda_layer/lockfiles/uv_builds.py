@@ -46,6 +46,7 @@ def uv_build_settings(
         no_build=tuple(rules),
         constraints=(*_constraints(folder, settings), *read_constraint_files(folder, named)),
         extra=tuple(_extra(settings)),
+        folder=folder,
     )
 
 

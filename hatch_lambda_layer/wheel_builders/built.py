@@ -31,6 +31,10 @@ class BuiltWheels:
         locked = LockedWheel(name, version, filename, sha256, None, "", None)
         return self.cache.wheel(locked) or self.cache.recheck(locked)
 
+    def has(self, key: str) -> bool:
+        """Return whether a wheel was built and kept under `key`; it may be missing by now."""
+        return self._store.get("built", key) is not None
+
     def insert(self, key: str, temporary: TemporaryFile, wheel: Wheel) -> Wheel:
         """Move a verified wheel that was built here into the cache, and keep it under `key`."""
         inserted = self.cache.insert(temporary, wheel)

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._internal.interpreters import pyenv_pythons
+from .._internal.interpreters import find_interpreter
 from .._internal.process import run
 from .._internal.uv import find_uv, uv_cache_explained, uv_cache_variables
 from ..exceptions import BuildError, ToolError, ToolTimeoutError, quoted
 from .stand_in import add_stand_in, without_own
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from .protocol import BuildRequest, Requirements
 
@@ -204,7 +204,8 @@ def _same_paths(folder: Path) -> dict[str, str]:
 def _make(folder: Path, request: BuildRequest) -> None:
     """Make an empty environment, with the target's version of Python where it is installed."""
     failures = []
-    for python in _interpreters(request):
+    version = request.target.runtime.python_version
+    for python in dict.fromkeys([find_interpreter(version) or sys.executable, sys.executable]):
         argv = [find_uv(), "venv", "--quiet", "--color", "never", "--no-project"]
         argv += ["--no-python-downloads", "--python", python, "--", str(folder)]
         try:
@@ -219,21 +220,15 @@ def _make(folder: Path, request: BuildRequest) -> None:
     ) from failures[-1]
 
 
-def _interpreters(request: BuildRequest) -> Iterator[str]:
-    """Yield values of uv's `--python` to try: interpreters of the target's version, then this."""
-    major, minor = version = request.target.runtime.python_version
-    if sys.version_info[:2] != version:
-        yield from pyenv_pythons(version)
-        yield f"{major}.{minor}"
-    yield sys.executable
-
-
 def _install(python: Path, request: BuildRequest, requires: Sequence[str]) -> None:
     argv = [find_uv(), "pip", "install", "--quiet", "--color", "never", "--python", str(python)]
     # To build a source would be to run foreign code here, where credentials are.
     argv += ["--only-binary", ":all:", "--resolution", "highest"]
     # A build script that changes its environment must not change uv's cache with it.
-    argv += ["--link-mode", "copy", *request.constraints_file(), "--", *requires]
+    argv += ["--link-mode", "copy", *request.constraints_file()]
+    provided = request.provide(requires)
+    argv += [part for path in provided.projects for part in ("--requirements", str(path))]
+    argv += ["--", *provided.lines]
     try:
         _run_uv(argv, request)
     except ToolError as error:

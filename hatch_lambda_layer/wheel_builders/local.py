@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from .._internal.interpreters import OWN, find_interpreter, may_be_installed
 from .._internal.process import redact, run
 from ..exceptions import BuildError, ToolTimeoutError
 from .backend import Backend, BuildSystem, shown
@@ -19,6 +20,7 @@ from .sandbox import sandboxed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from ..targets.target import Target
     from .protocol import BuildRequest, BuildSession
 
 
@@ -34,6 +36,20 @@ class LocalWheelBuilder:
 
     def inputs(self) -> None:
         """Return `None`: a pure wheel does not depend on the machine that builds it."""
+
+    def python(
+        self, target: Target, has_built: Callable[[tuple[int, int]], bool]
+    ) -> tuple[int, int]:
+        """Return the target's version where it is installed or has built, else that of our own.
+
+        What is kept of the latter counts until the target's is installed.
+        """
+        version = target.runtime.python_version
+        if version == OWN or has_built(version):
+            return version
+        if has_built(OWN) and not may_be_installed(version):
+            return OWN
+        return version if find_interpreter(version) else OWN
 
     @contextmanager
     def session(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..targets.target import Target
     from ..wheels.cache import WheelCache
     from .deadline import Deadline
+    from .named import Provided
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,8 +58,9 @@ class BuildRequest:
     `name` is the package in names of files, `title` the package in messages. `project` is the
     folder of its `pyproject.toml`: `tree` or a folder below it. `folder` is the builder's own, and
     is removed with the wheel once that is in the cache. All are below one folder that has nothing
-    else in it. `requires` is what the settings of the lockfile's tool say of its build. Links
-    beside the project lead to what is below `around`. `deadline` is that of `build-timeout`.
+    else in it. `requires` is what the settings of the lockfile's tool say of its build, and
+    `provide` has uv take what is required from where the source's project says. Links beside
+    the project lead to what is below `around`. `deadline` is that of `build-timeout`.
     """
 
     name: str
@@ -70,6 +72,7 @@ class BuildRequest:
     requirements: Requirements
     deadline: Deadline
     requires: BuildRequirements = field(default_factory=BuildRequirements)
+    provide: Callable[[Sequence[str]], Provided]
     around: Path | None = None
 
     def constraints_file(self) -> list[str]:
@@ -120,6 +123,15 @@ class WheelBuilder(Protocol):
 
     def inputs(self) -> object:
         """Return the part of the settings that decides the layer on any machine, as JSON values."""
+        ...
+
+    def python(
+        self, target: Target, has_built: Callable[[tuple[int, int]], bool]
+    ) -> tuple[int, int]:
+        """Return the (major, minor) version of Python that builds for a target, or has built.
+
+        `has_built` says whether a wheel that a version has built is kept.
+        """
         ...
 
     def session(

@@ -6,21 +6,18 @@ import hashlib
 import json
 import shutil
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._internal.interpreters import by_another
 from .._internal.removal import remove_tree
-from ..config.container import ContainerConfig
-from ..config.layer import DEFAULT_BUILD_TIMEOUT
 from ..exceptions import BuildError, OutputError
-from ..lockfiles.build_settings import BuildSettings
 from .built import BuiltWheels
 from .deadline import Deadline
-from .local import LocalWheelBuilder
+from .named import NamedRequirements
 from .prospects import check_prospects, explained
 from .protocol import BuildRequest, BuildSession, NativeCodeError
-from .relocking import Relocking
 from .sources import around, obtain, read_beside, source_digest, title
 
 if TYPE_CHECKING:
@@ -33,39 +30,13 @@ if TYPE_CHECKING:
     from ..wheels.cache import WheelCache
     from ..wheels.selection import LockedSource
     from ..wheels.wheel import Wheel
+    from .policy import BuildPolicy
     from .protocol import BuiltWheel, Requirements, WheelBuilder
 
     BuildOne = Callable[[BuildRequest], BuiltWheel]
 
 # Incremented when equal sources are built to other wheels than before: older wheels are not used.
 _SCHEMA = 2
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BuildPolicy:
-    """How sources are built: `build`, `build-timeout` and `container` of `[tool.lambda-layer]`.
-
-    `settings` are those of the lockfile's tool, `versions` those that are locked, by name;
-    `relocking` is for hints.
-    """
-
-    build: str = "local"
-    timeout: int = DEFAULT_BUILD_TIMEOUT
-    container: ContainerConfig = field(default_factory=ContainerConfig)
-    settings: BuildSettings = field(default_factory=BuildSettings)
-    versions: Mapping[str, str] = field(default_factory=dict)
-    relocking: Relocking = field(default_factory=Relocking)
-
-    def builders(self, target: Target, console: Console) -> Mapping[str, WheelBuilder]:
-        """Return the builders that may be used, by their names."""
-        builders: list[WheelBuilder] = []
-        if self.build in ("local", "auto"):
-            builders.append(LocalWheelBuilder())
-        if self.build in ("container", "auto"):
-            from .container.builder import ContainerWheelBuilder
-
-            builders.append(ContainerWheelBuilder(self.container, target, console))
-        return {builder.name: builder for builder in builders}
 
 
 class LayerSources:
@@ -165,6 +136,7 @@ class _Build:
         policy: BuildPolicy,
         folder: Path,
         access: IndexAccess | None,
+        within: tuple[str, ...] = (),
     ) -> None:
         self.source = source
         self.digest = source_digest(source)
@@ -176,6 +148,10 @@ class _Build:
         self._work_folder = folder
         self._access = access
         self._obtained: tuple[Path, Path] | None = None
+        self._within = (*within, source.location)
+        self._named = NamedRequirements(
+            source, self.requires.extra, policy.settings.folder, self._of_requirement
+        )
 
     @property
     def builder(self) -> WheelBuilder:
@@ -186,13 +162,14 @@ class _Build:
 
     def inputs(self) -> tuple[str, str, object]:
         """Return what decides the wheel on every machine, as JSON has it: always the same."""
-        return self.source.name, self.digest, [self.builder.inputs(), *self.requires]
+        facts = [self.builder.inputs(), self._python(), *self.requires, self._named.facts]
+        return self.source.name, self.digest, facts
 
     def cached(self) -> Wheel | None:
-        """Return the wheel of an earlier build: a pure one of any target, or this target's own."""
+        """Return the wheel of an earlier build: a pure one of any machine, or this target's own."""
         from .compatibility import check_identity, fits_by_tag
 
-        for key in (self._key(pure=True), self._key(pure=False)):
+        for key in self._keys(self._python()):
             wheel = self._built.wheel(key)
             if wheel is not None and fits_by_tag(wheel, self._target):
                 check_identity(wheel, self.source)
@@ -218,7 +195,8 @@ class _Build:
     ) -> Wheel | None:
         builder = self.builder
         build = build_one(builder)
-        session.console.info(f"Building {title(self.source)}")
+        instead = by_another(self._python(), self._target.runtime.python_version)
+        session.console.info(f"Building {title(self.source)}{instead}")
         if names := read_beside(self.source):
             session.console.detail(f"  it reads {', '.join(names)} beside its folder")
         deadline = Deadline.after(self._policy.timeout)
@@ -234,12 +212,38 @@ class _Build:
                 target=self._target,
                 requirements=session.requirements,
                 requires=self.requires,
+                provide=partial(
+                    self._named.provide,
+                    project=project,
+                    within=folder / "tree",
+                    folder=folder,
+                    build=lambda each: each.cached() or each.run(session, build_one),
+                ),
                 deadline=deadline,
                 around=around(self.source),
             )
             return self._inserted(builder, build(request))
         finally:
             remove_tree(folder)
+
+    def _of_requirement(self, source: LockedSource) -> _Build:
+        """Return the build of something that this source is built with."""
+        if source.location in self._within:
+            raise BuildError(
+                f"The build of {title(self.source)} requires {title(source)}, which in turn "
+                "requires it",
+                hint="remove one of them from `requires` of `[build-system]`",
+            )
+        return _Build(
+            source,
+            self._target,
+            self._built.cache,
+            self._builders,
+            self._policy,
+            self._work_folder,
+            self._access,
+            self._within,
+        )
 
     def _explained(self, error: BuildError) -> BuildError:
         return explained(error, self.source, self._target, self._policy.relocking)
@@ -266,7 +270,8 @@ class _Build:
                     f"The source of {title(self.source)} changed while it was built",
                     hint="build again",
                 )
-            return self._built.insert(self._key(pure=everywhere), temporary, wheel)
+            pure, other = self._keys(built.python)
+            return self._built.insert(pure if everywhere else other, temporary, wheel)
 
     def _copied(self, path: Path, stack: ExitStack) -> tuple[TemporaryFile, Wheel]:
         """Copy a new wheel into a temporary file of the cache, where it is verified."""
@@ -305,11 +310,20 @@ class _Build:
     def _native_key(self) -> str:
         return _hashed([_SCHEMA, self.digest])
 
-    def _key(self, *, pure: bool) -> str:
-        target = None if pure else (self._target.id, self._target.runtime.glibc)
-        builder = self.builder
-        facts = [builder.name, builder.settings(), self.digest, *self.requires, target]
-        return _hashed([_SCHEMA, *facts])
+    def _python(self) -> tuple[int, int]:
+        """Return the version of Python that builds this source, or has built it."""
+
+        def has_built(python: tuple[int, int]) -> bool:
+            return any(map(self._built.has, self._keys(python)))
+
+        return self.builder.python(self._target, has_built)
+
+    def _keys(self, python: tuple[int, int]) -> tuple[str, str]:
+        """Return the keys of a pure wheel and of any other that a version of Python has built."""
+        builder, own = self.builder, (self._target.id, self._target.runtime.glibc)
+        facts = [builder.settings(), python, self.digest, *self.requires, self._named.facts]
+        pure, other = ([_SCHEMA, builder.name, *facts, target] for target in (None, own))
+        return _hashed(pure), _hashed(other)
 
 
 def _hashed(facts: object) -> str:

@@ -69,6 +69,11 @@ def read_beside(source: LockedSource) -> list[str]:
     return [os.path.relpath(path, folder) for path in named_beside(folder, root)]
 
 
+def folder_of(source: LockedSource) -> Path | None:
+    """Return the folder of a source that is one, else `None`."""
+    return _folder(source) if source.kind in _FOLDERS else None
+
+
 def _folder(source: LockedSource) -> Path:
     return Path(source.location, source.subdirectory or "").resolve()
 

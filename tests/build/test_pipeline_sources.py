@@ -154,13 +154,13 @@ def test_build_never_refuses_every_source_and_builds_nothing(project: Project) -
     assert not project.zip.exists()
 
 
-def test_a_member_of_a_matrix_uses_what_another_has_built(project: Project) -> None:
+def test_a_member_of_a_matrix_uses_what_another_of_its_python_has_built(project: Project) -> None:
     lock_folder(project)
     project.configure(runtimes=["python3.12", "python3.13"], architectures=["x86_64", "arm64"])
     shown = Lines()
     built = project.build_all(shown)
     assert len({layer.manifest.content_digest for layer in built}) == 1
-    assert shown.text.count("Building package `lib`") == 1
+    assert shown.text.count("Building package `lib`") == 2
 
 
 def test_no_other_project_of_a_monorepo_gets_into_a_source(project: Project) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,15 +131,12 @@ def test_a_second_build_builds_nothing(workshop: Workshop, index: IndexServer) -
     assert workshop.shown.lines == shown == ["Building package `teller` (from its sdist)"]
 
 
-def test_a_pure_wheel_is_built_once_for_every_target(workshop: Workshop) -> None:
+def test_a_pure_wheel_is_built_once_for_every_machine(workshop: Workshop) -> None:
     source = packed(workshop.root, telling_project())
-    wheels = [
-        workshop.build(source, Target(runtime, architecture))
-        for runtime in runtimes().values()
-        for architecture in Architecture
-    ]
+    targets = [TARGET, ARM, Target(replace(TARGET.runtime, id="acme", glibc=(2, 40)), X86)]
+    wheels = [workshop.build(source, target) for target in targets]
     assert len({wheel.sha256 for wheel in wheels}) == 1
-    assert len(workshop.shown.lines) == 1
+    assert workshop.shown.text.count("Building") == 1
 
 
 def test_a_native_wheel_is_built_for_each_target(workshop: Workshop) -> None:

@@ -88,6 +88,14 @@ class ContainerWheelBuilder:
         """Return the settings: with the image's digest, they are the same on every machine."""
         return self.settings()
 
+    def python(
+        self,
+        target: Target,
+        has_built: Callable[[tuple[int, int]], bool],  # noqa: ARG002
+    ) -> tuple[int, int]:
+        """Return the target's version: the image has it."""
+        return target.runtime.python_version
+
     @contextmanager
     def session(self, session: BuildSession) -> Iterator[Callable[[BuildRequest], BuiltWheel]]:
         """Yield a function that builds one source in the container, which the context removes.

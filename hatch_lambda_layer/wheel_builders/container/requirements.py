@@ -75,12 +75,13 @@ def _fetch(
 
 def _lock(requires: Sequence[str], request: BuildRequest, session: BuildSession) -> Lock:
     path = request.folder / "build-requirements.in"
-    path.write_text("\n".join(requires) + "\n", encoding="utf-8")
+    provided = request.provide(requires)
+    path.write_text("\n".join(provided.lines) + "\n", encoding="utf-8")
     argv = [find_uv(), "pip", "compile", "--quiet", "--color", "never", "--no-header"]
     argv += ["--format", "pylock.toml", "--only-binary", ":all:", "--resolution", "highest"]
     argv += ["--python", sys.executable, "--python-version", session.target.runtime.python]
     argv += ["--python-platform", uv_platform(session.target), *request.constraints_file()]
-    argv += ["--", str(path)]
+    argv += ["--", str(path), *map(str, provided.projects)]
     requirements = session.requirements
     with uv_cache_explained():
         text = run(argv, cwd=requirements.folder, env=uv_environment(requirements))
