@@ -54,12 +54,14 @@ class _Commands(click.Group):
         return super().get_command(ctx, cmd_name) or self._others().get(cmd_name)
 
     def _others(self) -> Mapping[str, click.Command]:
+        from .cache import cache
         from .explain import explain
         from .outdated import outdated
         from .publish import COMMANDS
         from .verify import verify
 
-        return {**COMMANDS, "explain": explain, "outdated": outdated, "verify": verify}
+        others = (cache, explain, outdated, verify)
+        return {**COMMANDS, **{str(each.name): each for each in others}}
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
