@@ -55,12 +55,13 @@ class _Commands(click.Group):
 
     def _others(self) -> Mapping[str, click.Command]:
         from .cache import cache
+        from .doctor import doctor
         from .explain import explain
         from .outdated import outdated
         from .publish import COMMANDS
         from .verify import verify
 
-        others = (cache, explain, outdated, verify)
+        others = (cache, doctor, explain, outdated, verify)
         return {**COMMANDS, **{str(each.name): each for each in others}}
 
 
