@@ -57,11 +57,12 @@ class _Commands(click.Group):
         from .cache import cache
         from .doctor import doctor
         from .explain import explain
+        from .init import init
         from .outdated import outdated
         from .publish import COMMANDS
         from .verify import verify
 
-        others = (cache, doctor, explain, outdated, verify)
+        others = (cache, doctor, explain, init, outdated, verify)
         return {**COMMANDS, **{str(each.name): each for each in others}}
 
 
