@@ -251,7 +251,12 @@ class LayerS3Layout:
         Both are needed: different versions of zlib compress the same content to different bytes.
         """
         bytes_mark = base64.b64decode(code_sha256).hex()[:12]
-        return f"{self.folder}/layer/layer-{content_digest.partition(':')[2]}-{bytes_mark}.zip"
+        return f"{self.prefix_layer_zip}{content_digest.partition(':')[2]}-{bytes_mark}.zip"
+
+    @property
+    def prefix_layer_zip(self) -> str:
+        """The beginning of the keys of all zips."""
+        return f"{self.folder}/layer/layer-"
 
     def key_manifest(self, version: int, filename: str) -> str:
         """Return the key of a manifest of the layer version with this number."""

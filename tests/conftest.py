@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Settings that would make a test's result depend on who runs it.
 _PERSONAL = (
     "HATCH_LAMBDA_LAYER",
+    "HATCH_LAMBDA_LAYER_CACHE_S3",
     "HATCH_LAMBDA_LAYER_HTTP_TIMEOUT",
     "HATCH_QUIET",
     "HATCH_VERBOSE",

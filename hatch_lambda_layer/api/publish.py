@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..build.opening import open_project
 from ..config.publish import PublishConfig
 from ..publishing.project import ProjectPublication
-from ..publishing.rollout import Rollout
+from ..publishing.rollout import Rollout, RolloutOptions
 from .arguments import choose_members, publish_overrides, several
 from .display import Lines
 
@@ -30,6 +30,7 @@ def publish_layers(
     profile: str | None = None,
     dry_run: bool = False,
     stale: bool = False,
+    allow_growth: bool = False,
     display: Display = None,
 ) -> list[PublishedVersion]:
     """Publish the layers of the project in a folder where they have changed, and return them.
@@ -37,9 +38,10 @@ def publish_layers(
     `zips` are the layers to publish, a folder stands for those in it; by default they are those of
     the project, or of the `layers` and `members` that are named. With `build`, what is not live is
     built first; without it, the project's own layers must be what its lockfile says, unless `stale`
-    is set. `regions` and `profile` are instead of those in `[tool.lambda-layer.publish]`. With
-    `dry_run` nothing is published: the versions that would be have no number. `display` is called
-    with each line of text about the progress, or is a console of rich.
+    is set. With `allow_growth`, they may have grown by more than `max-growth`. `regions` and
+    `profile` are instead of those in `[tool.lambda-layer.publish]`. With `dry_run` nothing is
+    published: the versions that would be have no number. `display` is called with each line of text
+    about the progress, or is a console of rich.
 
     As with the command, `layer-versions.json` is written beside the layers, and the outputs of a
     step of GitHub Actions.
@@ -51,10 +53,11 @@ def publish_layers(
         raise ValueError("`zips` can't be combined with `build`, `layers` or `members`")
     lines = Lines(display)
     opened = open_project(Path(project), lines.console())
+    options = RolloutOptions(allow_growth=allow_growth)
     publication = ProjectPublication(
         build=opened,
         configs=PublishConfig.from_pyproject(opened.pyproject, publish_overrides(regions, profile)),
-        rollout=Rollout(console=opened.console, on_failure=lines.display_failure),
+        rollout=Rollout(opened.console, lines.display_failure, options),
         dry_run=dry_run,
         stale=stale,
     )

@@ -32,7 +32,7 @@ _INVALID = {
     "UnrecognizedClientException",
 }
 # The response to HEAD has no body: its errors have only the status for a name.
-_DENIED = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden", "403"}
+DENIED = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden", "403"}
 _OTHER_REGION = {"301", "PermanentRedirect", "AuthorizationHeaderMalformed"}
 _THROTTLED = {
     "429",
@@ -143,7 +143,7 @@ def _refused(  # noqa: PLR0911  # a return for each kind of refusal
     error: aws.ClientError, action: str, where: str
 ) -> PublishError:
     name, message = code(error), _plain(error)
-    if name in _DENIED:
+    if name in DENIED:
         # A denial may be about another action than the one called, such as that of a key.
         meant = re.search(r"perform: ([\w-]+:\w+)", message)
         missing = meant[1] if meant else action

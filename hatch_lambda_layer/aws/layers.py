@@ -178,6 +178,17 @@ class LayerRegistry:
                 if code(error) != _THERE_ALREADY:
                     raise
 
+    def revoke(self, name: str, number: int, statement: str) -> None:
+        """Take a permission away from a version, unless it is gone already."""
+        with explained("lambda:RemoveLayerVersionPermission", self._where(name)):
+            try:
+                self._client.remove_layer_version_permission(
+                    LayerName=name, VersionNumber=number, StatementId=statement
+                )
+            except ClientError as error:
+                if code(error) != _MISSING:
+                    raise
+
     def delete(self, name: str, number: int) -> None:
         """Delete a version: functions that use it still run, but it can't be attached again."""
         with explained("lambda:DeleteLayerVersion", self._where(name)):
@@ -230,4 +241,6 @@ def _content(zip_file: StoredZip | Path) -> LayerVersionContentInputTypeDef:
     }
     if zip_file.version_id:
         content["S3ObjectVersion"] = zip_file.version_id
+    if zip_file.referenced:
+        content["S3ObjectStorageMode"] = "REFERENCE"
     return content

@@ -46,11 +46,15 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 
 @dataclass(frozen=True, slots=True)
 class StoredZip:
-    """A zip on S3, as Lambda takes it; `version_id` is `None` if the bucket keeps no versions."""
+    """A zip on S3, as Lambda takes it; `version_id` is `None` if the bucket keeps no versions.
+
+    With `referenced`, Lambda reads it from there for as long as the layer version exists.
+    """
 
     bucket: str
     key: str
     version_id: str | None
+    referenced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +103,9 @@ class LayerBucket:
         tags: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
+        self.owner = owner
+        self.region = region
         self._client: S3Client = session.s3(region)
-        self._owner = owner
         self._where = f"{region}, bucket `{name}`"
         self._kms = kms
         self._tags = dict(tags or {})
@@ -114,8 +119,8 @@ class LayerBucket:
 
     def find_region(self) -> str:
         """Return the Region of the bucket; raise `PublishError` where it can't be used."""
-        with explained("s3:ListBucket", f"{self._where} (of account {self._owner})"):
-            answer = self._client.head_bucket(Bucket=self.name, ExpectedBucketOwner=self._owner)
+        with explained("s3:ListBucket", f"{self._where} (of account {self.owner})"):
+            answer = self._client.head_bucket(Bucket=self.name, ExpectedBucketOwner=self.owner)
             headers = answer["ResponseMetadata"]["HTTPHeaders"]
             return headers.get("x-amz-bucket-region") or "us-east-1"
 
@@ -127,14 +132,14 @@ class LayerBucket:
         """Return the text of the first object below a prefix, `None` if there is none."""
         with explained("s3:ListBucket", self._where):
             page = self._client.list_objects_v2(
-                Bucket=self.name, Prefix=prefix, MaxKeys=1, ExpectedBucketOwner=self._owner
+                Bucket=self.name, Prefix=prefix, MaxKeys=1, ExpectedBucketOwner=self.owner
             )
             keys = [each["Key"] for each in page.get("Contents", [])]
         if not keys:
             return None
         with explained("s3:GetObject", self._where):
             return S3Path(self.name, keys[0]).read_text(
-                expected_bucket_owner=self._owner, s3_client=self._client
+                expected_bucket_owner=self.owner, s3_client=self._client
             )
 
     def put_zip(self, key: str, path: Path, code_sha256: str, progress: Progress) -> StoredZip:
@@ -202,7 +207,7 @@ class LayerBucket:
                         Bucket=self.name,
                         Key=key,
                         ChecksumMode="ENABLED",
-                        ExpectedBucketOwner=self._owner,
+                        ExpectedBucketOwner=self.owner,
                     )
                 )
             except ClientError as error:
@@ -235,14 +240,14 @@ class LayerBucket:
             checksum_algorithm="SHA256",
             checksum_sha256=_base64(hashlib.sha256(data).digest()),
             content_type=content_type,
-            expected_bucket_owner=self._owner,
+            expected_bucket_owner=self.owner,
             s3_client=self._client,
             **options,
             **held,
         )
 
     def _put_parts(self, key: str, path: Path, checksums: list[str], progress: Progress) -> None:
-        target: Any = {"Bucket": self.name, "Key": key, "ExpectedBucketOwner": self._owner}
+        target: Any = {"Bucket": self.name, "Key": key, "ExpectedBucketOwner": self.owner}
         options: Any = {"Tagging": urlencode(self._tags)} if self._tags else {}
         if self._kms:
             options |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._kms}

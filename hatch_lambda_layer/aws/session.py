@@ -45,10 +45,11 @@ class _Identity(NamedTuple):
 class AwsSession:
     """The credentials of a profile, or of a role assumed with it, and clients that use them.
 
-    `profile` is one of AWS's own configuration; `timeout` is the time to wait for a response, in
-    seconds. Threads may share a session. Creating one sends nothing to AWS; it raises
-    `PublishError` if there is no such profile. Every method may raise `PublishError`: without
-    credentials, or where AWS refuses them.
+    `profile` is one of AWS's own configuration; `timeout` and `connect_timeout` are the times to
+    wait for a response and for a connection, in seconds; a call is tried `attempts` times. Threads
+    may share a session. Creating one sends nothing to AWS; it raises `PublishError` if there is no
+    such profile. Every method may raise `PublishError`: without credentials, or where AWS refuses
+    them.
 
     Each Region has an STS of its own, which is asked for what is done in that Region: one that the
     account has not enabled, or that can't be reached, does not keep others from being used.
@@ -59,9 +60,14 @@ class AwsSession:
         profile: str | None = None,
         role_arn: str | None = None,
         timeout: float | None = None,
+        *,
+        connect_timeout: float = _SECONDS_TO_CONNECT,
+        attempts: int = _ATTEMPTS,
     ) -> None:
         self._role_arn = role_arn
         self._timeout = timeout
+        self._connect_timeout = connect_timeout
+        self._attempts = attempts
         with explained("sts:GetCallerIdentity", "credentials"):
             self._session = boto3.Session(profile_name=profile, region_name=_region())
         # Threads may share the clients of a session, but not the session (guide of boto3).
@@ -143,10 +149,11 @@ class AwsSession:
         with self._lock:
             if (service, region, once) not in self._clients:
                 usual = _SECONDS_FOR_PUBLISH if once else _SECONDS_FOR_ANSWER
+                attempts = 1 if once else self._attempts
                 config = Config(
-                    connect_timeout=_SECONDS_TO_CONNECT,
+                    connect_timeout=self._connect_timeout,
                     read_timeout=self._timeout or usual,
-                    retries={"mode": "standard", "total_max_attempts": 1 if once else _ATTEMPTS},
+                    retries={"mode": "standard", "total_max_attempts": attempts},
                     user_agent_extra=f"hatch-lambda-layer/{__version__}",
                 )
                 with explained(f"{service}:*", region):

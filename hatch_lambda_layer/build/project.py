@@ -15,6 +15,7 @@ from ..exceptions import LambdaLayerError, MissingLockfileError
 from ..index.auth import IndexAccess
 from ..reports import text as report
 from ..wheels.cache import WheelCache
+from ..wheels.shared_cache import open_shared_cache
 from .claims import is_anothers, leftovers
 from .inputs import BuildContext, lock_digest
 from .lock_selection import Resolver
@@ -70,8 +71,13 @@ class ProjectBuild:
     cache: WheelCache = field(default_factory=lambda: WheelCache(Store(default_cache_dir())))
 
     def __post_init__(self) -> None:
-        """Set up what the builds share; no lockfile and no credentials are read yet."""
+        """Set up what the builds share; no lockfile and no credentials are read yet.
+
+        Raises `ConfigError` for a shared cache that the environment does not name as it should.
+        """
         self._has_waited = False
+        shared = open_shared_cache(os.environ, self.console)
+        self.cache = WheelCache(self.cache.store, shared=shared)
         access = IndexAccess(self.matrix.indexes, _codeartifact_token)
         self._context = BuildContext(
             layout=self.layout,
@@ -99,7 +105,8 @@ class ProjectBuild:
         self._warn_of_cache()
         context = self._context
         if hash_wheels:
-            context = replace(context, cache=WheelCache(self.cache.store, hash_all=True))
+            cache = WheelCache(self.cache.store, hash_all=True, shared=self.cache.shared)
+            context = replace(context, cache=cache)
         alone = len(self.matrix.members) == 1
         with self._locked(self.layout.dir_output):
             built = build_layer(context, member, self._name(member), anew=self.anew)

@@ -59,11 +59,12 @@ class _Commands(click.Group):
         from .explain import explain
         from .init import init
         from .outdated import outdated
-        from .publish import COMMANDS
+        from .publish import publish
         from .verify import verify
+        from .versions import versions
 
-        others = (cache, doctor, explain, init, outdated, verify)
-        return {**COMMANDS, **{str(each.name): each for each in others}}
+        others = (cache, doctor, explain, init, outdated, publish, verify, versions)
+        return {str(each.name): each for each in others}
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,26 +10,28 @@ import click
 from .._internal.console import Console
 from .._internal.errors import reported
 from ..api.arguments import choose_members, publish_overrides
-from ..aws import needed
 from ..build.opening import open_project
-from ..config.publish import PublishConfig
+from ..config.publish import REFERENCE, PublishConfig
 from ..publishing import outputs
 from ..publishing.project import ProjectPublication
+from ..publishing.releases import Release
 from ..publishing.rollout import Rollout, RolloutOptions
 from .options import Terminal, examples, layer_option, member_option, quiet_option, verbose_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-_project_option = click.option(
+    from ..config.matrix import Member
+
+project_option = click.option(
     "--project",
     type=click.Path(path_type=Path),
     help="Folder of the project  [default: the current one, or one around it]",
 )
-_region_option = click.option(
+region_option = click.option(
     "--region", "regions", multiple=True, help="Instead of `regions`; may be repeated."
 )
-_profile_option = click.option("--profile", help="Instead of `profile`.")
+profile_option = click.option("--profile", help="Instead of `profile`.")
 
 
 @click.command(
@@ -38,20 +40,39 @@ _profile_option = click.option("--profile", help="Instead of `profile`.")
         "publish --build",
         "publish --build --dry-run --region eu-central-1",
         "publish dist/layer.zip --format terraform",
+        "publish --revoke --dry-run",
     ),
 )
 @click.argument("zips", metavar="[ZIP]...", nargs=-1, type=click.Path(path_type=Path))
-@_project_option
+@project_option
 @layer_option
 @member_option
-@_region_option
-@_profile_option
+@region_option
+@profile_option
 @click.option("--build", "builds", is_flag=True, help="Build first what has changed.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only print what would happen; --build builds.")
 @click.option("--force", is_flag=True, help="Publish a version even if nothing has changed.")
 @click.option("--take-over", is_flag=True, help="Publish even if something else made the layer.")
+@click.option("--allow-growth", is_flag=True, help="Publish in spite of `max-growth`.")
 @click.option("--stale", is_flag=True, help="Publish even if the lockfile has changed since.")
 @click.option("--policy", is_flag=True, help="Print the smallest IAM policy for publishing.")
+@click.option(
+    "--bucket-policy",
+    is_flag=True,
+    help="Print the policy with which a bucket lets Lambda refer to its zips.",
+)
+@click.option(
+    "--revoke",
+    is_flag=True,
+    help="Publish nothing, and take away the permissions that `permissions` no longer has.",
+)
+@click.option(
+    "--statement",
+    "statements",
+    metavar="ID",
+    multiple=True,
+    help="With --revoke: a permission that something else has given; may be repeated.",
+)
 @click.option(
     "--format",
     "form",
@@ -69,14 +90,18 @@ def publish(
     members: tuple[str, ...],
     regions: tuple[str, ...],
     profile: str | None,
+    statements: tuple[str, ...],
     form: str,
     *,
     builds: bool,
     dry_run: bool,
     force: bool,
     take_over: bool,
+    allow_growth: bool,
     stale: bool,
     policy: bool,
+    bucket_policy: bool,
+    revoke: bool,
     verbose: int,
     quiet: int,
 ) -> None:
@@ -88,17 +113,22 @@ def publish(
     with reported(terminal):
         if zips and (builds or layers or members):
             raise click.UsageError("ZIP can't be combined with --build, --layer or --member")
+        if revoke and (zips or builds):
+            raise click.UsageError("--revoke publishes nothing: it takes neither ZIP nor --build")
+        if statements and not revoke:
+            raise click.UsageError("--statement needs --revoke")
         console = Console(terminal)
         build = open_project(project, console)
         overrides = publish_overrides(regions, profile)
         configs = PublishConfig.from_pyproject(build.pyproject, overrides)
         wanted = choose_members(build.matrix, layers, members)
-        if policy:
-            from ..publishing.iam_policy import needed_policy
-
-            click.echo(needed_policy(wanted, configs), nl=False)
+        if policy or bucket_policy:
+            _print_policies(wanted, configs, console, revoke=revoke, bucket=bucket_policy)
             return
-        options = RolloutOptions(force=force, take_over=take_over)
+        if revoke:
+            _revoke(Release.of_members(wanted, configs), statements, terminal, dry_run=dry_run)
+            return
+        options = RolloutOptions(force=force, take_over=take_over, allow_growth=allow_growth)
         rollout = Rollout(console=console, on_failure=terminal.display_failure, options=options)
         publication = ProjectPublication(
             build=build, configs=configs, rollout=rollout, dry_run=dry_run, stale=stale
@@ -112,33 +142,45 @@ def publish(
                 click.echo(outputs.FORMATS[form](publication.versions), nl=False)
 
 
-@click.command(
-    short_help="Show the versions of a layer, and what uses them.",
-    epilog=examples("versions orders-api --region eu-central-1 --count 5"),
-)
-@click.argument("name")
-@_project_option
-@_region_option
-@_profile_option
-@click.option(
-    "--count",
-    type=click.IntRange(1),
-    default=20,
-    show_default=True,
-    help="How many to show.",
-)
-def versions(
-    name: str, project: Path | None, regions: tuple[str, ...], profile: str | None, count: int
+def _print_policies(
+    members: Sequence[Member],
+    configs: Mapping[str | None, PublishConfig],
+    console: Console,
+    *,
+    revoke: bool,
+    bucket: bool,
 ) -> None:
-    """Show the newest versions of the layer NAME, and what uses them."""
-    terminal = Terminal(0)
-    with reported(terminal):
-        with needed():
-            from ..publishing.inventory import inventory
-        pyproject = open_project(project, Console(terminal)).pyproject
-        configs = PublishConfig.from_pyproject(pyproject, publish_overrides(regions, profile))
-        for text in inventory(name, configs.values(), count):
-            click.echo(text)
+    """Print the policy of whoever publishes, or one for each bucket, named in a message before."""
+    if not bucket:
+        from ..publishing.iam_policy import needed_policy
+
+        click.echo(needed_policy(members, configs, revoke=revoke), nl=False)
+        if not revoke and any(each.storage == REFERENCE for each in configs.values()):
+            console.info("The bucket needs a policy, too: --bucket-policy prints it")
+        return
+    from ..publishing.bucket_policy import bucket_policies
+
+    policies = bucket_policies(members, configs)
+    for name, text in policies.items():
+        console.info(f"The bucket `{name}` needs in its policy:")
+        click.echo(text, nl=False)
+    if not policies:
+        console.info('No bucket needs a policy for Lambda: `storage` is not "reference"')
 
 
-COMMANDS: Mapping[str, click.Command] = {"publish": publish, "versions": versions}
+def _revoke(
+    releases: Sequence[Release], statements: Sequence[str], terminal: Terminal, *, dry_run: bool
+) -> None:
+    """Print each permission that is taken away, after the ARN of the version that had it."""
+    from ..publishing.revocation import revoke
+
+    found = False
+    console = Console(terminal)
+    for each in revoke(releases, statements, terminal.display_failure, dry_run=dry_run):
+        found = True
+        if dry_run:
+            console.info(f"would take `{each.statement}` away from {each.arn}")
+        else:
+            click.echo(f"{each.arn} {each.statement}")
+    if not found:
+        console.info("No version has a permission that is to be taken away")

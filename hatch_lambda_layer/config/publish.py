@@ -10,8 +10,10 @@ from .._internal.tables import table_at, value_at
 from ..exceptions import ConfigError, backticked
 from ..layout import LayerS3Layout
 from .custom_runtimes import read_custom_runtimes
-from .layer import TABLE
+from .layer import LAMBDA_UNPACKED_LIMIT, TABLE
+from .publish_limits import Growth, read_beside, read_growth
 from .reader import TableReader, nearest
+from .tags import read_tags
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -28,15 +30,11 @@ _NOT_EMPTY = (r"[^\r\n]*\S[^\r\n]*", "a line of text")
 # Lambda's own limits for these are checked by `aws.service_model`.
 LAYER_NAME = (r"[A-Za-z0-9_{}-]+", "letters, digits, `-`, `_` and placeholders")
 PARAMETER = (r"[A-Za-z0-9_./{}-]+", "a parameter's name, such as '/layers/{layer-name}'")
-# After S3's page "Categorizing your objects using tags" (as of 2026-11).
-_TAG_KEY, _TAG = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}"), re.compile(r"[\w .:/=+@-]{0,256}")
-_TAG_MUST = "letters, digits, spaces and + - = . _ : / @ only, like its key"
-_MOST_TAGS = 10
-
 # What other tools call these keys.
 _MEANT = {"bucket": "s3-dir", "name": "layer-name"}
 _MEANT |= dict.fromkeys(("s3-bucket", "s3-prefix", "s3-uri", "s3"), "s3-dir")
 
+COPY, REFERENCE = STORAGES = ("copy", "reference")
 _IN_NAME = ("layer", "runtime", "architecture")
 _IN_S3_DIR = ("layer-name", "architecture", "region")
 _IN_PARAMETER = ("layer-name",)
@@ -99,7 +97,10 @@ class PublishConfig:
 
     `layer_name` may hold placeholders; `project` is the project's normalised name, empty if it has
     none. `retain` is the number of versions to keep, `None` for all. `tags` are those of objects on
-    S3. `custom_runtimes` are the project's own, each with Lambda's runtimes that it stands for.
+    S3. `alongside` are the layer versions of others that functions use together with this one, as
+    they are written; `function_size` is what such a function brings itself, in bytes, unpacked.
+    `storage` is whether Lambda copies the zip from the bucket, or refers to it there.
+    `custom_runtimes` are the project's own, each with Lambda's runtimes that it stands for.
     """
 
     project: str
@@ -112,6 +113,10 @@ class PublishConfig:
     retain: int | None
     tags: tuple[tuple[str, str], ...]
     ssm_parameter: str | None
+    max_growth: Growth | None = None
+    alongside: tuple[str, ...] = ()
+    function_size: int = 0
+    storage: str = COPY
     custom_runtimes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @classmethod
@@ -147,7 +152,13 @@ class PublishConfig:
                 continue
             merged = {**shared, **table, **(overrides or {})}
             reader = _PublishReader(layer, merged, table.keys(), problems)
-            configs[layer] = replace(reader.read(name), custom_runtimes=custom)
+            inherited = {**tool, **table_at(tool, "layers", layer or "")}
+            function = TableReader(TABLE, inherited, []).size(
+                "function-size", LAMBDA_UNPACKED_LIMIT, 0
+            )
+            configs[layer] = replace(
+                reader.read(name), custom_runtimes=custom, function_size=function
+            )
         if problems:
             raise ConfigError(problems)
         return configs
@@ -194,17 +205,23 @@ class _PublishReader(TableReader):
     def read(self, project: str) -> PublishConfig:
         """Read the whole table; problems are collected."""
         self.check_known(KEYS, _MEANT)
+        destinations = self._destinations()
+        if self.value("storage") == REFERENCE and not all(each.s3_dir for each in destinations):
+            self.say("storage", "is 'reference', which needs an `s3-dir` for every Region")
         return PublishConfig(
             project=project,
             layer=self._layer,
             layer_name=self._layer_name(project),
             description=self.text("description", *_NOT_EMPTY) or "",
             license=self.text("license", *_NOT_EMPTY) or "",
-            destinations=self._destinations(),
+            destinations=destinations,
             permissions=self._permissions(),
             retain=self.number("retain", 1),
-            tags=self._tags(),
+            tags=read_tags(self),
             ssm_parameter=self._template("ssm-parameter", PARAMETER, _IN_PARAMETER),
+            max_growth=read_growth(self),
+            alongside=read_beside(self),
+            storage=self.choice("storage", STORAGES) or COPY,
         )
 
     def _template(self, key: str, form: tuple[str, str], allowed: Collection[str]) -> str | None:
@@ -242,15 +259,6 @@ class _PublishReader(TableReader):
             organization=reader.text("organization", *ORGANIZATION),
             public=reader.flag("public"),
         )
-
-    def _tags(self) -> tuple[tuple[str, str], ...]:
-        table = self.table("tags")
-        for key, value in table.items():
-            if not (isinstance(value, str) and _TAG.fullmatch(value) and _TAG_KEY.fullmatch(key)):
-                self.wrong(f"tags.{key}", _TAG_MUST, value)
-        if len(table) > _MOST_TAGS:
-            self.say("tags", f"has {len(table)} tags, S3 allows {_MOST_TAGS} for an object")
-        return tuple(sorted((key, str(value)) for key, value in table.items()))
 
     def _destinations(self) -> tuple[Destination, ...]:
         accounts = self.table("accounts")
@@ -324,5 +332,8 @@ KEYS = (
     "tags",
     "ssm-parameter",
     "accounts",
+    "max-growth",
+    "alongside",
+    "storage",
     *OF_ACCOUNT,
 )

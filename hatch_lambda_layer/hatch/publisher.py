@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..exceptions import LambdaLayerError
 
-_FLAGS = ("build", "dry-run", "force", "take-over", "stale")
+_FLAGS = ("build", "dry-run", "force", "take-over", "allow-growth", "stale")
 _TEXTS = ("region", "profile")
 # Options that Hatch adds for publishers that ask for passwords.
 _OF_HATCH = ("no_prompt", "initialize_auth")
@@ -49,7 +49,11 @@ class LambdaLayerPublisher(PublisherInterface):
                 rollout=Rollout(
                     console=build.console,
                     on_failure=self._tell,
-                    options=RolloutOptions(force=flags["force"], take_over=flags["take-over"]),
+                    options=RolloutOptions(
+                        force=flags["force"],
+                        take_over=flags["take-over"],
+                        allow_growth=flags["allow-growth"],
+                    ),
                 ),
                 dry_run=flags["dry-run"],
                 stale=flags["stale"],

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
-import os
 import random
 import re
 import threading
@@ -73,15 +71,7 @@ class Downloader:
 
     def __init__(self, access: IndexAccess | None = None, timeout: float | None = None) -> None:
         self._access = access or IndexAccess()
-        default = os.environ.get("HATCH_LAMBDA_LAYER_HTTP_TIMEOUT", "30")
-        try:
-            self._timeout = timeout or float(default)
-        except ValueError:
-            self._timeout = math.nan
-        if not (math.isfinite(self._timeout) and self._timeout > 0):
-            raise DownloadError(
-                f"HATCH_LAMBDA_LAYER_HTTP_TIMEOUT must be a number of seconds, not {default!r}"
-            )
+        self._timeout = timeout or transport.answer_timeout()
         self._adapter = transport.open_adapter(self._access.certificates)
         self._threads = threading.local()
         self._listed: dict[str, Link] = {}

@@ -38,6 +38,20 @@ _MOST_REDIRECTS = 10
 _BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
+def answer_timeout() -> float:
+    """Return the seconds to wait for a server; raise `DownloadError` if they are not a number."""
+    value = os.environ.get("HATCH_LAMBDA_LAYER_HTTP_TIMEOUT", "30")
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise DownloadError(
+            f"HATCH_LAMBDA_LAYER_HTTP_TIMEOUT must be a number of seconds, not {value!r}"
+        )
+    return seconds
+
+
 def open_session(access: IndexAccess, adapter: HTTPAdapter) -> requests.Session:
     """Return a session for one thread, over an adapter that threads may share."""
     session = _Session(access)

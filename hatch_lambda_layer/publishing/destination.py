@@ -49,12 +49,14 @@ class ResolvedDestination:
         layer_name: str,
         architectures: Iterable[str],
         tags: Mapping[str, str] | None = None,
+        region: str | None = None,
     ) -> tuple[LayerS3Layout, LayerBucket] | None:
         """Return the keys of a layer's objects, and their bucket; `None` without `s3-dir`.
 
-        Objects that are put there get `tags`. AWS is asked only for the account that must own the
-        bucket: whether the bucket exists, and is in this Region, is not checked here. Raises
-        `PublishError` if AWS does not know the credentials.
+        Objects that are put there get `tags`. `region` is that of the bucket, if it is another one.
+        AWS is asked only for the account that must own the bucket: whether the bucket exists, and
+        is in this Region, is not checked here. Raises `PublishError` if AWS does not know the
+        credentials.
         """
         configured = self.configured
         storage = configured.storage(layer_name, architectures, self.region)
@@ -63,5 +65,5 @@ class ResolvedDestination:
         name, layout = storage
         owner = configured.bucket_owner or self.find_account()
         return layout, LayerBucket(
-            self.session, self.region, name, owner, kms=configured.kms, tags=tags
+            self.session, region or self.region, name, owner, kms=configured.kms, tags=tags
         )

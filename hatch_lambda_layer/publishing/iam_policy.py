@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..aws.arns import account_of, partition_of
-from ..config.publish import fill
+from ..config.publish import REFERENCE, fill
 from ..exceptions import PublishError
+from .neighbours import neighbour_arns
 from .releases import Release
 
 if TYPE_CHECKING:
@@ -43,14 +44,26 @@ _ON_LAYER = (
     "lambda:ListLayerVersions",
 )
 _ON_VERSION = (
-    # Compare CodeSha256, which the list of versions does not have.
+    # Compare CodeSha256, which the list of versions does not have; read the zip of a version whose
+    # manifest is not in a bucket, for `max-growth`. It is the action of GetLayerVersionByArn, too.
     "lambda:GetLayerVersion",
 )
-_TO_PERMIT = (
-    # See which permissions there are: an interrupted run may have got this far.
+_ON_POLICY = (
+    # See which permissions there are: an interrupted run may have got this far, and those that are
+    # not configured are said.
     "lambda:GetLayerVersionPolicy",
+)
+_TO_PERMIT = (
     # Let accounts, an organization or everyone use the version.
     "lambda:AddLayerVersionPermission",
+)
+_TO_LIST = (
+    # Find the versions of the project.
+    "lambda:ListLayerVersions",
+)
+_TO_REVOKE = (
+    # Take away what is no longer configured.
+    "lambda:RemoveLayerVersionPermission",
 )
 _TO_RETAIN = (
     # Delete the versions beyond `retain`.
@@ -80,6 +93,12 @@ _ON_BUCKET = (
     # the prefix: neither request has the key `s3:prefix`, so no condition on it would be met.
     "s3:ListBucket",
 )
+_TO_REFER = (
+    # Lambda refers only to a version of an object.
+    "s3:GetBucketVersioning",
+    # Warn of rules that would take the object away.
+    "s3:GetLifecycleConfiguration",
+)
 _ON_KEY = (
     # Encrypt what is put.
     "kms:GenerateDataKey",
@@ -100,8 +119,11 @@ class Grant:
 
     `account` and `region` are `*` where they are not known, which every pattern here allows.
     `prefix` is the folder in the `bucket`, which is `None` where the zip goes to Lambda directly.
-    `kms` is the key of the bucket, as S3 takes it: an ARN, an id or an alias. `permit`, `retain`
-    and `tag` say whether `permissions`, `retain` and `tags` are configured.
+    `kms` is the key of the bucket, as S3 takes it: an ARN, an id or an alias. `alongside` are the
+    ARNs of layer versions whose zips are read, of other accounts perhaps. `permit`, `retain` and
+    `tag` say whether `permissions`, `retain` and `tags` are configured, `refer` whether Lambda is
+    to refer to the zip in the bucket, which may then be in any Region. With `revoke` nothing is
+    published, but permissions are taken away.
     """
 
     account: str
@@ -112,13 +134,23 @@ class Grant:
     prefix: str = ""
     kms: str | None = None
     ssm_parameter: str | None = None
+    alongside: tuple[str, ...] = ()
     permit: bool = False
     retain: bool = False
     tag: bool = False
+    refer: bool = False
+    revoke: bool = False
 
 
-def needed_policy(members: Iterable[Member], configs: Mapping[str | None, PublishConfig]) -> str:
+def needed_policy(
+    members: Iterable[Member],
+    configs: Mapping[str | None, PublishConfig],
+    *,
+    revoke: bool = False,
+) -> str:
     """Return the smallest policy for publishing members of the matrix, as JSON.
+
+    With `revoke` it is that for taking away the permissions that are no longer configured.
 
     The account is that of the role, or else of the current credentials. It is `*` if there are
     none, as is a Region that is not configured. Raises `LambdaLayerError` where the extra `aws` is
@@ -129,8 +161,9 @@ def needed_policy(members: Iterable[Member], configs: Mapping[str | None, Publis
     for release in Release.of_members(members, configs):
         for destination in release.config.destinations:
             if destination not in known:
-                known[destination] = _account_and_region(destination)
-            grants.append(_grant(release, destination, *known[destination]))
+                known[destination] = account_and_region(destination)
+            grant = _grant(release, destination, *known[destination])
+            grants.append(replace(grant, revoke=revoke))
     return policy_document(grants)
 
 
@@ -141,6 +174,9 @@ def policy_document(grants: Collection[Grant]) -> str:
     """
     document = _Document()
     for grant in grants:
+        if grant.revoke:
+            _add_revocation(document, grant)
+            continue
         _add_lambda(document, grant)
         if grant.bucket:
             _add_s3(document, grant, grant.bucket)
@@ -149,7 +185,7 @@ def policy_document(grants: Collection[Grant]) -> str:
         if grant.ssm_parameter:
             path = grant.ssm_parameter.strip("/")
             document.allow(_ON_PARAMETER, _arn(grant, "ssm", f"parameter/{path}"))
-    if regions := sorted({grant.region for grant in grants if grant.retain}):
+    if regions := sorted({each.region for each in grants if each.retain and not each.revoke}):
         document.allow(_ON_FUNCTIONS, "*", {"StringLike": {"aws:RequestedRegion": regions}})
     return document.to_json()
 
@@ -187,11 +223,19 @@ class _Document:
 def _add_lambda(document: _Document, grant: Grant) -> None:
     layer = _arn(grant, "lambda", f"layer:{grant.layer_name}")
     document.allow(_ON_LAYER, layer)
-    document.allow(_ON_VERSION, f"{layer}:*")
+    document.allow((*_ON_VERSION, *_ON_POLICY), f"{layer}:*")
+    for arn in grant.alongside:
+        document.allow(_ON_VERSION, arn)
     if grant.permit:
         document.allow(_TO_PERMIT, f"{layer}:*")
     if grant.retain:
         document.allow(_TO_RETAIN, f"{layer}:*")
+
+
+def _add_revocation(document: _Document, grant: Grant) -> None:
+    layer = _arn(grant, "lambda", f"layer:{grant.layer_name}")
+    document.allow(_TO_LIST, layer)
+    document.allow((*_ON_POLICY, *_TO_REVOKE), f"{layer}:*")
 
 
 def _add_s3(document: _Document, grant: Grant, bucket: str) -> None:
@@ -199,6 +243,8 @@ def _add_s3(document: _Document, grant: Grant, bucket: str) -> None:
     arn = f"arn:{grant.partition}:s3:::{bucket}"
     objects = "/".join(filter(None, [arn, grant.prefix.strip("/"), "*"]))
     document.allow(_ON_BUCKET, arn)
+    if grant.refer:
+        document.allow(_TO_REFER, arn)
     document.allow(_ON_OBJECT, objects)
     if grant.tag:
         document.allow(_TO_TAG, objects)
@@ -210,6 +256,7 @@ def _add_kms(document: _Document, grant: Grant, kms: str) -> None:
     The ARN of an alias is not that of its key: an alias is a condition on all keys ("Use aliases
     to control access to KMS keys", KMS's developer guide).
     """
+    grant = replace(grant, region=_ANY) if grant.refer else grant
     condition: dict[str, dict[str, object]] = {}
     # In China the names of services differ here, and are not documented.
     if grant.partition != "aws-cn":
@@ -226,7 +273,7 @@ def _arn(grant: Grant, service: str, resource: str) -> str:
     return f"arn:{grant.partition}:{service}:{grant.region}:{grant.account}:{resource}"
 
 
-def _account_and_region(destination: Destination) -> tuple[str, str]:
+def account_and_region(destination: Destination) -> tuple[str, str]:
     """Return the account and Region of a destination, `*` for what is not known."""
     from ..aws import needed
 
@@ -258,6 +305,7 @@ def _grant(release: Release, destination: Destination, account: str, region: str
         prefix=storage[1].folder if storage else "",
         kms=destination.kms,
         ssm_parameter=parameter and fill(parameter, {"layer-name": release.layer_name}),
+        alongside=tuple(neighbour_arns(config.alongside, region, account)),
         permit=bool(
             config.permissions.accounts
             or config.permissions.organization
@@ -265,4 +313,5 @@ def _grant(release: Release, destination: Destination, account: str, region: str
         ),
         retain=config.retain is not None,
         tag=bool(config.tags),
+        refer=config.storage == REFERENCE,
     )

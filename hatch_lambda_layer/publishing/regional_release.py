@@ -6,26 +6,28 @@ looking at what is there, so that a run which was interrupted is completed by th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..aws.arns import layer_arn
 from ..aws.errors import bucket_elsewhere
-from ..aws.layers import LayerPermission, LayerRegistry, LayerVersion
+from ..aws.layers import LayerRegistry, LayerVersion
 from ..aws.parameters import read_parameter, write_parameter
 from ..config.layer import LAMBDA_DIRECT_UPLOAD_LIMIT
-from ..config.publish import fill
+from ..config.publish import REFERENCE, fill
 from ..exceptions import PublishError
 from .history import LayerHistory, LiveVersion
+from .permissions import describe_unlisted, unlisted, wanted_permissions
 from .published_version import PublishedVersion
+from .referenced_storage import find_referenced, referenced, refusal_explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from .._internal.console import Progress
+    from ..aws.layers import LayerPermission
     from ..aws.s3 import LayerBucket, StoredZip
-    from ..config.publish import Permissions
     from ..layout import LayerS3Layout
     from .descriptions import VersionTag
     from .destination import ResolvedDestination
@@ -38,7 +40,8 @@ class RegionalRelease:
     """A release at a destination, with what was found there.
 
     `account` is the 12-digit id of the account. `storage` is the keys of the layer's objects with
-    their bucket, `None` where the zip is uploaded to Lambda directly.
+    their bucket, `None` where the zip is uploaded to Lambda directly. `notes` are what was found
+    that a person should know.
     """
 
     release: Release
@@ -46,6 +49,7 @@ class RegionalRelease:
     account: str
     storage: tuple[LayerS3Layout, LayerBucket] | None
     history: LayerHistory
+    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def look(
@@ -62,12 +66,15 @@ class RegionalRelease:
         bucket, or if a layer of that name is not this project's, unless `take_over` is true.
         """
         registry = LayerRegistry(destination.session, destination.region, pause)
+        account = destination.find_account()
+        storage, notes = _find_storage(release, destination)
         found = cls(
             release=release,
             destination=destination,
-            account=destination.find_account(),
-            storage=_find_storage(release, destination),
+            account=account,
+            storage=storage,
             history=LayerHistory.read(release, registry),
+            notes=notes,
         )
         if not take_over:
             found.history.refuse_foreign(found.label)
@@ -77,6 +84,13 @@ class RegionalRelease:
     def label(self) -> str:
         """The name in messages: the destination, and the name of the layer."""
         return f"{self.destination.label}: {self.release.layer_name}"
+
+    @property
+    def manifest_storage(self) -> tuple[LayerS3Layout, LayerBucket] | None:
+        """The `storage` if it is in this Region: versions of another one have the same numbers."""
+        if self.storage is None or self.storage[1].region != self.destination.region:
+            return None
+        return self.storage
 
     def abandon(self) -> None:
         """Abort the uploads that are under way, for a run that ends here."""
@@ -95,9 +109,9 @@ class RegionalRelease:
 
     def has_manifests(self, number: int) -> bool:
         """Return whether the bucket has all manifests of a version; true without a bucket."""
-        if self.storage is None:
+        if self.manifest_storage is None:
             return True
-        layout, bucket = self.storage
+        layout, bucket = self.manifest_storage
         names = [self.release.manifest_name(member) for member in self.release.members]
         keys = [layout.key_manifest(number, name) for name in names]
         keys += [layout.key_last_manifest(name) for name in names]
@@ -112,7 +126,7 @@ class RegionalRelease:
         status: Status = "unchanged"
         if live is None:
             status, live = self._publish(candidate, wanted, progress)
-        self._permit(live)
+        self._permit(live, made=status == "published")
         self._keep_manifests(live, candidate.manifests())
         return self._end(live, candidate.first.zip_path, status)
 
@@ -158,14 +172,17 @@ class RegionalRelease:
             yield f"upload {zip_path.name} to {target}"
             newest = self.history.newest
             after = f" after version {newest.number}" if newest else ", the first one"
-            yield f"publish a version of {name}{after}"
+            referring = (
+                ", which refers to it there" if self.release.config.storage == REFERENCE else ""
+            )
+            yield f"publish a version of {name}{after}{referring}"
         else:
             yield f"leave version {live.version.number} as it is: {live.version.arn}"
         number = live.version.number if live else None
         for permission in self._missing_permissions(number):
             yield f"grant its use: {permission.statement}"
-        if self.storage is not None and (number is None or not self.has_manifests(number)):
-            layout, bucket = self.storage
+        if self.manifest_storage and (number is None or not self.has_manifests(number)):
+            layout, bucket = self.manifest_storage
             yield f"put its manifest into s3://{bucket.name}/{layout.folder}"
         if parameter := self._parameter:
             value = self._parameter_value(parameter)
@@ -174,15 +191,15 @@ class RegionalRelease:
         for version in self.history.expired(number):
             yield f"delete version {version.number} of {version.created}, which no function uses"
 
-    def _permit(self, live: LiveVersion) -> None:
+    def _permit(self, live: LiveVersion, *, made: bool = False) -> None:
         number = live.version.number
-        for permission in self._missing_permissions(number):
+        for permission in self._missing_permissions(number, made=made):
             self.history.registry.permit(self.release.layer_name, number, permission)
 
     def _keep_manifests(self, live: LiveVersion, texts: Mapping[str, str]) -> None:
-        if self.storage is None:
+        if self.manifest_storage is None:
             return
-        layout, bucket = self.storage
+        layout, bucket = self.manifest_storage
         number = live.version.number
         for name, text in texts.items():
             if not bucket.exists(key := layout.key_manifest(number, name)):
@@ -228,7 +245,9 @@ class RegionalRelease:
             architectures=frozenset(release.architectures),
             license=release.config.license,
         )
-        made = self.history.registry.publish(wanted, name, self._sent(candidate, progress))
+        sent = self._sent(candidate, progress)
+        with refusal_explained(sent):
+            made = self.history.registry.publish(wanted, name, sent)
         if made.code_sha256 != manifest.code_sha256:
             raise PublishError(
                 f"{self.label}: version {made.version.number} has other bytes than the zip: "
@@ -250,14 +269,29 @@ class RegionalRelease:
         layout, bucket = self.storage
         manifest = artifact.manifest
         key = layout.key_layer_zip(manifest.content_digest, manifest.code_sha256)
-        return bucket.put_zip(key, artifact.zip_path, manifest.code_sha256, progress)
+        stored = bucket.put_zip(key, artifact.zip_path, manifest.code_sha256, progress)
+        return referenced(stored) if self.release.config.storage == REFERENCE else stored
 
-    def _missing_permissions(self, number: int | None) -> list[LayerPermission]:
-        """Return the permissions that a version lacks; `None` stands for one not yet published."""
-        wanted = _wanted_permissions(self.release.config.permissions)
-        if number is None or not wanted:
+    def _missing_permissions(
+        self, number: int | None, *, made: bool = False
+    ) -> list[LayerPermission]:
+        """Return the permissions that a version lacks; `None` stands for one not yet published.
+
+        Those that it has, and the table has not, are noted; one that this run `made` has none.
+        """
+        permissions = self.release.config.permissions
+        wanted = wanted_permissions(permissions)
+        if number is None or (made and not wanted):
             return wanted
-        there = self.history.registry.permissions(self.release.layer_name, number)
+        try:
+            there = self.history.registry.permissions(self.release.layer_name, number)
+        except PublishError as error:
+            if wanted:
+                raise
+            # Nothing has to be done about them.
+            self.notes.append(f"its permissions can't be read: {error.message}")
+            return []
+        self.notes.extend(describe_unlisted(number, each) for each in unlisted(there, permissions))
         return [each for each in wanted if each.statement not in there]
 
     @property
@@ -271,35 +305,20 @@ class RegionalRelease:
 
 def _find_storage(
     release: Release, destination: ResolvedDestination
-) -> tuple[LayerS3Layout, LayerBucket] | None:
-    """Return the keys of the layer's objects and their bucket, if there is one in this Region."""
+) -> tuple[tuple[LayerS3Layout, LayerBucket] | None, list[str]]:
+    """Return the keys of the layer's objects and their bucket, if Lambda can use one, and notes."""
     storage = destination.find_storage(
         release.layer_name, release.architectures, dict(release.config.tags)
     )
     if storage is None:
-        return None
+        return None, []
     _, bucket = storage
     found = bucket.find_region()
+    if release.config.storage == REFERENCE:
+        return find_referenced(release, destination, found)
     if found == destination.region:
-        return storage
+        return storage, []
     # One bucket for several Regions: in the others, zips are uploaded to Lambda directly.
     if len(release.config.destinations) > 1 and not destination.configured.regional_bucket:
-        return None
+        return None, []
     raise bucket_elsewhere(f"{destination.region}, bucket `{bucket.name}`", found)
-
-
-def _wanted_permissions(wanted: Permissions) -> list[LayerPermission]:
-    found = [
-        LayerPermission(statement=f"account-{each}", principal=each) for each in wanted.accounts
-    ]
-    if wanted.organization:
-        found.append(
-            LayerPermission(
-                statement=f"organization-{wanted.organization}",
-                principal="*",
-                organization=wanted.organization,
-            )
-        )
-    if wanted.public:
-        found.append(LayerPermission(statement="public", principal="*"))
-    return found

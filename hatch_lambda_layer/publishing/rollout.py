@@ -33,11 +33,13 @@ Result = TypeVar("Result")
 class RolloutOptions:
     """The options of one run, beside the configuration.
 
-    `force` publishes what has not changed, `take_over` a layer that something else has made.
+    `force` publishes what has not changed, `take_over` a layer that something else has made,
+    `allow_growth` one that has grown by more than `max-growth`.
     """
 
     force: bool = False
     take_over: bool = False
+    allow_growth: bool = False
 
 
 @dataclass
@@ -126,11 +128,12 @@ class Rollout:
         """Publish candidates, and yield each version when it is live.
 
         Raises `PublishError`, before anything is uploaded, if a zip is too large for one of the
-        destinations.
+        destinations, or takes more room there than the configuration allows.
         """
         work = [(regional, each) for each in candidates for regional in self._of(each.release)]
         for regional, candidate in work:
             regional.check_size(candidate.first.manifest.zipped_size)
+        work = self._with_room(work)
         names = ", ".join(each.release.layer_name for each in candidates)
         candidate_of = dict(work)
         with self.console.progress(f"Publishing {names}", len(work)) as progress:
@@ -151,8 +154,15 @@ class Rollout:
                 raise
 
     def preview(self, candidates: Sequence[Candidate]) -> Iterator[PublishedVersion]:
-        """Yield each version that would be live then, after a message for each step to it."""
-        work = {regional: each for each in candidates for regional in self._of(each.release)}
+        """Yield each version that would be live then, after a message for each step to it.
+
+        Raises `PublishError` for one that takes more room than the configuration allows.
+        """
+        work = dict(
+            self._with_room(
+                [(regional, each) for each in candidates for regional in self._of(each.release)]
+            )
+        )
 
         def preview(regional: RegionalRelease) -> tuple[PublishedVersion, list[str]]:
             return regional.preview(work[regional], force=self.options.force)
@@ -163,6 +173,7 @@ class Rollout:
                 version, steps = previews[regional]
                 for step in steps:
                     self.console.info(f"{regional.label}: would {step}")
+                self._tell_notes(regional)
                 yield version
 
     def raise_failures(self) -> None:
@@ -175,6 +186,33 @@ class Rollout:
                 hint="run it again: finished destinations are not published twice",
             )
 
+    def _with_room(
+        self, work: Sequence[tuple[RegionalRelease, Candidate]]
+    ) -> list[tuple[RegionalRelease, Candidate]]:
+        """Return the work that there is room for: without destinations where that is not known.
+
+        Raises `PublishError` if one of the destinations has none.
+        """
+        from .room import Room, find_room
+
+        options = self.options
+
+        def look(item: tuple[RegionalRelease, Candidate]) -> Room:
+            return find_room(*item, force=options.force, allow_growth=options.allow_growth)
+
+        rooms = dict(self._each(look, work, lambda item: item[0].label))
+        found = [(item, rooms[item]) for item in work if item in rooms]
+        for _, room in found:
+            for warning in room.warnings:
+                self.console.warning(warning)
+        problems = [problem for _, room in found for problem in room.problems]
+        if problems:
+            raise PublishError(
+                "\n".join(each.message for each in problems),
+                hint="; ".join(dict.fromkeys(each.hint for each in problems if each.hint)),
+            )
+        return [item for item, _ in found]
+
     def _of(self, release: Release) -> list[RegionalRelease]:
         return [regional for regional in self.found if regional.release == release]
 
@@ -185,7 +223,12 @@ class Rollout:
     ) -> Iterator[PublishedVersion]:
         for regional, version in self._each(work, releases, lambda each: each.label):
             self.console.info(f"{regional.label} version {version.version} {version.status}")
+            self._tell_notes(regional)
             yield version
+
+    def _tell_notes(self, regional: RegionalRelease) -> None:
+        for note in regional.notes:
+            self.console.warning(f"{regional.label}: {note}")
 
     def _each(
         self,

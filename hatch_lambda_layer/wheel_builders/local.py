@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -50,6 +52,10 @@ class LocalWheelBuilder:
         if has_built(OWN) and not may_be_installed(version):
             return OWN
         return version if find_interpreter(version) else OWN
+
+    def shared_inputs(self, *, pure: bool) -> object | None:
+        """Return the platform for a pure wheel: native code depends on what is installed here."""
+        return [sys.platform, platform.machine()] if pure else None
 
     @contextmanager
     def session(

@@ -134,6 +134,14 @@ class WheelBuilder(Protocol):
         """
         ...
 
+    def shared_inputs(self, *, pure: bool) -> object | None:
+        """Return what else decides a wheel on the machines that may share it, as JSON values.
+
+        The settings and the version of Python are known. `None` for a wheel that is not shared,
+        since it depends on more of its machine than can be named.
+        """
+        ...
+
     def session(
         self, session: BuildSession
     ) -> AbstractContextManager[Callable[[BuildRequest], BuiltWheel]]:

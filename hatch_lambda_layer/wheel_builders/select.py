@@ -1,30 +1,19 @@
-"""Verified wheels of a layer's sources: from the cache, or built by the right builder."""
+"""Verified wheels of all of a layer's sources: from the cache, or built."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
 from contextlib import ExitStack
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._internal.interpreters import by_another
-from .._internal.removal import remove_tree
-from ..exceptions import BuildError, OutputError
-from .built import BuiltWheels
-from .deadline import Deadline
-from .named import NamedRequirements
-from .prospects import check_prospects, explained
-from .protocol import BuildRequest, BuildSession, NativeCodeError
-from .sources import around, obtain, read_beside, source_digest, title
+from .prospects import check_prospects
+from .protocol import BuildRequest, BuildSession
+from .source_build import SourceBuild
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from .._internal.console import Console
-    from .._internal.store import TemporaryFile
     from ..index.auth import IndexAccess
     from ..targets.target import Target
     from ..wheels.cache import WheelCache
@@ -34,9 +23,6 @@ if TYPE_CHECKING:
     from .protocol import BuiltWheel, Requirements, WheelBuilder
 
     BuildOne = Callable[[BuildRequest], BuiltWheel]
-
-# Incremented when equal sources are built to other wheels than before: older wheels are not used.
-_SCHEMA = 2
 
 
 class LayerSources:
@@ -66,7 +52,8 @@ class LayerSources:
         self._inputs: list[tuple[str, str, object]] | None = None
         builders = policy.builders(target, console)
         self._builds = [
-            _Build(source, target, cache, builders, policy, folder, access) for source in sources
+            SourceBuild(source, target, cache, builders, policy, folder, access)
+            for source in sources
         ]
 
     def digests(self) -> list[tuple[str, str]]:
@@ -121,227 +108,7 @@ class LayerSources:
                     opened[builder.name] = stack.enter_context(builder.session(session))
                 return opened[builder.name]
 
-            return tuple(each.cached() or each.run(session, build_one) for each in self._builds)
-
-
-class _Build:
-    """The build of one source for one target, by that of `builders` which its files need."""
-
-    def __init__(
-        self,
-        source: LockedSource,
-        target: Target,
-        cache: WheelCache,
-        builders: Mapping[str, WheelBuilder],
-        policy: BuildPolicy,
-        folder: Path,
-        access: IndexAccess | None,
-        within: tuple[str, ...] = (),
-    ) -> None:
-        self.source = source
-        self.digest = source_digest(source)
-        self.requires = policy.settings.requirements_of(source.name, policy.versions)
-        self._target = target
-        self._built = BuiltWheels(cache)
-        self._builders = builders
-        self._policy = policy
-        self._work_folder = folder
-        self._access = access
-        self._obtained: tuple[Path, Path] | None = None
-        self._within = (*within, source.location)
-        self._named = NamedRequirements(
-            source, self.requires.extra, policy.settings.folder, self._of_requirement
-        )
-
-    @property
-    def builder(self) -> WheelBuilder:
-        """The builder for this source; of several, it depends on whether it has native code."""
-        if len(self._builders) == 1:
-            return next(iter(self._builders.values()))
-        return self._builders["container" if self._is_native() else "local"]
-
-    def inputs(self) -> tuple[str, str, object]:
-        """Return what decides the wheel on every machine, as JSON has it: always the same."""
-        facts = [self.builder.inputs(), self._python(), *self.requires, self._named.facts]
-        return self.source.name, self.digest, facts
-
-    def cached(self) -> Wheel | None:
-        """Return the wheel of an earlier build: a pure one of any machine, or this target's own."""
-        from .compatibility import check_identity, fits_by_tag
-
-        for key in self._keys(self._python()):
-            wheel = self._built.wheel(key)
-            if wheel is not None and fits_by_tag(wheel, self._target):
-                check_identity(wheel, self.source)
-                return wheel
-        return None
-
-    def run(self, session: BuildSession, build_one: Callable[[WheelBuilder], BuildOne]) -> Wheel:
-        """Build the wheel, and put it into the cache once it is verified and known to fit."""
-        try:
-            wheel = self._run(session, build_one)
-        except NativeCodeError as error:
-            if "container" not in self._builders:
-                raise self._explained(error) from error
-            self._built.keep_native(self._native_key, native=True)
-            wheel = None
-        except BuildError as error:
-            raise self._explained(error) from error
-        # It has native code although its files have none: the container has to build it.
-        return wheel or self.run(session, build_one)
-
-    def _run(
-        self, session: BuildSession, build_one: Callable[[WheelBuilder], BuildOne]
-    ) -> Wheel | None:
-        builder = self.builder
-        build = build_one(builder)
-        instead = by_another(self._python(), self._target.runtime.python_version)
-        session.console.info(f"Building {title(self.source)}{instead}")
-        if names := read_beside(self.source):
-            session.console.detail(f"  it reads {', '.join(names)} beside its folder")
-        deadline = Deadline.after(self._policy.timeout)
-        folder, project = self._obtain(deadline)
-        self._obtained = None
-        try:
-            request = BuildRequest(
-                name=self.source.name,
-                title=title(self.source),
-                tree=folder / "tree",
-                project=project,
-                folder=_new_folder(folder),
-                target=self._target,
-                requirements=session.requirements,
-                requires=self.requires,
-                provide=partial(
-                    self._named.provide,
-                    project=project,
-                    within=folder / "tree",
-                    folder=folder,
-                    build=lambda each: each.cached() or each.run(session, build_one),
-                ),
-                deadline=deadline,
-                around=around(self.source),
+            return tuple(
+                each.cached() or each.shared() or each.run(session, build_one)
+                for each in self._builds
             )
-            return self._inserted(builder, build(request))
-        finally:
-            remove_tree(folder)
-
-    def _of_requirement(self, source: LockedSource) -> _Build:
-        """Return the build of something that this source is built with."""
-        if source.location in self._within:
-            raise BuildError(
-                f"The build of {title(self.source)} requires {title(source)}, which in turn "
-                "requires it",
-                hint="remove one of them from `requires` of `[build-system]`",
-            )
-        return _Build(
-            source,
-            self._target,
-            self._built.cache,
-            self._builders,
-            self._policy,
-            self._work_folder,
-            self._access,
-            self._within,
-        )
-
-    def _explained(self, error: BuildError) -> BuildError:
-        return explained(error, self.source, self._target, self._policy.relocking)
-
-    def _inserted(self, builder: WheelBuilder, built: BuiltWheel) -> Wheel | None:
-        """Put the wheel into the cache; return `None` where another builder has to build it."""
-        from .compatibility import check_fit, check_identity, is_pure
-        from .local_requirements import names_places, write_without_places
-
-        with ExitStack() as stack:
-            temporary, wheel = self._copied(built.path, stack)
-            check_identity(wheel, self.source)
-            if names_places(wheel):
-                write_without_places(wheel, built.path)
-                temporary, wheel = self._copied(built.path, stack)
-            everywhere = is_pure(wheel) and not built.lacks_native
-            if builder.name == "local" and "container" in self._builders and not everywhere:
-                self._built.keep_native(self._native_key, native=True)
-                return None
-            check_fit(wheel, self.source, self._target, built.python, builder.unfit_hint)
-            # Under the old digest, the cache would return a wheel of the changed source.
-            if source_digest(self.source) != self.digest:
-                raise BuildError(
-                    f"The source of {title(self.source)} changed while it was built",
-                    hint="build again",
-                )
-            pure, other = self._keys(built.python)
-            return self._built.insert(pure if everywhere else other, temporary, wheel)
-
-    def _copied(self, path: Path, stack: ExitStack) -> tuple[TemporaryFile, Wheel]:
-        """Copy a new wheel into a temporary file of the cache, where it is verified."""
-        from ..wheels.verify import verify_wheel
-
-        temporary = stack.enter_context(self._built.cache.store.temporary())
-        with path.open("rb") as file:
-            shutil.copyfileobj(file, temporary.file)
-        temporary.file.flush()
-        temporary.file.seek(0)
-        sha256 = hashlib.file_digest(temporary.file, "sha256").hexdigest()
-        return temporary, verify_wheel(temporary.path, path.name, sha256)
-
-    def _obtain(self, deadline: Deadline) -> tuple[Path, Path]:
-        """Return a folder with the source, made on first use, and the project's folder in it."""
-        if self._obtained is None:
-            folder = _new_folder(self._work_folder)
-            try:
-                self._obtained = folder, obtain(self.source, folder, deadline, self._access)
-            except BaseException:
-                remove_tree(folder)
-                raise
-        return self._obtained
-
-    def _is_native(self) -> bool:
-        native = self._built.is_native(self._native_key)
-        if native is None:
-            from .native import has_native_code
-
-            _, project = self._obtain(Deadline.after(self._policy.timeout))
-            native = has_native_code(project, title(self.source))
-            self._built.keep_native(self._native_key, native=native)
-        return native
-
-    @property
-    def _native_key(self) -> str:
-        return _hashed([_SCHEMA, self.digest])
-
-    def _python(self) -> tuple[int, int]:
-        """Return the version of Python that builds this source, or has built it."""
-
-        def has_built(python: tuple[int, int]) -> bool:
-            return any(map(self._built.has, self._keys(python)))
-
-        return self.builder.python(self._target, has_built)
-
-    def _keys(self, python: tuple[int, int]) -> tuple[str, str]:
-        """Return the keys of a pure wheel and of any other that a version of Python has built."""
-        builder, own = self.builder, (self._target.id, self._target.runtime.glibc)
-        facts = [builder.settings(), python, self.digest, *self.requires, self._named.facts]
-        pure, other = ([_SCHEMA, builder.name, *facts, target] for target in (None, own))
-        return _hashed(pure), _hashed(other)
-
-
-def _hashed(facts: object) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _new_folder(parent: Path) -> Path:
-    """Make a folder that is the root of a repository to tools which search the folders above.
-
-    hatchling searches upwards for `.gitignore` until it finds a `.git`, and git for `.git`: the
-    ignore file of the work folder would leave nothing in a wheel. Raises `OutputError`.
-    """
-    import tempfile
-
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=parent, prefix="build-")).resolve()
-        (folder / ".git").touch()
-    except OSError as error:
-        raise OutputError(f"{parent} can't be written: {error.strerror}") from error
-    return folder

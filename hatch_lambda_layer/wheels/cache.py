@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 from .._internal.store import UNREADABLE
 from ..targets.elf import ElfFile
 from .selection import LockedWheel
+from .shared_cache import NoSharedCache
 from .wheel import Wheel, WheelMember
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from .._internal.store import Store, TemporaryFile
+    from .shared_cache import SharedCache
 
 _KIND = "wheels"
 # Raised when the verification checks more, or its result is stored in another form: wheels are then
@@ -32,10 +34,16 @@ _LEADING_OUT = frozenset({"", ".", ".."})
 
 
 class WheelCache:
-    """The wheels of a store. With `hash_all`, each one is hashed before it is used."""
+    """The wheels of a store. With `hash_all`, each one is hashed before it is used.
 
-    def __init__(self, store: Store, *, hash_all: bool = False) -> None:
+    `shared` is what other machines have; what is missing in the store is looked for there.
+    """
+
+    def __init__(
+        self, store: Store, *, hash_all: bool = False, shared: SharedCache | None = None
+    ) -> None:
         self.store = store
+        self.shared = shared or NoSharedCache()
         self._hash_all = hash_all
 
     def wheel(self, locked: LockedWheel) -> Wheel | None:
@@ -96,7 +104,7 @@ class WheelCache:
     def for_threads(self) -> Iterator[WheelCache]:
         """Yield the cache for threads that may be abandoned; their temporary files are removed."""
         with self.store.for_threads() as store:
-            yield WheelCache(store, hash_all=self._hash_all)
+            yield WheelCache(store, hash_all=self._hash_all, shared=self.shared)
 
     def _kept(self, locked: LockedWheel) -> tuple[list[int], Wheel] | None:
         """Return the wheel as it was verified, with the status that its file had."""

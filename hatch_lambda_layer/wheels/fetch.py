@@ -40,9 +40,10 @@ def collect_wheels(
 ) -> tuple[Wheel, ...]:
     """Return the verified wheels of `selection`, in its order.
 
-    Wheels that the cache does not have are fetched in parallel, with the credentials of `access`;
-    those that have changed there, or seem to have, are hashed first. Before any is fetched, `check`
-    is called with those of the cache, and with what can tell the sizes of the others.
+    Wheels that the cache does not have are fetched in parallel, from the cache that machines share
+    or else from where they are locked, with the credentials of `access`; those that have changed
+    there, or seem to have, are hashed first. Before any is fetched, `check` is called with those of
+    the cache, and with what can tell the sizes of the others.
     Raises `DownloadError` for a wheel that can't be fetched or is not the file that was locked, and
     `WheelError` for one that is not sound; the cache keeps neither.
     """
@@ -83,13 +84,35 @@ def _fetch(
     with console.progress(label, len(missing), sizes) as progress, cache.for_threads() as own_cache:
 
         def work(locked: LockedWheel) -> Wheel:
-            return _fetch_wheel(locked, own_cache, downloader, progress.moved)
+            is_local = local_path(locked.location) is not None
+            shared = None if is_local else _fetch_shared(locked, own_cache, progress.moved)
+            return shared or _fetch_wheel(locked, own_cache, downloader, progress.moved, console)
 
         for locked, wheel in run_parallel(work, missing, _WORKERS):
             fetched[locked] = wheel
             progress.done(_title(locked))
-            console.detail(f"fetched: {_title(locked)} from {redact(locked.location)}")
     return fetched
+
+
+def _fetch_shared(
+    locked: LockedWheel, cache: WheelCache, moved: Callable[[int], None]
+) -> Wheel | None:
+    """Return the verified wheel that another machine has put; `None` where there is none."""
+    from .verify import MAX_UNPACKED_SIZE, verify_wheel
+
+    with cache.store.temporary() as temporary:
+        largest = locked.size or MAX_UNPACKED_SIZE
+        key, file = shared_key(locked), temporary.file
+        if cache.shared.fetch(key, file, largest=largest, sha256=locked.sha256) is None:
+            return None
+        moved(file.seek(0, os.SEEK_END))
+        wheel = verify_wheel(temporary.path, locked.filename, locked.sha256)
+        return cache.insert(temporary, wheel)
+
+
+def shared_key(locked: LockedWheel) -> str:
+    """Return the key of a locked wheel in the cache that machines share: its content alone."""
+    return f"wheels/{locked.sha256}"
 
 
 def _title(locked: LockedWheel) -> str:
@@ -110,6 +133,7 @@ def _fetch_wheel(
     cache: WheelCache,
     downloader: Downloader | None,
     moved: Callable[[int], None],
+    console: Console,
 ) -> Wheel:
     from .verify import MAX_UNPACKED_SIZE, verify_wheel
 
@@ -128,8 +152,13 @@ def _fetch_wheel(
             )
         temporary.file.flush()
         check_sha256(temporary.file, locked, f"`{locked.filename}`")
-        wheel = verify_wheel(temporary.path, locked.filename, locked.sha256)
-        return cache.insert(temporary, wheel)
+        wheel = cache.insert(
+            temporary, verify_wheel(temporary.path, locked.filename, locked.sha256)
+        )
+    console.detail(f"fetched: {_title(locked)} from {redact(locked.location)}")
+    if path is None:
+        cache.shared.put(shared_key(locked), wheel.file, locked.sha256, {})
+    return wheel
 
 
 def _copy(locked: LockedWheel, path: str, temporary: TemporaryFile) -> None:

@@ -21,6 +21,8 @@ from . import recipes, results, sets
 from .by_tool import by_tool
 from .in_containers import PEER as SAM
 from .in_containers import in_containers
+from .in_fleet import PEER as ALONE
+from .in_fleet import in_fleet
 from .locks import LOCKFILES
 from .measure import BenchmarkError, Usage, say
 from .peers import PEERS
@@ -82,7 +84,7 @@ def main() -> None:
     """Run what the command line asks for, and print the table."""
     options = _options()
     names = [name.upper() for name in options.set or ()]
-    if not names and not options.growth and not options.containers:
+    if not names and not (options.growth or options.containers or options.fleet):
         names = list(sets.SETS)
     load = os.getloadavg()[0]
     with ExitStack() as stack:
@@ -102,6 +104,8 @@ def main() -> None:
                 growth(session)
             if options.containers:
                 in_containers(session)
+            if options.fleet:
+                in_fleet(session)
         except (BenchmarkError, MissingPart) as error:
             sys.exit(f"error: {error}")
     machine = {**_machine(), "load": [load, os.getloadavg()[0]], "runs": options.runs}
@@ -120,7 +124,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks",
         description="Measures builds of three sets of packages against the uv recipe. The caches "
-        "are filled from the package index first; --growth alone needs no network.",
+        "are filled from the package index first; --growth and --fleet need no network.",
     )
     parser.add_argument(
         "--set",
@@ -140,6 +144,11 @@ def _options() -> argparse.Namespace:
         "--containers",
         action="store_true",
         help="MEDIUM with one package that has only a native sdist, against `sam build`",
+    )
+    parser.add_argument(
+        "--fleet",
+        action="store_true",
+        help="the first build of a runner with the fleet's cache and without; needs no network",
     )
     parser.add_argument("--growth", action="store_true", help="5 to 80 local wheels")
     parser.add_argument("--cold", action="store_true", help="with empty caches, too")
@@ -178,6 +187,7 @@ Python {machine["python"]}, uv {machine["uv"]}; {machine["runs"]} runs each, in 
 `tool` is `python -m hatchling build -t lambda-layer`. It stands against
 {listed}
   in a container: {SAM}
+  a runner's first build: {ALONE}
   nothing changed: `python -m hatchling build -t wheel` of an empty project
   growth: the row with half as many wheels
 Times are medians, ratios are medians of the ratios in a round, peak is the largest process."""

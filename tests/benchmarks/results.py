@@ -36,6 +36,8 @@ EMPTY = "all caches empty"
 # In a container.
 BUILT = "wheel not built yet"
 KEPT = "wheel built before"
+# With the cache of a fleet.
+FLEET = "first build of a runner"
 
 # The goals that a person decides on; everything else is shown without one.
 _GOALS: Mapping[tuple[str, str], Mapping[str, Goal]] = {
@@ -96,6 +98,13 @@ def times(state: str, case: str, ours: Sequence[Usage], others: Sequence[Usage])
 def size(case: str, ours: int, theirs: int) -> Row:
     """Give the row of the sizes of two zips."""
     return _row(WARM, case, "zip MB", [ours / 1e6], [theirs / 1e6])
+
+
+def served(state: str, case: str, measure: str, ours: int, other: int) -> Row:
+    """Give the row of how many bytes a server has served for two contenders, in a unit of MB."""
+    return Row(
+        state=state, case=case, measure=measure, ours=ours / 1e6, against=other / 1e6, ratio=None
+    )
 
 
 def peak(state: str, case: str, ours: Sequence[Usage], others: Sequence[Usage]) -> Row:

@@ -100,7 +100,7 @@ def make_local(folder: Path, count: int) -> Path:
     wheels.mkdir(exist_ok=True)
     lines = ['lock-version = "1.0"', 'created-by = "tests.benchmarks"']
     for number in range(count):
-        spec = _local_wheel(number)
+        spec = local_wheel(number)
         path = spec.write(wheels)
         lines += [
             "",
@@ -117,7 +117,8 @@ def make_local(folder: Path, count: int) -> Path:
     return folder
 
 
-def _local_wheel(number: int) -> WheelSpec:
+def local_wheel(number: int) -> WheelSpec:
+    """Give one of the local wheels, the same in every run."""
     name = f"local{number:03}"
     chance = random.Random(number)  # noqa: S311  # the same bytes in every run
     files = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -15,6 +16,7 @@ from unittest import mock
 from hatch_lambda_layer._internal.console import Console
 from hatch_lambda_layer._internal.process import redact
 from hatch_lambda_layer._internal.text import one_line, safe
+from hatch_lambda_layer._internal.zip_listing import EndReader, list_files
 from hatch_lambda_layer._internal.zip_reader import ArchiveError, read_directory
 from hatch_lambda_layer.build.opening import open_project
 from hatch_lambda_layer.config.project import direct_requirements
@@ -74,6 +76,20 @@ def read_zip(data: bytes, _folder: Path) -> None:
         return
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert [each.name for each in entries] == [each.orig_filename for each in archive.filelist]
+
+
+def read_end(data: bytes, _folder: Path) -> None:
+    """List the files of a zip from its end, as those of another's layer; its error is its own."""
+    fetched = []
+
+    def fetch(start: int, stop: int) -> bytes:
+        fetched.append(stop - start)
+        return data[start:stop]
+
+    with contextlib.suppress(ArchiveError):
+        files = list_files(io.BufferedReader(EndReader(fetch, len(data))))
+        assert all(size >= 0 for size in files.values())
+    assert sum(fetched) <= len(data)
 
 
 def read_wheel(data: bytes, folder: Path) -> None:
@@ -307,6 +323,7 @@ TARGETS = {
     each.name: each
     for each in (
         Fuzzed("zip", read_zip, samples.wheels, _ZIP),
+        Fuzzed("end", read_end, samples.wheels, _ZIP),
         Fuzzed("wheel", read_wheel, samples.wheels, _ZIP),
         Fuzzed("record", read_record, samples.records, _RECORD),
         Fuzzed("metadata", read_metadata, samples.metadata, _HEADER),

@@ -51,7 +51,9 @@ def test_hatch_takes_the_options_of_the_command(shop: Shop) -> None:
     del shop.config["s3-dir"]
     regions = "region=us-east-2,eu-west-3"
     out, said = hatch(
-        shop, "dist/layer.zip", "-o", "force=true", "-o", regions, "-o", "dry-run=true"
+        shop,
+        *("dist/layer.zip", "-o", "force=true", "-o", regions, "-o", "dry-run=true"),
+        *("-o", "allow-growth=true"),
     )
     assert out == ""
     for region in ("us-east-2", "eu-west-3"):

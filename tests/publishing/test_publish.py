@@ -497,8 +497,9 @@ def test_the_versions_of_a_layer_are_shown_with_what_uses_them(shop: Shop) -> No
     lines = shop.run("versions", shop.name).stdout.splitlines()
     assert lines[1].split() == ["version", "date", "digest", "runtimes", "size", "used", "by"]
     digests = [digest.removeprefix("sha256:")[:12] for digest in shop.digests()]
-    assert [line.split()[2] for line in lines[2:]] == digests[::-1]
-    assert [line.split()[-1] for line in lines[2:]] == ["-", f"uses-{shop.name}"]
+    assert [line.split()[2] for line in lines[2:4]] == digests[::-1]
+    assert [line.split()[-1] for line in lines[2:4]] == ["-", f"uses-{shop.name}"]
+    assert lines[4].startswith("used by no function of this account and Region: 2; ")
     assert "There is no layer `other`" in shop.run("versions", "other", code=1).stderr
 
 

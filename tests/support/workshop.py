@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hatch_lambda_layer.wheels.selection import LockedSource
+    from hatch_lambda_layer.wheels.shared_cache import SharedCache
     from tests.support.wheel_factory import WheelSpec
 
 OWN = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -40,11 +41,12 @@ class Workshop:
     root: Path
     shown: Lines = field(default_factory=Lines)
     policy: BuildPolicy = field(default_factory=BuildPolicy)
+    shared: SharedCache | None = None
 
     @property
     def cache(self) -> WheelCache:
         """The cache, which is not the one of the machine."""
-        return WheelCache(Store(self.root / "wheel-cache"))
+        return WheelCache(Store(self.root / "wheel-cache"), shared=self.shared)
 
     def build(self, source: LockedSource, target: Target = TARGET) -> Wheel:
         """Build one source."""

@@ -11,8 +11,10 @@ from ..publish import (
     REGION,
     ROLE,
     S3_DIR,
+    STORAGES,
 )
-from .forms import FLAG, LINE, TEXT, Option, either, number, table, tables, text, texts
+from ..publish_limits import LAYER_VERSION
+from .forms import FLAG, LINE, TEXT, Option, choice, either, number, table, tables, text, texts
 
 PERMISSIONS = (
     Option(
@@ -128,6 +130,32 @@ PUBLISH = (
         form=tables(TEXT),
         default="none",
         description="tags of the objects on S3",
+    ),
+    Option(
+        key="max-growth",
+        form=text(r"\s*\d{1,9}(?:\.\d{1,6})?\s*(?:%|[bB]|[kKmMgG][iI]?[bB])\s*"),
+        default="none",
+        description=(
+            'how much larger than the live version it may be, unpacked: `"10 MiB"`, `"5 %"`'
+        ),
+        page="publishing.md#how-much-room-it-takes",
+    ),
+    Option(
+        key="alongside",
+        form=texts(LAYER_VERSION),
+        default="`[]`",
+        description=(
+            "layer versions of others that the same functions use, by ARN (with `{region}` and "
+            '`{account}`) or `"name:3"`: the sum is checked'
+        ),
+        page="publishing.md#how-much-room-it-takes",
+    ),
+    Option(
+        key="storage",
+        form=choice(STORAGES),
+        default=f'`"{STORAGES[0]}"`',
+        description="whether Lambda copies the zip from the bucket, or reads it there",
+        page="publishing.md#zips-that-lambda-refers-to",
     ),
     Option(
         key="accounts",

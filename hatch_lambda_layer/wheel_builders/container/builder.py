@@ -96,6 +96,10 @@ class ContainerWheelBuilder:
         """Return the target's version: the image has it."""
         return target.runtime.python_version
 
+    def shared_inputs(self, *, pure: bool) -> object:  # noqa: ARG002
+        """Return nothing more: the image's digest is among the settings."""
+        return []
+
     @contextmanager
     def session(self, session: BuildSession) -> Iterator[Callable[[BuildRequest], BuiltWheel]]:
         """Yield a function that builds one source in the container, which the context removes.
