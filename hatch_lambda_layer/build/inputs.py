@@ -204,7 +204,7 @@ def layer_sources(
         container=config.container,
         settings=context.resolver.build_settings(config),
         versions={each.name: each.version for each in selection.all if each.version},
-        relocking=Relocking(lock.command, config.groups, config.extras),
+        relocking=Relocking(lock.command, config.only_groups or config.groups, config.extras),
     )
     return LayerSources(
         sources,

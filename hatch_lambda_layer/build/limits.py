@@ -22,15 +22,18 @@ if TYPE_CHECKING:
     from ..wheels.selection import LockedWheel
     from ..wheels.wheel import Wheel
 
+    # What the project itself asks for.
+    Direct = Callable[[], Sequence[Requirement]]
 
-def forecast(direct: Sequence[Requirement], member: Member) -> Forecast:
+
+def forecast(direct: Direct, member: Member) -> Forecast:
     """Return the check of a layer of which no wheel is there yet.
 
     `direct` are the requirements of the project itself. Of what is not excluded only these are sure
     to stay, since nobody has said yet who needs the others.
     """
     words = words_of(member.config.exclude)
-    own = canonical(each.name for each in direct) - words.keys()
+    own = canonical(each.name for each in direct()) - words.keys()
 
     def stays(name: str) -> bool:
         return not words or name in own
@@ -41,22 +44,20 @@ def forecast(direct: Sequence[Requirement], member: Member) -> Forecast:
 def check_wheels(
     locked: Sequence[LockedWheel],
     wheels: Sequence[Wheel],
-    direct: Sequence[Requirement],
+    direct: Direct,
     member: Member,
 ) -> None:
     """Raise `SizeError` if the wheels alone are too large, whatever the sources come to."""
     graph = DependencyGraph(wheels, member.target)
-    roots = graph.roots(direct)
-    asked = set(graph.asked(direct))
+    roots = graph.roots(direct())
+    asked = set(graph.asked(direct()))
     words = words_of(member.config.exclude)
     kept = names_of(graph.reach(asked, without=words)) if words else graph.names
     found: Mapping[LockedWheel, Wheel | None] = dict(zip(locked, wheels, strict=True))
     Forecast(member.config, kept.__contains__, lambda: roots).check(found, Survey(None))
 
 
-def load(
-    direct: Sequence[Requirement], member: Member
-) -> Callable[[LayerTree, Sequence[Wheel]], Load]:
+def load(direct: Direct, member: Member) -> Callable[[LayerTree, Sequence[Wheel]], Load]:
     """Return a function that returns what a layer that is too large consists of."""
 
     def of(tree: LayerTree, wheels: Sequence[Wheel]) -> Load:
@@ -64,7 +65,7 @@ def load(
         return Load(
             sizes={each.name: each.unpacked_size for each in packages(tree, wheels)},
             entries=tree.entries,
-            roots=graph.roots(direct),
+            roots=graph.roots(direct()),
             graph=graph,
             stub_readers=stub_readers(wheels),
         )

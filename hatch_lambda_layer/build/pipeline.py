@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .._internal.ownership import sweep, unique_name
@@ -170,7 +171,7 @@ def _check_size(
     from .limits import load
 
     left_out = sorted({each.name for each in every} - {each.name for each in wheels})
-    loaded = load(read_direct(context, inputs.member), inputs.member)
+    loaded = load(partial(read_direct, context, inputs.member), inputs.member)
     return check_size(tree, wheels, inputs.member.config, loaded, left_out)
 
 
@@ -201,14 +202,12 @@ def _wheels(context: BuildContext, inputs: BuildInputs) -> Sequence[Wheel]:
     selected = inputs.selection.wheels
     if inputs.sources:
         inputs.sources.check()
-    direct = read_direct(context, inputs.member)
+    direct = partial(read_direct, context, inputs.member)
     early = forecast(direct, inputs.member)
     locked = collect_wheels(selected, context.cache, context.console, context.access, early.check)
     check_plain_linux(locked, inputs.member.target)
     if inputs.sources and inputs.sources.missing:
         check_wheels(selected, locked, direct, inputs.member)
-    for source in inputs.selection.sources:
-        context.console.detail(f"needs a build, or one that is cached: {source.reason}")
     return [
         *locked,
         *build_sources(inputs.sources, context),

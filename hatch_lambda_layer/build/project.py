@@ -12,6 +12,7 @@ from .._internal.filelock import locked
 from .._internal.ownership import sweep
 from .._internal.store import CACHE_SIZE, Store, default_cache_dir
 from ..exceptions import LambdaLayerError, MissingLockfileError
+from ..findings.codes import UNUSED_PATTERN
 from ..index.auth import IndexAccess
 from ..reports import text as report
 from ..wheels.cache import WheelCache
@@ -21,6 +22,7 @@ from .inputs import BuildContext, lock_digest
 from .lock_selection import Resolver
 from .outcome import Outcome
 from .pipeline import build_layer, plan_layer
+from .useless_patterns import useless_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from .._internal.console import Console
     from ..config.indexes import CodeArtifact
     from ..config.matrix import Matrix, Member
+    from ..findings import Finding
     from ..layout import LayerPathLayout
     from .pipeline import BuildPlan, BuiltLayer
 
@@ -78,6 +81,7 @@ class ProjectBuild:
         self._has_waited = False
         shared = open_shared_cache(os.environ, self.console)
         self.cache = WheelCache(self.cache.store, shared=shared)
+        self._findings: list[tuple[Member, Sequence[Finding]]] = []
         access = IndexAccess(self.matrix.indexes, _codeartifact_token)
         self._context = BuildContext(
             layout=self.layout,
@@ -115,11 +119,12 @@ class ProjectBuild:
         # One table is what a person wants to see; the tables of a matrix are nearly the same.
         if built.rebuilt and (alone or self.console.verbose):
             self.console.info(report.layer_table(built.manifest))
+        self._findings.append((member, built.manifest.findings))
         self.console.info(report.layer_totals(built.manifest))
         for finding in built.manifest.findings:
             if finding.is_note:
                 self.console.detail(str(finding))
-            else:
+            elif finding.code != UNUSED_PATTERN.id:
                 self.console.warning(finding.text)
         self.console.info(
             report.stage_times(built.seconds)
@@ -127,6 +132,11 @@ class ProjectBuild:
             else f"{built.zip_path.name} is up to date"
         )
         return built
+
+    def warn_of_patterns(self) -> None:
+        """Warn of each pattern of `prune` that matches nothing in the members that were built."""
+        for warning in useless_patterns(self.pyproject, self._findings):
+            self.console.warn_once(warning)
 
     def plan(self, member: Member) -> BuildPlan:
         """Return the inputs of a member; no wheel is fetched, and no layer is written."""
@@ -186,6 +196,7 @@ class ProjectBuild:
                 errors[member.id] = error
             else:
                 yield built[-1]
+        self.warn_of_patterns()
         if errors:
             raise BuildFailures(errors, built)
         self.remove_leftovers(members)

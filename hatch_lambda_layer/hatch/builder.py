@@ -69,6 +69,8 @@ class LambdaLayerBuilder(BuilderInterface[BuilderConfig, PluginManager]):
                     self.app.display_error(safe(f"error: {version}: {error}"))
                     errors[version] = error
             yield from artifacts
+        for output in self._outputs.values():
+            output.project.warn_of_patterns()
         if errors:
             abort(self.app, BuildFailures(errors, self._built))
         for output in self._outputs.values() if self._built else ():

@@ -8,7 +8,7 @@ from .._internal.console import aligned, megabytes
 from ..config.layer import LAMBDA_DIRECT_UPLOAD_LIMIT, LAMBDA_UNPACKED_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..layer.manifest import LayerManifest
 
@@ -27,7 +27,30 @@ def layer_table(manifest: LayerManifest) -> str:
     if rest:
         # What they take in the zip is not known: the rest of it has the headers of all files, too.
         rows.append(("(other files)", "", megabytes(rest), ""))
-    return "\n".join(aligned(("package", "version", "unpacked", "zipped"), rows))
+    return "\n".join(_fitting([("package", "version", "unpacked", "zipped"), *rows]))
+
+
+def _fitting(rows: Sequence[tuple[str, str, str, str]]) -> Iterator[str]:
+    """Yield the lines of a table; a name or a version that is too long has a line of its own.
+
+    No line has more than 80 characters, unless a name or a version has.
+    """
+    _, _, *sizes = (max(map(len, column)) for column in zip(*rows, strict=True))
+    room = _WIDTH - sum(sizes) - 2 * len(sizes)
+    lengths = sorted(((len(name), len(version)) for name, version, *_ in rows), key=sum)
+    # The longest rows don't decide how wide the columns are.
+    names, versions = map(max, zip(*lengths, strict=True))
+    while names + 2 + versions > room:
+        lengths.pop()
+        names, versions = map(max, zip(*lengths, strict=True))
+    for name, version, *cells in rows:
+        numbers = "".join(f"  {each:>{size}}" for each, size in zip(cells, sizes, strict=True))
+        if len(name) <= names and len(version) <= versions:
+            yield f"{name:<{names}}  {version:<{versions}}{numbers}".rstrip()
+            continue
+        both = f"{name}  {version}"
+        yield from [both] if len(both) <= _WIDTH else [name, f"  {version}"]
+        yield f"{'':<{names + versions + 2}}{numbers}".rstrip()
 
 
 def layer_bars(manifest: LayerManifest) -> str:

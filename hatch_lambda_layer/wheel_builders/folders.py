@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..exceptions import BuildError
+from ..exceptions import BuildError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -203,3 +203,20 @@ def _unreadable(folder: Path, error: OSError) -> BuildError:
         f"The folder `{folder}`, which the lockfile names, can't be read: {error.strerror}{where}",
         hint="lock again if the folder has moved",
     )
+
+
+def new_folder(parent: Path) -> Path:
+    """Make a folder that is the root of a repository to tools which search the folders above.
+
+    hatchling searches upwards for `.gitignore` until it finds a `.git`, and git for `.git`: the
+    ignore file of the work folder would leave nothing in a wheel. Raises `OutputError`.
+    """
+    import tempfile
+
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix="build-")).resolve()
+        (folder / ".git").touch()
+    except OSError as error:
+        raise OutputError(f"{parent} can't be written: {error.strerror}") from error
+    return folder

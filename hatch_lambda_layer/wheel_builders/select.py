@@ -109,6 +109,6 @@ class LayerSources:
                 return opened[builder.name]
 
             return tuple(
-                each.cached() or each.shared() or each.run(session, build_one)
+                each.kept(session) or each.shared() or each.run(session, build_one)
                 for each in self._builds
             )

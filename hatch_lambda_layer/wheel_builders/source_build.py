@@ -7,14 +7,14 @@ import json
 import shutil
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._internal.interpreters import by_another
 from .._internal.removal import remove_tree
-from ..exceptions import BuildError, OutputError
+from ..exceptions import BuildError
 from .built import BuiltWheels
 from .deadline import Deadline
+from .folders import new_folder
 from .named import NamedRequirements
 from .prospects import explained
 from .protocol import BuildRequest, BuildSession, NativeCodeError
@@ -22,6 +22,7 @@ from .sources import around, obtain, read_beside, source_digest, title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from .._internal.store import TemporaryFile
     from ..index.auth import IndexAccess
@@ -90,6 +91,13 @@ class SourceBuild:
                 return wheel
         return None
 
+    def kept(self, session: BuildSession) -> Wheel | None:
+        """Return the wheel of an earlier build, and say so where details are wanted."""
+        wheel = self.cached()
+        if wheel is not None:
+            session.console.detail(f"cached: {title(self.source)}; {self.source.reason}")
+        return wheel
+
     def shared(self) -> Wheel | None:
         """Return the wheel that another machine has built of the same inputs, and keep it here."""
         keys = self._keys(self._target.runtime.python_version)
@@ -130,6 +138,7 @@ class SourceBuild:
         build = build_one(builder)
         instead = by_another(self._python(), self._target.runtime.python_version)
         session.console.info(f"Building {title(self.source)}{instead}")
+        session.console.detail(f"  {self.source.reason}")
         if names := read_beside(self.source):
             session.console.detail(f"  it reads {', '.join(names)} beside its folder")
         deadline = Deadline.after(self._policy.timeout)
@@ -141,7 +150,7 @@ class SourceBuild:
                 title=title(self.source),
                 tree=folder / "tree",
                 project=project,
-                folder=_new_folder(folder),
+                folder=new_folder(folder),
                 target=self._target,
                 requirements=session.requirements,
                 requires=self.requires,
@@ -225,7 +234,7 @@ class SourceBuild:
     def _obtain(self, deadline: Deadline) -> tuple[Path, Path]:
         """Return a folder with the source, made on first use, and the project's folder in it."""
         if self._obtained is None:
-            folder = _new_folder(self._work_folder)
+            folder = new_folder(self._work_folder)
             try:
                 self._obtained = folder, obtain(self.source, folder, deadline, self._access)
             except BaseException:
@@ -271,20 +280,3 @@ class SourceBuild:
 
 def _hashed(facts: object) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _new_folder(parent: Path) -> Path:
-    """Make a folder that is the root of a repository to tools which search the folders above.
-
-    hatchling searches upwards for `.gitignore` until it finds a `.git`, and git for `.git`: the
-    ignore file of the work folder would leave nothing in a wheel. Raises `OutputError`.
-    """
-    import tempfile
-
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=parent, prefix="build-")).resolve()
-        (folder / ".git").touch()
-    except OSError as error:
-        raise OutputError(f"{parent} can't be written: {error.strerror}") from error
-    return folder

@@ -653,3 +653,26 @@ def test_a_part_that_others_need_goes_where_that_is_allowed(project: LayersProje
     with_sdk(project, 'exclude = ["botocore"]\n', 'allow-missing = ["botocore"]\n')
     project.build()
     assert project.packages() == ["boto3", "gamma", "jmespath", "s3transfer"]
+
+
+@pytest.mark.parametrize("command", ["ours", "hatchling"])
+def test_a_pattern_that_matches_nothing_is_warned_of_once_where_it_is_written(
+    project: LayersProject, command: str
+) -> None:
+    # Only the layer `web` has what the last pattern of the table matches.
+    project.write(
+        'prune = ["inherited/*", "alpha/", "webby/"]\n',
+        layer("web", 'groups = ["web"]'),
+        layer("own", 'prune = ["own/*"]', 'architectures = ["x86_64", "arm64"]'),
+    )
+    if command == "ours":
+        said = project.build().output
+    else:
+        done = project.hatchling("-t", "lambda-layer")
+        assert done.returncode == 0, done.stderr
+        said = done.stdout + done.stderr
+    said = " ".join(said.split())
+    of_table = "'inherited/*' matches nothing in the layer; it is in `[tool.lambda-layer]`"
+    of_layer = "'own/*' matches nothing in the layer; it is in `[tool.lambda-layer.layers.own]`"
+    assert (said.count(of_table), said.count(of_layer)) == (1, 1)
+    assert said.count("matches nothing") == 2

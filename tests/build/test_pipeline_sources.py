@@ -163,6 +163,19 @@ def test_a_member_of_a_matrix_uses_what_another_of_its_python_has_built(project:
     assert shown.text.count("Building package `lib`") == 2
 
 
+def test_details_say_why_a_source_is_built_and_that_its_wheel_was_cached(project: Project) -> None:
+    lock_folder(project)
+    first, second = Lines(verbosity=1), Lines(verbosity=1)
+    project.build(first)
+    project.zip.unlink()
+    project.build(second)
+    at = first.lines.index("Building package `lib` (from its folder)")
+    assert "lib is the folder" in first.lines[at + 1]
+    (cached,) = (line for line in second.lines if line.startswith("cached: package `lib`"))
+    assert "lib is the folder" in cached
+    assert "Building" not in second.text
+
+
 def test_no_other_project_of_a_monorepo_gets_into_a_source(project: Project) -> None:
     # The project lies in the folder that it depends on, as in a repository with one root.
     outer = write_files(project.root.parent / "outer", copying_project(LIB))

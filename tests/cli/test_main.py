@@ -117,7 +117,8 @@ def test_findings_are_shown_and_kept_in_the_manifest(project: Path) -> None:
     assert [each["code"] for each in findings] == ["HLL017", "HLL030"]
     assert "beta-2.1.data/headers/beta.h" in findings[0]["message"]
     assert "'python/nothing' matches nothing" in findings[1]["message"]
-    assert f"warning: {findings[1]['message']} (HLL030)\n" in result.stderr
+    place = "it is in `[tool.lambda-layer]`"
+    assert f"warning: {findings[1]['message']}; {place} (HLL030)\n" in result.stderr
 
 
 def test_what_nobody_can_act_on_is_a_note_for_who_wants_details(project: Path) -> None:

@@ -505,7 +505,7 @@ def test_an_extension_that_fits_is_taken_and_can_be_imported(
 
 
 @pytest.mark.fault(20)
-def test_an_extension_for_this_machine_is_refused_for_the_other_architecture(
+def test_an_extension_for_the_other_architecture_is_refused_before_it_is_compiled(
     workshop: Workshop, index: IndexServer
 ) -> None:
     require(c_compiler, headers=True)
@@ -516,10 +516,10 @@ def test_an_extension_for_this_machine_is_refused_for_the_other_architecture(
         workshop.build_all([source], other, folder)
     said = str(caught.value)
     assert "`lib 1.0`" in said
-    assert f"linux_{platform.machine()}" in said
-    assert f"Linux on {other.architecture.machine}" in said
+    assert "has only a source distribution" in said
+    assert f"needs a compiler for {other.id}" in said
+    assert "they were not run" in said
     assert "Lambda's build image" in said
-    assert f"version of `lib` that has a wheel for {other.id}" in said
 
 
 @pytest.mark.fault(17)

@@ -133,3 +133,25 @@ def test_the_stages_are_told_in_their_order() -> None:
     assert stage_times({"lock": 0.1234, "wheels": 12.0, "write": 0.0}) == (
         "lock 0.12 s, wheels 12.00 s, write 0.00 s"
     )
+
+
+def test_a_name_or_a_version_that_is_too_long_has_a_line_of_its_own() -> None:
+    version = "2.0.0.dev20260101+g0123456789abcdef0123456789abcdef.dirty"
+    layer = manifest(
+        package("numpy", "2.3.4", 65 * MB, 16 * MB),
+        package("aws-cdk-cloud-assembly-schema-of-a-team", "48.20.0.post1", 3 * MB, MB),
+        package("from-git", version, 1536, 700),
+        package("from-a-repository-of-a-team", version, 1536, 700),
+    )
+    shown = layer_table(layer)
+    assert shown == table("""
+        package                                  version        unpacked   zipped
+        numpy                                    2.3.4           65.0 MB  16.0 MB
+        aws-cdk-cloud-assembly-schema-of-a-team  48.20.0.post1    3.0 MB   1.0 MB
+        from-git  2.0.0.dev20260101+g0123456789abcdef0123456789abcdef.dirty
+                                                                    2 KB     1 KB
+        from-a-repository-of-a-team
+          2.0.0.dev20260101+g0123456789abcdef0123456789abcdef.dirty
+                                                                    2 KB     1 KB
+    """)
+    assert max(map(len, shown.splitlines())) <= 80

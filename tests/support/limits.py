@@ -28,4 +28,4 @@ def member(**options: object) -> Member:
 def check(tree: LayerTree, wheels: Sequence[Wheel] = (), **options: object) -> list[Finding]:
     """Check the size of a layer whose project has no requirements of its own."""
     layer = member(**options)
-    return check_size(tree, wheels, layer.config, load((), layer))
+    return check_size(tree, wheels, layer.config, load(tuple, layer))

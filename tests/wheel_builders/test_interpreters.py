@@ -40,9 +40,7 @@ def hide_others(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = workshop.root / "nothing"
     nothing.mkdir()
     # The backends of the tests need it.
-    git = tool("git")
-    assert git
-    (nothing / "git").symlink_to(git)
+    (nothing / "git").symlink_to(str(tool("git")))
     for name in ("PATH", "PYENV_ROOT", "UV_PYTHON_INSTALL_DIR"):
         monkeypatch.setenv(name, str(nothing))
 
