@@ -58,6 +58,17 @@ def is_owned(path: Path) -> bool:
         return False
 
 
+def oldest_owner(folder: Path) -> float | None:
+    """Return since when there is an owner in `folder`, a time; `None` where there is none."""
+    found = []
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.suffix == _SUFFIX and is_owned(path.with_suffix("")):
+                with suppress(OSError):
+                    found.append(path.stat().st_mtime)
+    return min(found, default=None)
+
+
 def sweep(folder: Path) -> None:
     """Remove what processes that have died have left in `folder`, which has nothing else."""
     with suppress(OSError):

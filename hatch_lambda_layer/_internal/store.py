@@ -14,16 +14,18 @@ import threading
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..exceptions import CacheError
-from .ownership import disown, is_owned, owned, sweep, unique_name
+from .ownership import disown, is_owned, oldest_owner, owned, sweep, unique_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 # Raised when anything in the store has another form: older versions are neither read nor removed.
 _SCHEMA = 2
+# The variable of the limit of its size.
+CACHE_SIZE = "HATCH_LAMBDA_LAYER_CACHE_SIZE"
 # What decoding raises for bytes that are not what they should be.
 UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 # The names of a file that was moved into the store, and of what is known of it.
@@ -38,6 +40,15 @@ def default_cache_dir() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("hatch-lambda-layer", appauthor=False)
+
+
+class StoredEntry(NamedTuple):
+    """An entry under one key of a `kind`: its `size` in bytes, and the time of its last use."""
+
+    kind: str
+    path: Path
+    size: int
+    used: float
 
 
 class TemporaryFile:
@@ -187,6 +198,46 @@ class Store:
         """Return whether the process that was given `token` still holds it."""
         return is_owned(self._temporary_dir / token)
 
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep what is used inside the context from being pruned by others, for its length."""
+        with ExitStack() as stack:
+            # Where nothing can be written, nothing can be removed.
+            with suppress(CacheError):
+                stack.enter_context(self.token())
+            yield
+
+    def touch(self, kind: str, key: str) -> None:
+        """Note that a file is used now, as reading what is known of it does."""
+        with suppress(OSError):
+            os.utime(self._path(kind, key) / _NOTE)
+
+    @property
+    def users_since(self) -> float | None:
+        """The time since which processes use the store, `None` where none does."""
+        return oldest_owner(self._temporary_dir)
+
+    def entries(self) -> Iterator[StoredEntry]:
+        """Yield what is kept, of each kind; what another process removes meanwhile is left out."""
+        for kind in _listed(self._version):
+            if kind not in (self._temporary_dir, self.locks):
+                for path in (each for folder in _listed(kind) for each in _listed(folder)):
+                    with suppress(OSError):
+                        yield _entry(path)
+
+    def remove(self, entry: StoredEntry) -> bool:
+        """Remove an entry unless it was used since it was listed; return whether it is gone.
+
+        A build that comes to use it meanwhile finds it as it was, or finds nothing.
+        """
+        with suppress(CacheError, OSError), self._owned_path() as aside:
+            entry.path.rename(aside)
+            if _used(aside) <= entry.used:
+                return True
+            if not entry.path.exists():
+                aside.rename(entry.path)
+        return False
+
     def sweep(self) -> None:
         """Remove the temporary files of processes that have died."""
         sweep(self._temporary_dir)
@@ -224,6 +275,13 @@ class Store:
                 sealed = file.read()
         except (OSError, ValueError):
             return None
+        try:
+            # What is used is not pruned, see `remove`.
+            os.utime(path)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            pass  # it can't be written, hence not be removed
         seal, _, content = sealed.partition(b"\n")
         return content if seal == _seal(name, content) else None
 
@@ -233,6 +291,25 @@ class Store:
             temporary.finish()
             _make_private(path.parent)
             os.replace(temporary.path, path)
+
+
+def _listed(folder: Path) -> list[Path]:
+    """Return what is in a folder, nothing where it is none or is gone."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _entry(path: Path) -> StoredEntry:
+    files = list(path.iterdir()) if path.is_dir() else [path]
+    size = sum(each.stat().st_size for each in files)
+    return StoredEntry(path.parent.parent.name, path, size, _used(path))
+
+
+def _used(path: Path) -> float:
+    note = path / _NOTE
+    return (note if note.exists() else path).stat().st_mtime
 
 
 def _sealed(name: str, content: bytes) -> bytes:

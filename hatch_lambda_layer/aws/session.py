@@ -81,6 +81,13 @@ class AwsSession:
         """The Region that AWS's own settings name."""
         return self._session.region_name
 
+    @property
+    def credentials_source(self) -> str:
+        """The kind of place that the credentials come from, by botocore's name for it."""
+        with explained("sts:GetCallerIdentity", "credentials"):
+            found = self._session.get_credentials()
+        return "nowhere" if found is None else str(found.method)
+
     def find_account(self, region: str) -> str:
         """Ask the STS of a Region, at most once, for the account; return its 12-digit id."""
         return self._identity(region).account

@@ -75,6 +75,7 @@ def build_layer(
     context = _with_own_folder(context)
     clock = _Clock()
     with ExitStack() as stack:
+        stack.enter_context(context.cache.store.in_use())
         with clock.stage("lock"):
             # The zip is hashed while the lockfile is read.
             intact = begin(lambda: LayerManifest.read_intact(manifest_path, zip_path))

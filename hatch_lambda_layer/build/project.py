@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .._internal.filelock import locked
 from .._internal.ownership import sweep
-from .._internal.store import Store, default_cache_dir
+from .._internal.store import CACHE_SIZE, Store, default_cache_dir
 from ..exceptions import LambdaLayerError, MissingLockfileError
 from ..findings.codes import UNUSED_PATTERN
 from ..index.auth import IndexAccess
@@ -114,6 +114,8 @@ class ProjectBuild:
         alone = len(self.matrix.members) == 1
         with self._locked(self.layout.dir_output):
             built = build_layer(context, member, self._name(member), anew=self.anew)
+        if built.rebuilt:
+            self._prune()
         # One table is what a person wants to see; the tables of a matrix are nearly the same.
         if built.rebuilt and (alone or self.console.verbose):
             self.console.info(report.layer_table(built.manifest))
@@ -236,6 +238,15 @@ class ProjectBuild:
         """Lock the project and `others` against other builds, whichever cache these use."""
         folders = [self.layout.dir_project_root, *others]
         return locked(folders, self.cache.store.locks, self._say_waiting)
+
+    def _prune(self) -> None:
+        """Keep the cache below the limit that the user has set for it."""
+        if os.environ.get(CACHE_SIZE):
+            from .._internal.pruning import prune, size_limit
+
+            pruned = prune(self.cache.store, limit=size_limit())
+            if pruned.entries:
+                self.console.detail(f"the cache had {pruned.entries:,} entries too many")
 
     def _warn_of_cache(self) -> None:
         if not self.cache.store.trusted:

@@ -54,12 +54,17 @@ class _Commands(click.Group):
         return super().get_command(ctx, cmd_name) or self._others().get(cmd_name)
 
     def _others(self) -> Mapping[str, click.Command]:
+        from .cache import cache
+        from .doctor import doctor
+        from .explain import explain
+        from .init import init
         from .outdated import outdated
         from .publish import publish
         from .verify import verify
         from .versions import versions
 
-        return {"outdated": outdated, "publish": publish, "verify": verify, "versions": versions}
+        others = (cache, doctor, explain, init, outdated, publish, verify, versions)
+        return {str(each.name): each for each in others}
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -144,26 +149,47 @@ def build(
                 project.clean_except(map(project.zip_path, wanted))
 
 
-@main.command(short_help="Show what is in a layer.", epilog=examples("show dist/layer.zip"))
+@main.command(
+    short_help="Show what is in a layer.",
+    epilog=examples("show dist/layer.zip", "show dist/layer.zip --bars"),
+)
 @click.argument("layer", metavar="ZIP", type=click.Path(path_type=Path))
-def show(layer: Path) -> None:
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Format of the output; JSON is that of the manifest.",
+)
+@click.option("--bars", is_flag=True, help="Show the largest first, with sizes as bars.")
+def show(layer: Path, form: str, *, bars: bool) -> None:
     """Show what is in the layer ZIP, from the manifest beside it."""
     terminal = Terminal(0)
     with reported(terminal):
-        manifest_path = layer.with_suffix(".json")
         manifest = LayerManifest.beside(layer)
+        if form == "json":
+            if not manifest.describes(layer):
+                raise _other_zip(layer)
+            click.echo(manifest.to_json(), nl=False)
+            return
         click.echo(layer.absolute())
-        click.echo(safe(report.layer_table(manifest)))
+        table = report.layer_bars if bars else report.layer_table
+        click.echo(safe(table(manifest)))
         click.echo(report.layer_totals(manifest))
         click.echo(f"content digest: {manifest.content_digest}")
         click.echo(f"code sha256: {manifest.code_sha256}")
         for finding in manifest.findings:
             click.echo(safe(str(finding)))
         if not manifest.describes(layer):
-            raise LambdaLayerError(
-                f"{layer} is not the zip that {manifest_path.name} was written for",
-                hint="build it again",
-            )
+            raise _other_zip(layer)
+
+
+def _other_zip(layer: Path) -> LambdaLayerError:
+    return LambdaLayerError(
+        f"{layer} is not the zip that {layer.with_suffix('.json').name} was written for",
+        hint="build it again",
+    )
 
 
 @main.command(

@@ -59,7 +59,9 @@ class DependencyGraph:
         names = {wheel.name for wheel in wheels}
         self._requirements = {
             wheel.name: [
-                requirement for text in wheel.requires_dist for requirement in _read(text, names)
+                requirement
+                for text in wheel.requires_dist
+                for requirement in read_requirement(text, names)
             ]
             for wheel in wheels
         }
@@ -165,7 +167,7 @@ def parse_requirement(text: str) -> Requirement | None:
     return None
 
 
-def _read(text: str, names: AbstractSet[str]) -> Iterator[Requirement]:
+def read_requirement(text: str, names: AbstractSet[str]) -> Iterator[Requirement]:
     """Yield the requirement in `text` if it is for one of `names`."""
     match = _REQUIREMENT.match(text)
     # Parsing is most of the work, and most requirements are for extras that nobody asked for.

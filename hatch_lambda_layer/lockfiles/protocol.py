@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..targets.target import Target
     from .build_settings import BuildSettings
     from .dependencies import LockedDependencies
+    from .graph import LockGraph
 
 
 # The name in a lock of a source whose own name is not known before it is built.
@@ -111,6 +112,13 @@ class Lockfile(Protocol):
 
     def dependencies(self, path: Path) -> LockedDependencies | None:
         """Return what the packages in the lockfile require; `None` where it does not say so.
+
+        Raises `LockfileError`.
+        """
+        ...
+
+    def graph(self, path: Path, request: LockRequest) -> LockGraph:
+        """Return what requires what in the lockfile, for all environments.
 
         Raises `LockfileError`.
         """

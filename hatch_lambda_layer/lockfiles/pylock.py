@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..targets.target import Target
     from .build_settings import BuildSettings
+    from .graph import LockGraph
     from .protocol import LockRequest
 
 
@@ -98,6 +99,12 @@ class PylockFile:
 
     def dependencies(self, path: Path) -> None:
         """Return `None`: the standard has no requirements with markers."""
+
+    def graph(self, path: Path, request: LockRequest) -> LockGraph:  # noqa: ARG002
+        """Return what requires what in the lockfile, for all environments."""
+        from .pylock_graph import read_graph
+
+        return read_graph(Lock(path=path, command=self.command, text=read_text(path)))
 
     def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
         """Return what uv and pip, which install such a lock, are told of building sources."""

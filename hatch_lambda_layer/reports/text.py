@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._internal.console import megabytes
+from .._internal.console import aligned, megabytes
 from ..config.layer import LAMBDA_DIRECT_UPLOAD_LIMIT, LAMBDA_UNPACKED_LIMIT
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 _WIDTH = 80
+_SHORTEST_BAR = 10
 
 
 def layer_table(manifest: LayerManifest) -> str:
@@ -50,6 +51,31 @@ def _fitting(rows: Sequence[tuple[str, str, str, str]]) -> Iterator[str]:
         both = f"{name}  {version}"
         yield from [both] if len(both) <= _WIDTH else [name, f"  {version}"]
         yield f"{'':<{names + versions + 2}}{numbers}".rstrip()
+
+
+def layer_bars(manifest: LayerManifest) -> str:
+    """Return the packages of a layer, the largest first, with their unpacked sizes as bars.
+
+    A line has at most 80 characters where the names leave room for a bar.
+    """
+    packages = sorted(manifest.packages, key=lambda each: (-each.unpacked_size, each.name))
+    largest = max((each.unpacked_size for each in packages), default=0)
+    total = max(manifest.unpacked_size, 1)
+    rows = [
+        (
+            each.name,
+            each.version,
+            megabytes(each.unpacked_size),
+            f"{each.unpacked_size / total:.0%}",
+        )
+        for each in packages
+    ]
+    head, *lines = aligned(("package", "version", "unpacked", "share"), rows)
+    room = max(_WIDTH - 2 - max(map(len, (head, *lines))), _SHORTEST_BAR)
+    bars = ("#" * round(room * each.unpacked_size / max(largest, 1)) for each in packages)
+    return "\n".join(
+        [head, *(f"{line}  {bar}".rstrip() for line, bar in zip(lines, bars, strict=True))]
+    )
 
 
 def layer_totals(manifest: LayerManifest) -> str:

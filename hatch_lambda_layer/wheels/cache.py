@@ -64,6 +64,7 @@ class WheelCache:
         from .verify import verify_wheel
 
         file = self.store.file(_KIND, locked.sha256)
+        self.store.touch(_KIND, locked.sha256)
         try:
             with file.open("rb") as stream:
                 status = os.fstat(stream.fileno())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ..._internal.scratch import scratch_folder
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ...targets.target import Target
     from ..build_settings import BuildSettings
     from ..dependencies import LockedDependencies
+    from ..graph import LockGraph
     from ..protocol import LockRequest
     from ..tools import Chosen
     from ..walk import Need
@@ -101,6 +102,19 @@ class PdmLockfile:
             return LockedDependencies(
                 (each.name, each.version, each.requirements()) for each in packages
             )
+
+    def graph(self, path: Path, request: LockRequest) -> LockGraph:
+        """Return what requires what in the lockfile, for all environments."""
+        content = read_toml(path)
+        project = read_pyproject(request.layout.path_pyproject_toml)
+        with written_by(self.tool, path, self.command):
+            from ..project_graph import read_graph
+            from .document import PdmLock
+            from .requirements import extras_of, groups_of, needs_of_project
+
+            needs = partial(needs_of_project, project)
+            packages = PdmLock(content, None).packages
+            return read_graph(packages, needs, groups_of(project), extras_of(project), request)
 
     def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
         """Return what the tool's settings say of building sources."""

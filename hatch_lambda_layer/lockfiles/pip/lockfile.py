@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ...targets.target import Target
     from ..build_settings import BuildSettings
+    from ..graph import LockGraph
     from ..protocol import LockRequest
     from .requirements import RequirementsFiles
     from .settings import PipSettings
@@ -125,6 +126,13 @@ class PipLockfile:
 
     def dependencies(self, path: Path) -> None:
         """Return `None`: the lines say nothing of what packages require."""
+
+    def graph(self, path: Path, request: LockRequest) -> LockGraph:  # noqa: ARG002
+        """Return what requires what, as far as comments in the files tell."""
+        from .graph import read_graph
+
+        _, files = self._settings_and_files(request)
+        return read_graph(files.texts.values())
 
     def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
         """Return the settings of pip and `uv pip` about building sources."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ...targets.target import Target
     from ..build_settings import BuildSettings
     from ..dependencies import LockedDependencies
+    from ..graph import LockGraph
     from ..protocol import LockRequest
 
 # Incremented when the same files are read differently than before.
@@ -119,6 +120,13 @@ class UvLockfile:
 
         with written_by(self.tool, path, self.command):
             return locked_dependencies(read_toml(path))
+
+    def graph(self, path: Path, request: LockRequest) -> LockGraph:
+        """Return what requires what in the lockfile, for all environments."""
+        from .graph import read_graph
+
+        with written_by(self.tool, path, self.command):
+            return read_graph(path, _content(read_text(path)), request)
 
     def build_settings(self, path: Path, request: LockRequest) -> BuildSettings:  # noqa: ARG002
         """Return what the tool's settings say of building sources."""
