@@ -188,21 +188,21 @@ def test_another_name_of_the_layer_is_told_but_is_no_difference() -> None:
 
 
 def test_findings_that_came_and_went_are_told() -> None:
-    half = codes.HALF_SDK.finding("boto3", "boto3 is alone", hint="leave it out")
+    half = codes.MISSING_LIBRARY.finding("boto3", "boto3 is alone", hint="leave it out")
     kept = codes.SHARED_KEPT.finding("six", "six stays")
     both = codes.HEADERS_LEFT_OUT.finding("greenlet 1", "headers")
     old = replace(OLD, findings=(both, half))
     new = replace(OLD, findings=(kept, both))
 
     assert body(old, new).splitlines()[-2:] == [
-        "- warning: boto3 is alone (HLL012); leave it out",
+        "- warning: boto3 is alone (HLL007); leave it out",
         "+ note: six stays (HLL032)",
     ]
     assert difference(old, new).equal
 
 
 def test_json_has_the_same_for_programs() -> None:
-    finding = codes.HALF_SDK.finding("boto3", "alone")
+    finding = codes.MISSING_LIBRARY.finding("boto3", "alone")
 
     table = json.loads(as_json(difference(OLD, replace(NEW, findings=(finding,)))))
 
@@ -231,7 +231,7 @@ def test_json_has_the_same_for_programs() -> None:
         "removed": [],
         "added": [
             {
-                "code": "HLL012",
+                "code": "HLL007",
                 "severity": "warning",
                 "place": "boto3",
                 "message": "alone",
