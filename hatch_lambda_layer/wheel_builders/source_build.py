@@ -100,8 +100,8 @@ class SourceBuild:
 
     def shared(self) -> Wheel | None:
         """Return the wheel that another machine has built of the same inputs, and keep it here."""
-        keys = self._keys(self._target.runtime.python_version)
-        for pure, key in zip((True, False), keys, strict=True):
+        pure_key, other = self._keys(self._target.runtime.python_version)
+        for pure, key in ((False, other), (True, pure_key)):
             if shared_key := self._shared_key(pure=pure):
                 check = partial(self._check_shared, pure=pure)
                 if wheel := self._built.fetch_shared(shared_key, key, check):
