@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from importlib.metadata import entry_points
+from typing import Any
 
 import pytest
 from validate_pyproject.api import Validator
@@ -36,8 +37,11 @@ EXAMPLES = [
 UNSEEN = ("max-size = '251 MiB'", "max-size = '0.1 b'", f"max-size = '{'9' * 400} GiB'")
 
 
-def validate(table: str) -> None:
-    VALIDATE(tomllib.loads(f"[tool.lambda-layer]\n{table}"))
+def validate(table: str) -> dict[str, Any]:
+    """Give the table that the schema accepts."""
+    accepted: dict[str, Any] = VALIDATE(tomllib.loads(f"[tool.lambda-layer]\n{table}"))
+    layer: dict[str, Any] = accepted["tool"]["lambda-layer"]
+    return layer
 
 
 def refuses(table: str) -> str:
@@ -89,8 +93,8 @@ def test_every_example_of_the_documentation_is_accepted(example: str) -> None:
 def test_what_the_program_takes_is_accepted(key: str) -> None:
     for value in VALUES[key]:
         line = f"{key} = {value}\n"
-        validate(line if key == "runtimes" else RUNTIME + line)
-        validate(f"{RUNTIME}[tool.lambda-layer.layers.web]\n{line}")
+        assert key in validate(line if key == "runtimes" else RUNTIME + line)
+        assert key in validate(f"{RUNTIME}[tool.lambda-layer.layers.web]\n{line}")["layers"]["web"]
 
 
 @pytest.mark.parametrize("key", WRONG_KEYS)

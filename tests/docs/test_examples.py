@@ -62,4 +62,4 @@ def test_there_are_templates_for_sam_and_cloudformation() -> None:
 
 @pytest.mark.parametrize(("page", "text"), blocks("python"))
 def test_every_python_example_is_valid(page: str, text: str) -> None:
-    ast.parse(text, page)
+    assert ast.parse(text, page).body
